@@ -1,0 +1,50 @@
+# Copyright (c) The prlsdk.core developers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The one exception tree of the collection: raised by the leaves, caught once, in ``_module.py``."""
+
+from __future__ import absolute_import, division, print_function
+
+__metaclass__ = type
+
+
+class PrlError(Exception):
+    """Something the user has to know: a whole sentence that says what failed, on what, and what to do next.
+
+    ``result`` holds keys that travel with the failure (``error``, ``sdk``, ``candidates`` ...).
+    """
+
+    def __init__(self, message, **result):
+        super(PrlError, self).__init__(message)
+        self.message = message
+        self.result = result
+
+
+class InputError(PrlError):
+    """An option, or a value in a file, that cannot be used as it is; the message names it and says what is allowed."""
+
+
+class TreeError(PrlError):
+    """The server's backup tree is damaged, truncated or not a backup tree; the message names line and column."""
+
+
+class SdkUnavailableError(PrlError):
+    """No interpreter on the host could load the SDK. ``result['candidates']`` has each one tried, and why it failed."""
+
+
+class WorkerError(PrlError):
+    """The worker process ended without an answer: killed at its deadline, crashed, or not an interpreter at all."""
+
+
+class SdkError(PrlError):
+    """The SDK or its server refused or failed. ``result['error']`` has code, symbol, operation, retryable, details."""
+
+    @property
+    def symbol(self):
+        """The SDK's own name of the error, ``PRL_ERR_...``."""
+        return self.result["error"]["symbol"]
+
+    @property
+    def retryable(self):
+        """Whether the same request may succeed later, unchanged."""
+        return self.result["error"]["retryable"]
