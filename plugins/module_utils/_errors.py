@@ -11,29 +11,40 @@ __metaclass__ = type
 class PrlError(Exception):
     """Something the user has to know: a whole sentence that says what failed, on what, and what to do next.
 
-    ``result`` holds keys that travel with the failure (``error``, ``sdk``, ``candidates`` ...).
+    ``result`` holds keys that travel with the failure (``sdk``, ``candidates`` ...); ``error`` is always among them.
     """
+
+    symbol = None
 
     def __init__(self, message, **result):
         super(PrlError, self).__init__(message)
         self.message = message
         self.result = result
+        self.result.setdefault("error", {"code": None, "symbol": self.symbol, "operation": None, "retryable": False, "details": {}})
 
 
 class InputError(PrlError):
     """An option, or a value in a file, that cannot be used as it is; the message names it and says what is allowed."""
 
+    symbol = "INVALID_INPUT"
+
 
 class TreeError(PrlError):
     """The server's backup tree is damaged, truncated or not a backup tree; the message names line and column."""
+
+    symbol = "DAMAGED_TREE"
 
 
 class SdkUnavailableError(PrlError):
     """No interpreter on the host could load the SDK. ``result['candidates']`` has each one tried, and why it failed."""
 
+    symbol = "SDK_UNAVAILABLE"
+
 
 class WorkerError(PrlError):
     """The worker process ended without an answer: killed at its deadline, crashed, or not an interpreter at all."""
+
+    symbol = "WORKER_DIED"
 
 
 class SdkError(PrlError):

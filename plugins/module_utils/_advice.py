@@ -1,0 +1,50 @@
+# Copyright (c) The prlsdk.core developers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What to say about an error of the SDK: which act failed, and what the reader can do about it. Data only."""
+
+from __future__ import absolute_import, division, print_function
+
+__metaclass__ = type
+
+# The SDK's call -> what it was doing, for people. {subject} is the VM, backup or host that it was about.
+ACTS = {
+    "login": "Logging in to {subject}",
+    "login_local": "Logging in to the dispatcher of {subject}",
+    "get_vm_list_ex": "Listing the VMs and containers",
+    "get_backup_tree": "Reading the backups of {subject}",
+}
+
+# The SDK's symbol -> what to do next, a whole sentence.
+ADVICE = {
+    "PRL_ERR_AUTHENTICATION_FAILED": "Check 'username' and 'password'.",
+    "PRL_ERR_LOCAL_AUTHENTICATION_FAILED": "Run the task as a user that the dispatcher accepts ('become: true' for root), or set 'host', 'username' "
+    "and 'password'.",
+    "PRL_ERR_USER_OPERATION_NOT_AUTHORISED": "Log in as a user with that right, such as root.",
+    "PRL_ERR_CANT_CONNECT_TO_DISPATCHER": "Check that the dispatcher (prl-disp) runs there, that 'host' and 'port' are right and that no firewall is "
+    "in between.",
+    "PRL_ERR_HANDSHAKE_FAILED": "Check 'host' and 'port': what answers there is not a dispatcher, or it does not answer in time.",
+    "PRL_ERR_SSL_HANDSHAKE_FAILED": "Check 'host' and 'port': what answers there is not a dispatcher.",
+    "PRL_ERR_WRONG_PROTOCOL_VERSION": "The SDK on this host and the server are of different releases; update the older one.",
+    "PRL_ERR_WRONG_CONNECTION_SECURITY_LEVEL": "The server demands a higher 'security_level'.",
+    "PRL_ERR_DISP_LOGON_ACTIONS_REACHED_UP_LIMIT": "Too many clients are logging in; run with fewer forks or try again later.",
+    "PRL_ERR_DISP_SHUTDOWN_IN_PROCESS": "The dispatcher is shutting down; run again when it is back.",
+    "PRL_ERR_WS_DISP_CONNECTION_CLOSED": "Check that the dispatcher still runs, and run again.",
+    "PRL_ERR_NOT_CONNECTED_TO_DISPATCHER": "Check that the dispatcher still runs, and run again.",
+    "PRL_ERR_TIMEOUT": "Raise 'timeout', or ask for less: name the VMs with 'vms', or use 'scope: registered' on a large backup server.",
+    "PRL_ERR_BACKUP_REQUIRE_LOGIN_PASSWORD": "The node's default backup server is configured without a login; set one there, or name the server in 'storage'.",
+    "PRL_ERR_DISP2DISP_WRONG_USER_SESSION_UUID": "The login to the backup server has ended; run again.",
+    "PRL_ERR_CANT_CONNECT_TO_DISPATCHER_ITERATIVELY": "The node cannot reach the backup server; check the storage's 'host' and 'port' from there.",
+    "PRL_ERR_CANT_RESOLVE_HOSTNAME": "The node cannot resolve the name of the backup server; check the storage's 'host'.",
+    "PRL_ERR_BACKUP_LOCKED_FOR_READING": "The backup is in use; run again when that has ended.",
+    "PRL_ERR_BACKUP_LOCKED_FOR_WRITING": "The backup is being made or removed; run again when that has ended.",
+    "AMBIGUOUS_VM_NAME": "Use the UUID instead of the name.",
+}
+
+
+def explain(error):
+    """The message for a failed request: what failed, why in the SDK's words, its symbol, what to do. ``error`` as the worker sends it."""
+    act = ACTS.get(error["operation"], error["operation"] or "").format(subject=error["subject"])
+    code = error["symbol"] if error["code"] is None else "%s, 0x%08X" % (error["symbol"], error["code"])
+    parts = ["%s failed: %s" % (act, error["message"]) if act else error["message"], "(%s)." % code, ADVICE.get(error["symbol"], "")]
+    return " ".join(part for part in parts if part)

@@ -1,0 +1,148 @@
+# Copyright (c) The prlsdk.core developers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What every module shares: the connection's options, the SDK made from them, the one place where failures become results."""
+
+from __future__ import absolute_import, division, print_function
+
+__metaclass__ = type
+
+import functools
+import os
+
+from ansible.module_utils.basic import AnsibleModule, env_fallback, missing_required_lib
+
+from ansible_collections.prlsdk.core.plugins.module_utils import _backup_tree
+from ansible_collections.prlsdk.core.plugins.module_utils._errors import InputError, PrlError
+from ansible_collections.prlsdk.core.plugins.module_utils._sdk import Sdk
+
+# Each of these options falls back to the environment variable.
+ENVIRONMENT = {
+    "host": "PRL_HOST",
+    "port": "PRL_PORT",
+    "username": "PRL_USERNAME",
+    "password": "PRL_PASSWORD",
+    "sdk_python": "PRL_SDK_PYTHON",
+    "sdk_path": "PRL_SDK_PATH",
+}
+
+
+def login_options():
+    return {
+        "host": {"type": "str"},
+        "port": {"type": "int"},
+        "username": {"type": "str"},
+        "password": {"type": "str", "no_log": True},
+        "security_level": {"type": "str", "choices": ["low", "normal", "high"], "default": "high"},
+    }
+
+
+def connection_options():
+    """The argument specification of the documentation fragment prlsdk.core.connection."""
+    options = login_options()
+    options.update(
+        login_timeout={"type": "int", "default": 60},
+        timeout={"type": "int", "default": 300},
+        sdk_python={"type": "path"},
+        sdk_path={"type": "path"},
+        sdk_mode={"type": "str", "choices": ["server", "desktop", "workstation"], "default": "server"},
+    )
+    for name, variable in ENVIRONMENT.items():
+        options[name]["fallback"] = (env_fallback, [variable])
+    return options
+
+
+def storage_option():
+    """The argument specification of the documentation fragment prlsdk.core.storage."""
+    options = login_options()
+    options["default"] = {"type": "bool", "default": False}
+    return {
+        "storage": {
+            "type": "dict",
+            "options": options,
+            "required_by": {"host": ["username", "password"]},
+            "required_if": [("default", False, ["host"])],
+        }
+    }
+
+
+def vm_options():
+    """Which VMs: the options that prl_vm_info and the gathering of backups share."""
+    return {
+        "vms": {"type": "list", "elements": "str"},
+        "types": {"type": "list", "elements": "str", "choices": ["vm", "ct"], "default": ["vm", "ct"]},
+        "missing": {"type": "str", "choices": ["ok", "fail"], "default": "ok"},
+    }
+
+
+def backup_options():
+    """The argument specification of the documentation fragment prlsdk.core.backups."""
+    return dict(
+        vm_options(),
+        scope={"type": "str", "choices": ["all", "registered"], "default": "all"},
+        owner={"type": "str", "choices": ["any", "this_node"], "default": "any"},
+        gather={
+            "type": "list",
+            "elements": "str",
+            "choices": ["backups", "summary", "disks", "files", "raw"],
+            "default": ["backups", "summary"],
+        },
+    )
+
+
+def selection_options():
+    """The options of prl_backup_info that leave single backups out."""
+    return {
+        "backup_ids": {"type": "list", "elements": "str"},
+        "newer_than": {"type": "str"},
+        "older_than": {"type": "str"},
+        "latest_only": {"type": "bool", "default": False},
+        "limit": {"type": "int"},
+    }
+
+
+def make_module(options, **more):
+    """An AnsibleModule with the connection's options beside its own ones; check mode is supported by all."""
+    specification = connection_options()
+    specification.update(options)
+    return AnsibleModule(argument_spec=specification, required_by={"host": ["username", "password"]}, supports_check_mode=True, **more)
+
+
+def run(module, act, parses_trees=False):
+    """Exit with what ``act(parameters, ask)`` returns. ``ask(operation, arguments)`` is one request to the SDK, an Answer."""
+    if parses_trees and not _backup_tree.HAS_LXML:
+        module.fail_json(msg=missing_required_lib("lxml"), exception=_backup_tree.LXML_IMPORT_ERROR)
+    # The worker inherits the environment, and needs no secret from there.
+    os.environ.pop(ENVIRONMENT["password"], None)
+    try:
+        module.exit_json(**act(module.params, connect(module)))
+    except PrlError as error:
+        module.fail_json(msg=error.message, **error.result)
+
+
+def connect(module):
+    """``ask(operation, arguments)`` for this module's connection options."""
+    params = module.params
+    for name in ("timeout", "login_timeout"):
+        if params[name] <= 0:
+            raise InputError("%s: %d is not a time to wait. Give a number of seconds greater than 0." % (name, params[name]))
+    sdk = Sdk(functools.partial(run_program, module), module.tmpdir, params["sdk_python"], params["sdk_path"], params["sdk_mode"])
+    login = login_of(params, params["login_timeout"])
+    storage = params.get("storage")
+    if storage and storage["default"]:
+        if storage["host"]:
+            raise InputError("storage: 'default: true' and 'host' exclude each other. Keep the one that you mean.")
+        storage = {"default": True}
+    elif storage:
+        storage = login_of(storage, params["login_timeout"])
+    return functools.partial(sdk.ask, login=login, storage=storage, timeout=params["timeout"])
+
+
+def login_of(params, timeout):
+    login = dict((name, params[name]) for name in ("host", "port", "username", "password", "security_level"))
+    return dict(login, timeout=timeout)
+
+
+def run_program(module, arguments, data):
+    """As Sdk wants it: bytes in, (status, bytes, bytes) out, OSError where there is no such program."""
+    return module.run_command(arguments, data=data, binary_data=True, encoding=None, handle_exceptions=False)

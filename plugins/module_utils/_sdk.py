@@ -1,0 +1,191 @@
+# Copyright (c) The prlsdk.core developers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Finds an interpreter that can load the SDK, runs the worker under it, and turns its answer into a value or a typed error."""
+
+from __future__ import absolute_import, division, print_function
+
+__metaclass__ = type
+
+import collections
+import json
+import os
+import pkgutil
+import shutil
+import signal
+import sys
+import time
+
+from ansible_collections.prlsdk.core.plugins.module_utils import _worker
+from ansible_collections.prlsdk.core.plugins.module_utils._advice import ACTS, explain
+from ansible_collections.prlsdk.core.plugins.module_utils._errors import SdkError, SdkUnavailableError, WorkerError
+
+# Tried in this order after the module's own interpreter: the vendor's builds are for 3.9 (Virtuozzo 9), 3.7 (macOS) and
+# 2.7 (Virtuozzo 7).
+INTERPRETERS = ("python3.9", "python3.7", "python3", "python2.7", "python2", "/usr/libexec/platform-python")
+
+# Where the vendor's packages put the binding, for interpreters that do not look there by themselves.
+SDK_PATHS = (
+    "/usr/lib64/python{version}/site-packages",
+    "/usr/lib/python{version}/site-packages",
+    "/Library/Frameworks/ParallelsVirtualizationSDK.framework/Versions/Current/Libraries/Python/{version}",
+)
+
+STDERR_LINES = 5
+
+# result: what the operation returns; sdk: {version, path, python}, for the module's own result.
+Answer = collections.namedtuple("Answer", "result sdk")
+
+
+class Sdk:
+    """The SDK of this host.
+
+    ``run(arguments, data)`` runs a program with bytes on its standard input and returns (exit status, output, errors), the
+    latter two as bytes; it raises OSError where there is no such program. ``workdir`` is a private directory that somebody
+    else removes. ``clock`` gives seconds.
+    """
+
+    def __init__(self, run, workdir, python=None, path=None, mode="server", clock=time.monotonic):
+        self._run = run
+        self._workdir = workdir
+        self._interpreters = [python] if python else known_interpreters()
+        self._paths = [path] if path else [None] + list(SDK_PATHS)
+        self._mode = mode
+        self._clock = clock
+
+    def ask(self, operation, arguments, login, storage=None, timeout=300):
+        """Send one request to the first interpreter that can load the SDK. Returns an Answer; raises the errors of _errors.py.
+
+        ``timeout`` (seconds) bounds the whole, all interpreters together.
+        """
+        request = {
+            "operation": operation,
+            "arguments": arguments,
+            "sdk": {"paths": self._paths, "mode": self._mode},
+            "login": login,
+            "storage": storage,
+            "spool": self._workdir,
+        }
+        worker = self._worker_file()
+        end = self._clock() + timeout
+        candidates = []
+        for python in self._interpreters:
+            left = max(0.1, end - self._clock())
+            data = json.dumps(dict(request, timeout=left)).encode("utf-8")
+            try:
+                status, output, errors = self._run([python, worker], data)
+            except OSError as error:
+                candidates.append({"python": python, "version": None, "why": os.strerror(error.errno) if error.errno else str(error)})
+                continue
+            hello, stage, last = read_lines(output)
+            if last is None and hello is None and status != -signal.SIGALRM:
+                candidates.append({"python": python, "version": None, "why": epitaph(status, errors)})
+            elif last is None:
+                raise WorkerError(death_notice(python, stage, status, errors, timeout), sdk=hello and hello["sdk"])
+            elif last["kind"] == "result":
+                return Answer(last["result"], hello["sdk"])
+            elif last["error"]["symbol"] == "SDK_UNAVAILABLE":
+                error = last["error"]
+                candidates.append({"python": python, "version": error["python_version"], "why": telling(error["attempts"]), "tried": error["attempts"]})
+            else:
+                raise typed(last["error"], hello and hello["sdk"])
+        raise SdkUnavailableError(account(candidates), candidates=candidates)
+
+    def _worker_file(self):
+        """The worker's source as a file that another interpreter can run; this module itself may live in a zip archive."""
+        path = os.path.join(self._workdir, "prlsdk_worker.py")
+        if not os.path.exists(path):
+            source = pkgutil.get_data(_worker.__name__.rpartition(".")[0], "_worker.py")
+            with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as target:
+                target.write(source)
+        return path
+
+
+def known_interpreters():
+    """Paths of the interpreters worth a try, each once. The module's own comes first, whatever it is a link to."""
+    found = [sys.executable] if sys.executable else []
+    seen = set()
+    for name in INTERPRETERS:
+        path = shutil.which(name)
+        if path and path not in found and os.path.realpath(path) not in seen:
+            found.append(path)
+            seen.add(os.path.realpath(path))
+    return found
+
+
+def read_lines(output):
+    """(hello or None, the last progress or None, the last line if it ends the answer or None) of a worker's output."""
+    hello = stage = last = None
+    for line in output.splitlines():
+        try:
+            answer = json.loads(line.decode("utf-8"))
+            kind = answer["kind"]
+        except (ValueError, TypeError, KeyError):  # not our worker's: some other program, or cut off by its death
+            continue
+        if kind == "hello":
+            hello = answer
+        elif kind == "progress":
+            stage = answer
+        elif kind in ("result", "error"):
+            last = answer
+    return hello, stage, last
+
+
+def typed(error, sdk):
+    """The worker's error line as an exception. ``sdk`` is null where the SDK was never loaded."""
+    if error["symbol"] == "WORKER_FAILED":
+        return WorkerError("The SDK worker failed: %s. This is a defect of the collection; please report it." % error["message"], sdk=sdk)
+    public = dict((key, error[key]) for key in ("code", "symbol", "operation", "retryable", "details"))
+    more = dict((key, error[key]) for key in ("candidates",) if key in error)
+    return SdkError(explain(error), error=public, sdk=sdk, **more)
+
+
+def signal_name(number):
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return "signal %d" % number
+
+
+def last_words(errors):
+    lines = [line for line in errors.decode("utf-8", "replace").splitlines() if line.strip()][-STDERR_LINES:]
+    return " | ".join(line.strip() for line in lines)
+
+
+def epitaph(status, errors):
+    """How a process ended that should have answered, in a few words."""
+    how = "was killed by %s" % signal_name(-status) if status < 0 else "ended with status %d and no answer" % status
+    words = last_words(errors)
+    return "%s; it last said: %s" % (how, words) if words else how
+
+
+def death_notice(python, stage, status, errors, timeout):
+    """The message for a worker that died after it had loaded the SDK, or while it did."""
+    doing = "loading the SDK"
+    if stage:
+        doing = ACTS.get(stage["operation"], stage["operation"]).format(subject=stage["subject"])
+        doing = doing[0].lower() + doing[1:]
+    if status == -signal.SIGALRM:
+        return (
+            "The SDK did not answer within %g seconds while %s, and its process was ended. Raise 'timeout' if the server is only slow; "
+            "otherwise check the dispatcher." % (timeout, doing)
+        )
+    return "The SDK's process (%s) died while %s: it %s. Nothing more is known of the request; check the state before you run again." % (
+        python, doing, epitaph(status, errors),
+    )
+
+
+def telling(attempts):
+    """Of an interpreter's attempts the reason that says most: a folder that is not there says nothing."""
+    reasons = [attempt["why"] for attempt in attempts if attempt["why"] != "no such folder"]
+    rare = [reason for reason in reasons if "No module named" not in reason or "prlsdkapi" not in reason]
+    return (rare or reasons or ["no such folder: %s" % attempts[0]["path"]])[0]
+
+
+def account(candidates):
+    tried = "; ".join("%s: %s" % (candidate["python"] + (" (%s)" % candidate["version"] if candidate["version"] else ""), candidate["why"])
+                      for candidate in candidates)
+    return (
+        "The SDK (prlsdkapi) cannot be loaded on this host. Install the vendor's Python SDK, or set 'sdk_python' to the interpreter that it was "
+        "built for and 'sdk_path' to the folder that holds prlsdkapi. Tried: %s." % (tried or "no interpreter at all")
+    )

@@ -1,0 +1,521 @@
+# Copyright (c) The prlsdk.core developers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The only file that imports prlsdkapi. It runs as a process of its own under the SDK's Python (2.7 or 3.6 and later).
+
+``<python> _worker.py`` reads one JSON request from standard input up to its end and answers with JSON lines:
+
+``hello``     once, when the SDK is loaded: ``protocol``, ``python``, ``sdk`` {version, path, python}, ``host``
+``progress``  before each call that may take long: ``operation``, ``subject``
+``result``    the last line of a success: ``result``
+``error``     the last line of a failure: ``error`` {code, symbol, operation, message, details, retryable, subject}
+
+A request is an object: ``operation`` (a key of OPERATIONS), ``arguments``, ``timeout`` (seconds, for everything),
+``sdk`` {paths, mode}, ``login`` {host, port, username, password, security_level, timeout}, ``storage`` (null, the same as
+``login``, or {default: true}) and ``spool``, a directory for texts too large for the protocol.
+
+Why so: the vendor builds the binding for one CPython a release; it prints to standard output when it fails to load and runs
+native threads that can hang or crash. None of that may reach a module.
+"""
+
+from __future__ import absolute_import, division, print_function
+
+__metaclass__ = type
+
+import contextlib
+import json
+import os
+import re
+import signal
+import sys
+import threading
+import time
+import traceback
+
+PROTOCOL = 1
+
+# A wait is cut into slices of this many seconds, because after a remote login the SDK tells of a lost connection by nothing
+# at all: no event comes, and pending waits never end. Only is_connected() changes. A finished job ends its slice at once.
+POLL_INTERVAL = 0.5
+# The alarm rings this many seconds after the request's own deadline: time to answer properly first.
+GRACE = 1.0
+# The answer is out when the SDK is shut down; that may take this many seconds before the process is ended for it.
+CLEANUP_TIMEOUT = 5.0
+
+DEFAULT_PORT = 64000
+SECURITY_LEVELS = {"low": 0, "normal": 1, "high": 2}
+SDK_MODES = {"server": "init_server_sdk", "desktop": "init_desktop_sdk", "workstation": "init_workstation_sdk"}
+
+# Flags by number: constants are those of the installed build, and an older one lacks the newer names.
+PVTF_VM, PVTF_CT = 2048, 4096
+PBT_VM, PBT_CT = 131072, 262144
+
+PRL_ERR_TIMEOUT = 0x80000015
+PRL_ERR_WS_DISP_CONNECTION_CLOSED = 0x80000246
+
+RETRYABLE = re.compile(
+    "PRL_ERR_(BACKUP_LOCKED_FOR_(READING|WRITING)|VM_LOCKED_FOR_.*|VM_LOCKED_CTL_FOR_BACKUP|TRY_AGAIN|TIMEOUT|IO_NO_CONNECTION"
+    "|WS_DISP_CONNECTION_CLOSED|CANT_CONNECT_TO_DISPATCHER(_ITERATIVELY)?|NOT_CONNECTED_TO_DISPATCHER"
+    "|DISP_LOGON_ACTIONS_REACHED_UP_LIMIT)$"
+)
+UUID = re.compile(r"^\{?([0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12})\}?$", re.IGNORECASE)
+
+monotonic = getattr(time, "monotonic", time.time)
+
+
+class Failure(Exception):
+    """An answer of kind ``error``."""
+
+    def __init__(self, symbol, message, operation=None, code=None, details=None, subject=None, retryable=None, **more):
+        super(Failure, self).__init__(message)
+        if retryable is None:
+            retryable = bool(RETRYABLE.match(symbol))
+        self.error = dict(
+            more, symbol=symbol, code=code, operation=operation, message=message, details=details or {}, subject=subject, retryable=retryable
+        )
+
+
+class Protocol:
+    """JSON lines on what was standard output when the process started; everything else that is printed goes to standard error."""
+
+    def __init__(self):
+        self._fd = os.dup(1)
+        os.dup2(2, 1)
+        sys.stdout = sys.stderr
+        self._lock = threading.Lock()
+        try:
+            import fcntl
+
+            fcntl.fcntl(self._fd, fcntl.F_SETFD, fcntl.FD_CLOEXEC)  # Python 2 hands descriptors down to children
+        except ImportError:
+            pass
+
+    def send(self, kind, **fields):
+        line = json.dumps(dict(fields, kind=kind), sort_keys=True) + "\n"
+        data = line.encode("ascii")
+        with self._lock:
+            while data:
+                data = data[os.write(self._fd, data):]
+
+    def progress(self, operation, subject=None):
+        self.send("progress", operation=operation, subject=subject)
+
+
+class Deadline:
+    """One moment that bounds the whole request; afterwards the alarm ends the process even inside native code."""
+
+    def __init__(self, seconds):
+        self._end = monotonic() + seconds
+        ring_after(seconds + GRACE)
+
+    def left(self):
+        return self._end - monotonic()
+
+
+def ring_after(seconds):
+    """Let the kernel end this process: the default action of SIGALRM needs neither the interpreter nor its lock."""
+    signal.signal(signal.SIGALRM, signal.SIG_DFL)
+    signal.setitimer(signal.ITIMER_REAL, seconds)
+
+
+def die_with_parent():
+    """Never outlive the module that asked: a cancelled play must not leave a process behind that holds a session."""
+    parent = os.getppid()
+    if sys.platform.startswith("linux"):
+        try:
+            import ctypes
+
+            ctypes.CDLL(None).prctl(1, signal.SIGKILL, 0, 0, 0)  # 1 is PR_SET_PDEATHSIG
+        except (ImportError, OSError, AttributeError):
+            pass
+    watch = threading.Thread(target=_watch_parent, args=(parent,))
+    watch.daemon = True
+    watch.start()
+
+
+def _watch_parent(parent):
+    """Where the kernel cannot tell (macOS), and where the parent was gone before it was asked to."""
+    while os.getppid() == parent:
+        time.sleep(5)
+    os._exit(1)
+
+
+def native(text):
+    """The binding takes ``str`` only, which JSON does not make on Python 2."""
+    if sys.version_info[0] == 2 and not isinstance(text, str):
+        return text.encode("utf-8")
+    return text
+
+
+def readable(value):
+    """Text for the protocol from whatever the SDK gave."""
+    if isinstance(value, bytes):
+        return value.decode("utf-8", "replace")
+    return value if isinstance(value, type(u"")) else u"%s" % (value,)
+
+
+# --- loading ----------------------------------------------------------------------------------------------------------------
+
+
+class Sdk:
+    """The loaded and initialised binding, with what tells builds apart."""
+
+    def __init__(self, api, path):
+        self.api = api
+        self.consts = api.prlsdk.consts
+        self.error_names = None
+        self.description = {"version": self._version(), "path": path, "python": sys.executable}
+
+    def _version(self):
+        number = getattr(self.consts, "VIRTUOZZO_API_VER", None) or getattr(self.consts, "PARALLELS_API_VER", None)
+        return "%d.%d" % (number >> 16, number & 0xFFFF) if number else None
+
+    def symbol(self, code):
+        """The name of an unsigned code. The binding's own table is signed, so both are compared as 32 bits."""
+        if self.error_names is None:
+            table = vars(self.api.prlsdk.errors)
+            self.error_names = dict((table[name] & 0xFFFFFFFF, name) for name in table if name.startswith(("PRL_ERR_", "PRL_WARN_")))
+        return self.error_names.get(code, "0x%08X" % code)
+
+    def name_of(self, prefix, value):
+        """The constant with this prefix and value in lower case without the prefix, as ``running`` for VMS_RUNNING."""
+        for name in dir(self.consts):
+            if name.startswith(prefix) and getattr(self.consts, name) == value:
+                return name[len(prefix):].lower()
+        return "unknown"
+
+    def failure(self, error, operation, subject=None):
+        """A PrlSDKError as the answer that is sent."""
+        code = error.error_code & 0xFFFFFFFF
+        message = re.sub(r"^SDK error: 0x[0-9A-Fa-f]+: *", "", readable(error.args[0] if error.args else error))
+        return Failure(self.symbol(code), " ".join(message.split()), operation, code, event_texts(error.err_obj), subject)
+
+
+def event_texts(event):
+    """The parameters of an error event as texts by name; {} where the SDK gave no event."""
+    texts = {}
+    try:
+        for index in range(event.get_params_count() if event is not None else 0):
+            parameter = event.get_param(index)
+            texts[readable(parameter.get_name())] = readable(parameter.to_string())
+    except Exception as error:  # the details are not worth losing the error itself
+        texts["unreadable"] = readable(error)
+    return texts
+
+
+def load_sdk(paths, mode):
+    """Try to import and initialise with each folder (null: as the interpreter finds it); the first that works wins."""
+    attempts = []
+    version = "%d.%d" % sys.version_info[:2]
+    for path in paths:
+        path = path and path.replace("{version}", version)
+        if path and not os.path.isdir(path):
+            attempts.append({"path": path, "why": "no such folder"})
+            continue
+        try:
+            return _load_from(native(path) if path else None, mode)
+        except (Exception, SystemExit) as error:
+            attempts.append({"path": path, "why": u"%s: %s" % (type(error).__name__, readable(error))})
+    raise Failure("SDK_UNAVAILABLE", "The SDK cannot be loaded by this interpreter.", "import prlsdkapi", attempts=attempts, python_version=version)
+
+
+def _load_from(path, mode):
+    for name in [name for name in sys.modules if name.split(".")[0] == "prlsdkapi"]:
+        del sys.modules[name]
+    if path:
+        sys.path.insert(0, path)
+    try:
+        import prlsdkapi
+
+        initialise = getattr(prlsdkapi, SDK_MODES[mode], None)
+        if initialise is None:
+            raise RuntimeError("this build of the SDK has no %s mode" % mode)
+        initialise()
+    except BaseException:
+        if path:
+            sys.path.remove(path)
+        raise
+    return Sdk(prlsdkapi, os.path.dirname(os.path.dirname(os.path.abspath(prlsdkapi.__file__))))
+
+
+# --- sessions ---------------------------------------------------------------------------------------------------------------
+
+
+class Session:
+    """One login. ``target`` is what the backup calls take to address the server at its other end."""
+
+    def __init__(self, sdk, protocol, deadline, login):
+        self.sdk, self.protocol, self.deadline = sdk, protocol, deadline
+        self.host = login.get("host")
+        self._api = sdk.api.Server()
+        self._answer = self._login(login)
+        self.uuid = readable(self._answer.get_session_uuid())
+        self.server_uuid = readable(self._answer.get_server_uuid())
+
+    def _login(self, login):
+        level = SECURITY_LEVELS[login["security_level"]]
+        if not self.host:
+            # Over the unix socket, as the user that this process runs as.
+            return self.call("login_local", "", 0, level, subject="this host", connecting=True).get_param()
+        limit = max(1, int(min(login["timeout"], self.deadline.left()) * 1000))
+        port = login.get("port") or 0
+        return self.call(
+            "login", native(self.host), native(login.get("username") or ""), native(login.get("password") or ""), "", port, limit, level,
+            subject="%s:%d" % (self.host, port or DEFAULT_PORT), connecting=True,
+        ).get_param()
+
+    @property
+    def server(self):
+        """What is known of the server from the login alone."""
+        return {
+            "uuid": self.server_uuid,
+            "host": self.host or "localhost",
+            "product_version": readable(self._answer.get_product_version()),
+            "os_version": readable(self._answer.get_host_os_version()),
+        }
+
+    def call(self, operation, *arguments, **more):
+        """Ask the server and wait for its answer, a Result. Raises Failure."""
+        subject, connecting = more.get("subject"), more.get("connecting", False)
+        self.protocol.progress(operation, subject)
+        try:
+            job = getattr(self._api, operation)(*arguments)
+            while True:
+                left = self.deadline.left()
+                if left <= 0:
+                    raise Failure("PRL_ERR_TIMEOUT", "The server has not answered in time.", operation, PRL_ERR_TIMEOUT, subject=subject)
+                try:
+                    return job.wait(max(1, int(min(left, POLL_INTERVAL) * 1000)))
+                except self.sdk.api.PrlSDKError as error:
+                    # A wait that ran out and a job that failed with a time-out carry the same code.
+                    if error.error_code & 0xFFFFFFFF != PRL_ERR_TIMEOUT or job.get_status() == self.sdk.consts.PJS_FINISHED:
+                        raise
+                if not connecting and not self.connected():
+                    raise Failure(
+                        "PRL_ERR_WS_DISP_CONNECTION_CLOSED", "The connection to the server was lost.", operation,
+                        PRL_ERR_WS_DISP_CONNECTION_CLOSED, subject=subject,
+                    )
+        except self.sdk.api.PrlSDKError as error:
+            raise self.sdk.failure(error, operation, subject)
+
+    def connected(self):
+        """is_connected() answers with a list, which is true whatever it holds."""
+        return bool(self._api.is_connected()[0])
+
+    def close(self):
+        self._api.logoff().wait(int(CLEANUP_TIMEOUT * 1000 / 2))
+
+
+class Connection:
+    """The node's session, and the storage's where one was asked for; with the address that backup calls pass on."""
+
+    def __init__(self, sdk, protocol, deadline, request):
+        self.sdk, self.protocol = sdk, protocol
+        self.sessions = []
+        self._open = lambda login: self.sessions.append(Session(sdk, protocol, deadline, login))
+        self._request = request
+
+    def open(self):
+        storage = self._request.get("storage")
+        self._open(self._request["login"])
+        if storage and not storage.get("default"):
+            self._open(storage)
+        self.node, self.store = self.sessions[0], self.sessions[-1]
+        if storage and storage.get("default"):
+            # An empty session leaves the choice to the node: its configured default server, or itself.
+            self.target = ("", 0, "")
+        elif storage:
+            self.target = (native(storage["host"]), storage.get("port") or DEFAULT_PORT, native(self.store.uuid))
+        else:
+            # An empty session would send the request to a configured default server. Its own address and session keep it here.
+            self.target = ("127.0.0.1", DEFAULT_PORT, native(self.node.uuid))
+
+    def close(self):
+        """Log off everywhere, then end the SDK: any other order can deadlock inside it."""
+        for session in reversed(self.sessions):
+            try:
+                session.close()
+            except Exception as error:  # the answer is out; there is nobody left to tell
+                print("logging off: %s" % (error,), file=sys.stderr)
+        self.sdk.api.deinit_sdk()
+
+
+# --- what can be asked ------------------------------------------------------------------------------------------------------
+
+
+def list_vms(session, types):
+    """The VMs and containers that a server knows, as dictionaries in its own order."""
+    flags = (PVTF_VM if "vm" in types else 0) | (PVTF_CT if "ct" in types else 0)
+    return [describe_vm(session.sdk, vm) for vm in session.call("get_vm_list_ex", flags)]
+
+
+def describe_vm(sdk, vm):
+    """One damaged configuration must not end the list: what cannot be read is null, and the reason is in ``problems``."""
+    problems = []
+
+    def read(getter, convert=readable):
+        try:
+            return convert(getter())
+        except sdk.api.PrlSDKError as error:
+            problems.append(sdk.failure(error, getattr(getter, "__name__", "read")).error["message"])
+            return None
+
+    return {
+        "uuid": read(vm.get_uuid),
+        "name": read(vm.get_name),
+        "type": read(vm.get_vm_type, lambda number: "ct" if number else "vm"),
+        "ct_id": read(vm.get_ct_id) or None,
+        "state": read(lambda: vm.get_vm_info().get_state(), lambda number: sdk.name_of("VMS_", number)),
+        "template": read(vm.is_template, bool),
+        "home": read(vm.get_home_path),
+        "backup_directory": read(vm.get_default_backup_directory) or None,
+        "problems": problems,
+    }
+
+
+def uuid_key(text):
+    """A UUID without braces in lower case; None for anything else."""
+    match = UUID.match(text)
+    return match.group(1).lower() if match else None
+
+
+def resolve(wanted, vms):
+    """(VMs that the wanted names, container ids and UUIDs mean, the words that mean none of them). Several VMs: Failure."""
+    found, unknown = [], []
+    for word in wanted:
+        key = uuid_key(word)
+        if key:
+            fits = [vm for vm in vms if vm["uuid"] and uuid_key(vm["uuid"]) == key]
+        else:
+            fits = [vm for vm in vms if word == vm["name"]] or [vm for vm in vms if word == vm["ct_id"]]
+        if len(fits) > 1:
+            raise Failure(
+                "AMBIGUOUS_VM_NAME", "%d VMs are called '%s'." % (len(fits), word), subject=word,
+                candidates=[{"uuid": vm["uuid"], "name": vm["name"], "type": vm["type"], "home": vm["home"]} for vm in fits],
+            )
+        if fits and fits[0] not in found:
+            found.append(fits[0])
+        elif not fits:
+            unknown.append(word)
+    return found, unknown
+
+
+def vms_operation(connection, arguments, spool):
+    """arguments: types, wanted (null: all). -> server, vms, unknown"""
+    vms, unknown = list_vms(connection.node, arguments["types"]), []
+    if arguments["wanted"] is not None:
+        vms, unknown = resolve(arguments["wanted"], vms)
+    return {"server": connection.node.server, "vms": vms, "unknown": unknown}
+
+
+def trees_operation(connection, arguments, spool):
+    """Fetch backup trees into files of ``spool``.
+
+    arguments: scope (all, registered), types, wanted (null: every VM). ->
+    server; trees [{file, uuid ('' for the whole tree), directory}]; wanted [uuid] and unknown [words] when VMs were named;
+    registered: UUIDs of the VMs that the node knows (null when nobody had to ask).
+    """
+    plan, registered, wanted, unknown = plan_trees(connection, arguments)
+    trees = []
+    for number, (uuid, directory) in enumerate(plan):
+        path = os.path.join(spool, "tree-%05d.xml" % number)
+        fetch_tree(connection, uuid, arguments["types"], path)
+        trees.append({"file": path, "uuid": uuid, "directory": directory})
+    # All requests go through the node; its uuid tells the backups that it made.
+    return {"server": connection.node.server, "trees": trees, "registered": registered, "wanted": wanted, "unknown": unknown}
+
+
+def plan_trees(connection, arguments):
+    """Which trees to ask for: [(uuid, directory)], and what was learnt on the way."""
+    wanted, whole = arguments["wanted"], ("", None)
+    if wanted is not None and all(uuid_key(word) for word in wanted):
+        # The server compares UUIDs as text, and with braces; that is all it takes to ask.
+        return [("{%s}" % uuid_key(word), None) for word in wanted], None, wanted, []
+    known = list_vms(connection.node, arguments["types"])
+    registered = [vm["uuid"] for vm in known]
+    if wanted is not None:
+        found, unknown = resolve(wanted, known)
+        plan = [(vm["uuid"], vm["backup_directory"]) for vm in found]
+        plan += [("{%s}" % uuid_key(word), None) for word in unknown if uuid_key(word)]
+        named = [word for word in unknown if not uuid_key(word)]
+        if named and arguments["scope"] == "all":
+            # Only the whole tree knows the names of VMs that are gone from the node.
+            plan.append(whole)
+        return plan, registered, [uuid for uuid, directory in plan if uuid], named
+    if arguments["scope"] == "registered":
+        return [(vm["uuid"], vm["backup_directory"]) for vm in known], registered, None, []
+    # The whole tree shows the server's default directory only. A VM known there with a directory of its own has to be asked for.
+    if connection.store is not connection.node:
+        known = list_vms(connection.store, arguments["types"])
+    return [whole] + [(vm["uuid"], vm["backup_directory"]) for vm in known if vm["backup_directory"]], registered, None, []
+
+
+def fetch_tree(connection, uuid, types, path):
+    """Write one backup tree's XML, as the server sent it, to a file that only this user can read."""
+    flags = (PBT_VM if "vm" in types else 0) | (PBT_CT if "ct" in types else 0)  # the default shows no containers
+    host, port, session = connection.target
+    answer = connection.node.call("get_backup_tree", native(uuid), host, port, session, flags, subject=uuid or "all VMs")
+    text = answer.get_param_as_string()
+    if not isinstance(text, bytes):
+        text = text.encode("utf-8", "surrogateescape")
+    fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(fd, "wb") as spooled:
+        spooled.write(text)
+
+
+OPERATIONS = {"trees": trees_operation, "vms": vms_operation}
+
+
+# --- one request ------------------------------------------------------------------------------------------------------------
+
+
+def answer(protocol, request):
+    """Do what is asked, send the last line, then shut the SDK down: what happens there cannot spoil the answer."""
+    deadline = Deadline(request["timeout"])
+    sdk = load_sdk(request["sdk"]["paths"], request["sdk"]["mode"])
+    protocol.send("hello", protocol=PROTOCOL, python="%d.%d.%d" % sys.version_info[:3], sdk=sdk.description, host=os.uname()[1])
+    connection = Connection(sdk, protocol, deadline, request)
+    try:
+        with last_line(protocol):
+            connection.open()
+            result = OPERATIONS[request["operation"]](connection, request["arguments"], request["spool"])
+            protocol.send("result", result=result)
+    finally:
+        ring_after(CLEANUP_TIMEOUT)
+        connection.close()
+
+
+@contextlib.contextmanager
+def last_line(protocol):
+    """Whatever goes wrong inside becomes the ``error`` line."""
+    try:
+        yield
+    except Failure as failure:
+        protocol.send("error", error=failure.error)
+    except Exception as error:
+        traceback.print_exc()
+        protocol.send("error", error=Failure("WORKER_FAILED", u"%s: %s" % (type(error).__name__, readable(error)), "worker").error)
+
+
+def read_request():
+    """The whole of standard input, which is then closed to the SDK and everything that it may start."""
+    source = getattr(sys.stdin, "buffer", sys.stdin)
+    request = json.loads(source.read().decode("utf-8"))
+    null = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(null, 0)
+    os.close(null)
+    return request
+
+
+def main():
+    protocol = Protocol()
+    die_with_parent()
+    with last_line(protocol):
+        answer(protocol, read_request())
+    # Not through the interpreter's end: there the binding would end the SDK once more.
+    sys.stderr.flush()
+    os._exit(0)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,299 @@
+#!/usr/bin/python
+# Copyright (c) The prlsdk.core developers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Gather the backup trees of a node as host facts."""
+
+from __future__ import absolute_import, division, print_function
+
+__metaclass__ = type
+
+DOCUMENTATION = r"""
+module: prl_backup_facts
+short_description: Gather the backups of VMs and containers as facts of the host
+version_added: 1.0.0
+description:
+  - Sets the fact C(prl_backups), which is what M(prlsdk.core.prl_backup_info) returns.
+  - List it in C(ansible_facts_modules), and C(gather_facts) and a fact cache carry the backups of each node.
+requirements:
+  - lxml on the target host, for the interpreter that Ansible uses there
+author:
+  - The prlsdk.core developers (!UNKNOWN)
+extends_documentation_fragment:
+  - prlsdk.core.connection
+  - prlsdk.core.storage
+  - prlsdk.core.backups
+  - prlsdk.core.attributes
+  - prlsdk.core.attributes.info
+attributes:
+  facts:
+    description: Whether the module sets facts of the host.
+    support: full
+notes:
+  - The facts of a node with 10,000 backups are about 4 MB of JSON. Use O(gather) to keep V(summary) alone where the fact cache is
+    slow.
+seealso:
+  - module: prlsdk.core.prl_backup_info
+"""
+
+EXAMPLES = r"""
+- name: Gather the backups of each node as facts
+  prlsdk.core.prl_backup_facts:
+
+- name: Show the totals
+  ansible.builtin.debug:
+    var: ansible_facts.prl_backups.summary
+
+# The same as a part of gather_facts. The connection's options come from module_defaults.
+- name: Nodes and their backups
+  hosts: nodes
+  gather_facts: true
+  vars:
+    ansible_facts_modules:
+      - ansible.legacy.setup
+      - prlsdk.core.prl_backup_facts
+  module_defaults:
+    prlsdk.core.prl_backup_facts:
+      gather: [summary]
+  tasks:
+    - name: Nodes without a backup today
+      ansible.builtin.debug:
+        msg: The newest backup is of {{ ansible_facts.prl_backups.summary.newest }}.
+"""
+
+RETURN = r"""
+ansible_facts:
+  description: The facts.
+  returned: success
+  type: dict
+  contains:
+    prl_backups:
+      description: The backups that the node keeps.
+      returned: success
+      type: dict
+      contains:
+        backup_trees:
+          description: One entry for each VM or container that has backups, by name.
+          returned: when O(gather) has V(backups)
+          type: list
+          elements: dict
+          contains:
+            vm:
+              description: The VM that was backed up.
+              type: dict
+              contains:
+                uuid:
+                  description: UUID with braces.
+                  type: str
+                  sample: "{9531985d-5d9d-49f8-9818-e811892f902b}"
+                name:
+                  description: Its name at the most recent backup.
+                  type: str
+                  sample: web-01
+                type:
+                  description: V(vm) or V(ct).
+                  type: str
+                  sample: vm
+                storage_version:
+                  description: Version of the storage format. Below 4 it is the old one, which cannot lose single backups out of a chain.
+                  type: int
+                  sample: 5
+                registered:
+                  description: Whether the node knows this VM now. V(null) when the list of VMs was not needed.
+                  type: bool
+                  sample: true
+            omitted:
+              description:
+                - How many backups of this VM filters left out. Always 0 here.
+              type: int
+              sample: 0
+            chains:
+              description: The chains, oldest first.
+              type: list
+              elements: dict
+              contains:
+                uuid:
+                  description: UUID of the chain, with braces.
+                  type: str
+                  sample: "{36f675cc-81e7-4ef5-a8e2-5d940ed90475}"
+                size:
+                  description: Sum of the sizes of its backups, in bytes.
+                  type: int
+                  sample: 24300000000
+                directory:
+                  description: >-
+                    The VM's own backup directory that the chain was found in. V(null) for the server's default one, and where a VM was asked for
+                    by its UUID.
+                  type: str
+                  sample: /mnt/nas/backups
+                backups:
+                  description: The backups, the full one first.
+                  type: list
+                  elements: dict
+                  contains:
+                    id:
+                      description: >-
+                        The ID to remove or restore it by. That of a full backup is the chain's UUID, that of an incremental one ends in a dot and
+                        its number. A full backup that took the place of a removed one keeps its number.
+                      type: str
+                      sample: "{36f675cc-81e7-4ef5-a8e2-5d940ed90475}.2"
+                    type:
+                      description: V(full) or V(incremental).
+                      type: str
+                      sample: incremental
+                    number:
+                      description: Its number in the chain; the full backup is 1. Gaps are normal.
+                      type: int
+                      sample: 2
+                    created:
+                      description: When it was made, in UTC.
+                      type: str
+                      sample: "2026-09-14T03:00:57Z"
+                    size:
+                      description: Its size in bytes. A full backup's is that of the chain's directory when it was made.
+                      type: int
+                      sample: 1896035739
+                    description:
+                      description: As given when it was made.
+                      type: str
+                      sample: nightly
+                    creator:
+                      description: The user who made it.
+                      type: str
+                      sample: root
+                    host:
+                      description: Name of the node that made it.
+                      type: str
+                      sample: node-b.example.com
+                    server_uuid:
+                      description: UUID of the node that made it, with braces.
+                      type: str
+                      sample: "{d23f0824-128b-4f33-8c5c-7fd0a6a3a450}"
+                    disks:
+                      description: The virtual disks.
+                      returned: when O(gather) has V(disks)
+                      type: list
+                      elements: dict
+                      contains:
+                        name:
+                          description: Name of the disk.
+                          type: str
+                          sample: harddisk.hdd
+                        original_path:
+                          description: Where it was when the backup was made.
+                          type: str
+                          sample: /vz/vmprivate/9531985d-5d9d-49f8-9818-e811892f902b/harddisk.hdd
+                        size:
+                          description: Size of the virtual disk in bytes.
+                          type: int
+                          sample: 68719476736
+                        encryption_key_id:
+                          description: ID of the key that it is encrypted with, or an empty string.
+                          type: str
+                          sample: ""
+                    files:
+                      description: Names of the image files.
+                      returned: when O(gather) has V(files)
+                      type: list
+                      elements: str
+                      sample: [harddisk.hdd.2.qcow2]
+        summary:
+          description: Counts over everything that matched.
+          returned: when O(gather) has V(summary)
+          type: dict
+          contains:
+            vms:
+              description: Virtual machines with backups.
+              type: int
+              sample: 27
+            containers:
+              description: Containers with backups.
+              type: int
+              sample: 3
+            chains:
+              description: Chains.
+              type: int
+              sample: 313
+            backups:
+              description: Backups.
+              type: int
+              sample: 2094
+            full:
+              description: Full backups.
+              type: int
+              sample: 313
+            incremental:
+              description: Incremental backups.
+              type: int
+              sample: 1781
+            size:
+              description: Sum of their sizes in bytes.
+              type: int
+              sample: 7412345678901
+            oldest:
+              description: When the oldest was made; V(null) if there is none.
+              type: str
+              sample: "2025-04-06T03:00:11Z"
+            newest:
+              description: When the newest was made; V(null) if there is none.
+              type: str
+              sample: "2026-11-21T03:00:52Z"
+        raw:
+          description: The XML as the server sent it, one entry for each answer, as M(prlsdk.core.prl_backup_info) returns it.
+          returned: when O(gather) has V(raw)
+          type: list
+          elements: dict
+        gathered_at:
+          description: When the facts were gathered, by the clock of the target host, in UTC.
+          type: str
+          sample: "2026-11-22T06:00:00Z"
+server:
+  description: The server that was asked. With O(storage), the node that passed the request on.
+  returned: success
+  type: dict
+  contains:
+    uuid:
+      description: UUID of the server's dispatcher, with braces.
+      type: str
+      sample: "{6513270e-269e-4d37-b2a7-4de452e6b438}"
+    host:
+      description: O(host), or V(localhost).
+      type: str
+      sample: localhost
+    product_version:
+      description: Version of the product.
+      type: str
+      sample: 9.0.41
+    os_version:
+      description: Version of the operating system.
+      type: str
+      sample: Virtuozzo Hybrid Server 9
+sdk:
+  description: The SDK that was used. Also on failure, once it was loaded.
+  returned: success
+  type: dict
+  contains:
+    version:
+      description: Version of the API that the SDK was built for.
+      type: str
+      sample: "9.0"
+    path:
+      description: The folder it was loaded from.
+      type: str
+      sample: /usr/lib64/python3.9/site-packages
+    python:
+      description: The interpreter it runs under.
+      type: str
+      sample: /usr/bin/python3.9
+"""
+
+from ansible_collections.prlsdk.core.plugins.module_utils._gather import gather_facts
+from ansible_collections.prlsdk.core.plugins.module_utils._module import backup_options, make_module, run, storage_option
+
+
+def main():
+    run(make_module(dict(backup_options(), **storage_option())), gather_facts, parses_trees=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,349 @@
+#!/usr/bin/python
+# Copyright (c) The prlsdk.core developers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Gather the backup trees of a node or a backup server."""
+
+from __future__ import absolute_import, division, print_function
+
+__metaclass__ = type
+
+DOCUMENTATION = r"""
+module: prl_backup_info
+short_description: Gather the backups of VMs and containers of a Virtuozzo or Parallels host
+version_added: 1.0.0
+description:
+  - Returns the backups that a node or a backup server keeps, as trees. A VM has chains, and a chain is one full backup and the
+    incremental ones that build on it.
+  - It is the input of the filter P(prlsdk.core.retention_plan#filter).
+  - The server leaves out, without a word, chains that the user cannot read and chains that are being made or removed at that
+    moment.
+requirements:
+  - lxml on the target host, for the interpreter that Ansible uses there
+author:
+  - The prlsdk.core developers (!UNKNOWN)
+extends_documentation_fragment:
+  - prlsdk.core.connection
+  - prlsdk.core.storage
+  - prlsdk.core.backups
+  - prlsdk.core.attributes
+  - prlsdk.core.attributes.info
+options:
+  backup_ids:
+    description:
+      - Only these backups, each an ID as in RV(backup_trees[].chains[].backups[].id), with or without braces, in any case.
+      - The ID of a chain's full backup means the full backup alone, not the chain.
+    type: list
+    elements: str
+  newer_than:
+    description:
+      - Only backups made at this moment or later.
+      - An ISO 8601 time with a zone, such as V(2026-11-22T03:00:00Z), or a duration before now, such as V(2w) or V(1d12h). The units
+        are V(y), V(mo), V(w), V(d), V(h) and V(min), each once, largest first.
+    type: str
+  older_than:
+    description:
+      - Only backups made before this moment. Written as O(newer_than).
+    type: str
+  latest_only:
+    description:
+      - Only the newest backup of each VM.
+    type: bool
+    default: false
+  limit:
+    description:
+      - Return no more than this number of backups, counted in the order of the result. RV(total) still counts all of them and
+        RV(truncated) tells that some were left out.
+    type: int
+seealso:
+  - module: prlsdk.core.prl_backup_facts
+  - module: prlsdk.core.prl_vm_info
+  - plugin: prlsdk.core.retention_plan
+    plugin_type: filter
+  - plugin: prlsdk.core.backup_list
+    plugin_type: filter
+"""
+
+EXAMPLES = r"""
+- name: Gather every backup that the node keeps
+  prlsdk.core.prl_backup_info:
+  register: node
+
+- name: Show the totals
+  ansible.builtin.debug:
+    var: node.summary
+
+- name: Ask for two VMs only, which is quick even on a large server
+  prlsdk.core.prl_backup_info:
+    vms: [web-01, 9531985d-5d9d-49f8-9818-e811892f902b]
+    missing: fail
+
+- name: Look for VMs whose newest backup is older than two days
+  prlsdk.core.prl_backup_info:
+    latest_only: true
+    scope: registered
+    older_than: 2d
+  register: stale
+
+- name: Gather what this node made on a shared backup server
+  prlsdk.core.prl_backup_info:
+    owner: this_node
+    storage:
+      host: backup.example.com
+      username: root
+      password: "{{ vault_backup_password }}"
+
+- name: Only count, without returning each backup
+  prlsdk.core.prl_backup_info:
+    gather: [summary]
+"""
+
+RETURN = r"""
+backup_trees:
+  description: One entry for each VM or container that has backups, by name.
+  returned: when O(gather) has V(backups)
+  type: list
+  elements: dict
+  contains:
+    vm:
+      description: The VM that was backed up.
+      type: dict
+      contains:
+        uuid:
+          description: UUID with braces.
+          type: str
+          sample: "{9531985d-5d9d-49f8-9818-e811892f902b}"
+        name:
+          description: Its name at the most recent backup.
+          type: str
+          sample: web-01
+        type:
+          description: V(vm) or V(ct).
+          type: str
+          sample: vm
+        storage_version:
+          description: Version of the storage format. Below 4 it is the old one, which cannot lose single backups out of a chain.
+          type: int
+          sample: 5
+        registered:
+          description: Whether the node knows this VM now. V(null) when the list of VMs was not needed.
+          type: bool
+          sample: true
+    omitted:
+      description:
+        - How many backups of this VM O(newer_than), O(older_than), O(backup_ids), O(latest_only) or O(limit) left out. A tree with more
+          than 0 is not a whole one and nothing can be planned on it.
+      type: int
+      sample: 0
+    chains:
+      description: The chains, oldest first.
+      type: list
+      elements: dict
+      contains:
+        uuid:
+          description: UUID of the chain, with braces.
+          type: str
+          sample: "{36f675cc-81e7-4ef5-a8e2-5d940ed90475}"
+        size:
+          description: Sum of the sizes of its backups, in bytes.
+          type: int
+          sample: 24300000000
+        directory:
+          description: >-
+            The VM's own backup directory that the chain was found in. V(null) for the server's default one, and where a VM was asked for
+            by its UUID.
+          type: str
+          sample: /mnt/nas/backups
+        backups:
+          description: The backups, the full one first.
+          type: list
+          elements: dict
+          contains:
+            id:
+              description: >-
+                The ID to remove or restore it by. That of a full backup is the chain's UUID, that of an incremental one ends in a dot and
+                its number. A full backup that took the place of a removed one keeps its number.
+              type: str
+              sample: "{36f675cc-81e7-4ef5-a8e2-5d940ed90475}.2"
+            type:
+              description: V(full) or V(incremental).
+              type: str
+              sample: incremental
+            number:
+              description: Its number in the chain; the full backup is 1. Gaps are normal.
+              type: int
+              sample: 2
+            created:
+              description: When it was made, in UTC.
+              type: str
+              sample: "2026-09-14T03:00:57Z"
+            size:
+              description: Its size in bytes. A full backup's is that of the chain's directory when it was made.
+              type: int
+              sample: 1896035739
+            description:
+              description: As given when it was made.
+              type: str
+              sample: nightly
+            creator:
+              description: The user who made it.
+              type: str
+              sample: root
+            host:
+              description: Name of the node that made it.
+              type: str
+              sample: node-b.example.com
+            server_uuid:
+              description: UUID of the node that made it, with braces.
+              type: str
+              sample: "{d23f0824-128b-4f33-8c5c-7fd0a6a3a450}"
+            disks:
+              description: The virtual disks.
+              returned: when O(gather) has V(disks)
+              type: list
+              elements: dict
+              contains:
+                name:
+                  description: Name of the disk.
+                  type: str
+                  sample: harddisk.hdd
+                original_path:
+                  description: Where it was when the backup was made.
+                  type: str
+                  sample: /vz/vmprivate/9531985d-5d9d-49f8-9818-e811892f902b/harddisk.hdd
+                size:
+                  description: Size of the virtual disk in bytes.
+                  type: int
+                  sample: 68719476736
+                encryption_key_id:
+                  description: ID of the key that it is encrypted with, or an empty string.
+                  type: str
+                  sample: ""
+            files:
+              description: Names of the image files.
+              returned: when O(gather) has V(files)
+              type: list
+              elements: str
+              sample: [harddisk.hdd.2.qcow2]
+summary:
+  description: Counts over everything that matched, also what O(limit) left out.
+  returned: when O(gather) has V(summary)
+  type: dict
+  contains:
+    vms:
+      description: Virtual machines with backups.
+      type: int
+      sample: 27
+    containers:
+      description: Containers with backups.
+      type: int
+      sample: 3
+    chains:
+      description: Chains.
+      type: int
+      sample: 313
+    backups:
+      description: Backups.
+      type: int
+      sample: 2094
+    full:
+      description: Full backups.
+      type: int
+      sample: 313
+    incremental:
+      description: Incremental backups.
+      type: int
+      sample: 1781
+    size:
+      description: Sum of their sizes in bytes.
+      type: int
+      sample: 7412345678901
+    oldest:
+      description: When the oldest was made; V(null) if there is none.
+      type: str
+      sample: "2025-04-06T03:00:11Z"
+    newest:
+      description: When the newest was made; V(null) if there is none.
+      type: str
+      sample: "2026-11-21T03:00:52Z"
+raw:
+  description: The XML as the server sent it, for reports of defects. One entry for each answer.
+  returned: when O(gather) has V(raw)
+  type: list
+  elements: dict
+  contains:
+    uuid:
+      description: The VM that was asked for; empty for the whole tree.
+      type: str
+      sample: ""
+    xml:
+      description: The text.
+      type: str
+      sample: <BackupTree dyn_lists="VmItem 0" id="-1"/>
+total:
+  description: How many backups matched.
+  returned: success
+  type: int
+  sample: 2094
+truncated:
+  description: Whether O(limit) left some of them out.
+  returned: success
+  type: bool
+  sample: false
+missing:
+  description: The entries of O(vms) that have no backup, and the entries of O(backup_ids) that were not found.
+  returned: success
+  type: list
+  elements: str
+  sample: []
+server:
+  description: The server that was asked. With O(storage), the node that passed the request on.
+  returned: success
+  type: dict
+  contains:
+    uuid:
+      description: UUID of the server's dispatcher, with braces.
+      type: str
+      sample: "{6513270e-269e-4d37-b2a7-4de452e6b438}"
+    host:
+      description: O(host), or V(localhost).
+      type: str
+      sample: localhost
+    product_version:
+      description: Version of the product.
+      type: str
+      sample: 9.0.41
+    os_version:
+      description: Version of the operating system.
+      type: str
+      sample: Virtuozzo Hybrid Server 9
+sdk:
+  description: The SDK that was used. Also on failure, once it was loaded.
+  returned: success
+  type: dict
+  contains:
+    version:
+      description: Version of the API that the SDK was built for.
+      type: str
+      sample: "9.0"
+    path:
+      description: The folder it was loaded from.
+      type: str
+      sample: /usr/lib64/python3.9/site-packages
+    python:
+      description: The interpreter it runs under.
+      type: str
+      sample: /usr/bin/python3.9
+"""
+
+from ansible_collections.prlsdk.core.plugins.module_utils._gather import gather_backups
+from ansible_collections.prlsdk.core.plugins.module_utils._module import backup_options, make_module, run, selection_options, storage_option
+
+
+def main():
+    options = dict(backup_options(), **selection_options())
+    run(make_module(dict(options, **storage_option())), gather_backups, parses_trees=True)
+
+
+if __name__ == "__main__":
+    main()

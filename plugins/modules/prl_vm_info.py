@@ -1,0 +1,164 @@
+#!/usr/bin/python
+# Copyright (c) The prlsdk.core developers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""List the VMs and containers of a node."""
+
+from __future__ import absolute_import, division, print_function
+
+__metaclass__ = type
+
+DOCUMENTATION = r"""
+module: prl_vm_info
+short_description: List the VMs and containers of a Virtuozzo or Parallels host
+version_added: 1.0.0
+description:
+  - Returns the virtual machines and containers that a server knows, with their state and the directory that their backups go to.
+author:
+  - The prlsdk.core developers (!UNKNOWN)
+extends_documentation_fragment:
+  - prlsdk.core.connection
+  - prlsdk.core.attributes
+  - prlsdk.core.attributes.info
+options:
+  vms:
+    description:
+      - Only these, each a name, a container's ID, or a UUID with or without braces, in any case.
+      - A name that fits more than one VM is an error that lists them.
+    type: list
+    elements: str
+  types:
+    description:
+      - V(vm) for virtual machines, V(ct) for containers.
+    type: list
+    elements: str
+    choices: [vm, ct]
+    default: [vm, ct]
+  missing:
+    description:
+      - What to do about an entry of O(vms) that the server does not know. V(ok) reports it in RV(missing), V(fail) fails the task.
+    type: str
+    choices: [ok, fail]
+    default: ok
+seealso:
+  - module: prlsdk.core.prl_backup_info
+"""
+
+EXAMPLES = r"""
+- name: List everything that runs or could run on the node
+  prlsdk.core.prl_vm_info:
+  register: node
+
+- name: Show the containers that are not running
+  ansible.builtin.debug:
+    msg: "{{ node.vms | selectattr('type', 'eq', 'ct') | rejectattr('state', 'eq', 'running') | map(attribute='name') }}"
+
+- name: Look at two VMs of another server
+  prlsdk.core.prl_vm_info:
+    host: node-b.example.com
+    username: root
+    password: "{{ vault_node_b_password }}"
+    vms: [web-01, 9531985d-5d9d-49f8-9818-e811892f902b]
+    missing: fail
+"""
+
+RETURN = r"""
+vms:
+  description: The VMs and containers, by name. A value that the server could not give is V(null).
+  returned: success
+  type: list
+  elements: dict
+  contains:
+    uuid:
+      description: UUID with braces.
+      type: str
+      sample: "{9531985d-5d9d-49f8-9818-e811892f902b}"
+    name:
+      description: Name.
+      type: str
+      sample: web-01
+    type:
+      description: V(vm) or V(ct).
+      type: str
+      sample: vm
+    ct_id:
+      description: The container's ID; V(null) for a virtual machine.
+      type: str
+      sample: "101"
+    state:
+      description: The state, as V(running), V(stopped), V(paused), V(suspended), V(mounted), or one of those on the way between them.
+      type: str
+      sample: running
+    template:
+      description: Whether it is a template.
+      type: bool
+      sample: false
+    home:
+      description: The VM's configuration file, or the container's directory.
+      type: str
+      sample: /vz/vmprivate/9531985d-5d9d-49f8-9818-e811892f902b/config.pvs
+    backup_directory:
+      description: A directory of its own that its backups go to; V(null) if that is the server's default.
+      type: str
+      sample: /mnt/nas/backups
+    problems:
+      description: Why values of this VM could not be read. Empty for a healthy one.
+      type: list
+      elements: str
+      sample: []
+missing:
+  description: The entries of O(vms) that the server does not know.
+  returned: success
+  type: list
+  elements: str
+  sample: []
+server:
+  description: The server that was asked.
+  returned: success
+  type: dict
+  contains:
+    uuid:
+      description: UUID of the server's dispatcher, with braces.
+      type: str
+      sample: "{6513270e-269e-4d37-b2a7-4de452e6b438}"
+    host:
+      description: O(host), or V(localhost).
+      type: str
+      sample: localhost
+    product_version:
+      description: Version of the product.
+      type: str
+      sample: 9.0.41
+    os_version:
+      description: Version of the operating system.
+      type: str
+      sample: Virtuozzo Hybrid Server 9
+sdk:
+  description: The SDK that was used. Also on failure, once it was loaded.
+  returned: success
+  type: dict
+  contains:
+    version:
+      description: Version of the API that the SDK was built for.
+      type: str
+      sample: "9.0"
+    path:
+      description: The folder it was loaded from.
+      type: str
+      sample: /usr/lib64/python3.9/site-packages
+    python:
+      description: The interpreter it runs under.
+      type: str
+      sample: /usr/bin/python3.9
+"""
+
+from ansible_collections.prlsdk.core.plugins.module_utils._gather import gather_vms
+from ansible_collections.prlsdk.core.plugins.module_utils._module import make_module, run, vm_options
+
+
+def main():
+    run(make_module(vm_options()), gather_vms)
+
+
+if __name__ == "__main__":
+    main()

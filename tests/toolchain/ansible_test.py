@@ -1,0 +1,79 @@
+"""Run ansible-test on a copy of the checkout, offline but for the package index.
+
+ansible-test insists on a real folder ansible_collections/<namespace>/<name>, and fetches its pip from a site that many networks
+(and this project's CI) cannot reach. So the tracked files are copied, and its cache is given a script that does the same job with
+the pip at hand. Everything it keeps goes to .cache/home, not to the user's home.
+"""
+
+import os
+import pathlib
+import shutil
+import subprocess
+import sys
+
+from ansible_test._internal import python_requirements
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+HOME = ROOT / ".cache" / "home"
+
+GET_PIP = """\
+import subprocess
+import sys
+
+unknown_to_pip = ("--no-setuptools", "--no-wheel")
+options = [word for word in sys.argv[1:] if word not in unknown_to_pip]
+sys.exit(subprocess.call([{python!r}, "-m", "pip", "--python", sys.executable, "install", "--upgrade", "--force-reinstall"] + options))
+"""
+
+
+def pip_version():
+    """The version that this ansible-test wants to bootstrap for the running Python."""
+    return python_requirements.collect_bootstrap(_Python())[0].pip_version
+
+
+class _Python:
+    version = "%d.%d" % sys.version_info[:2]
+
+
+def prepare_home():
+    """A home with the bootstrap script in ansible-test's cache, and the user's own pip configuration."""
+    cache = HOME / ".ansible" / "test" / "cache"
+    cache.mkdir(parents=True, exist_ok=True)
+    script = cache / ("get_pip_%s.py" % pip_version().replace(".", "_"))
+    script.write_text(GET_PIP.format(python=sys.executable))
+    for name in (".config/pip", ".pip"):
+        theirs, ours = pathlib.Path.home() / name, HOME / name
+        if theirs.is_dir() and not ours.is_symlink():
+            ours.parent.mkdir(parents=True, exist_ok=True)
+            ours.symlink_to(theirs, target_is_directory=True)
+
+
+def copy_collection(destination):
+    """The files that git tracks or would track, as a collection below ``destination``; returns its folder."""
+    target = destination / "ansible_collections" / "prlsdk" / "core"
+    listing = subprocess.run(
+        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"], cwd=ROOT, check=True, capture_output=True
+    ).stdout
+    for name in filter(None, listing.decode().split("\0")):
+        source = ROOT / name
+        if source.is_file():
+            (target / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(source, target / name)
+    return target
+
+
+def run(arguments, destination):
+    """ansible-test with these arguments, in a copy below ``destination``: a CompletedProcess with its output as text."""
+    prepare_home()
+    collection = copy_collection(destination)
+    environment = dict(os.environ, HOME=str(HOME), PATH=real_path(), ANSIBLE_COLLECTIONS_PATH=str(destination))
+    return subprocess.run(
+        [str(pathlib.Path(sys.executable).parent / "ansible-test")] + arguments,
+        cwd=collection, env=environment, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+    )
+
+
+def real_path():
+    """PATH without the folders of pyenv's shims: ansible-test believes a shim that exists for a version that is not selected."""
+    here = str(pathlib.Path(sys.executable).parent)
+    return os.pathsep.join([here] + [folder for folder in os.environ["PATH"].split(os.pathsep) if not folder.endswith("shims")])

@@ -1,0 +1,63 @@
+"""The project's own tools as tests: what each of them rejects must not land."""
+
+import os
+import pathlib
+import shutil
+import subprocess
+import sys
+
+import pytest
+
+from tests.toolchain import ansible_test
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+BIN = pathlib.Path(sys.executable).parent
+# What a scenario cannot do without; it is skipped, by name, where the program is missing.
+NEEDS = {"backup_info": ["ssh", "sshd"]}
+SCENARIOS = sorted(path.parent.name for path in ROOT.glob("extensions/molecule/*/molecule.yml"))
+
+
+def run(*command, **environment):
+    """The command's output; fails the test with all of it when the command fails."""
+    done = subprocess.run(
+        [str(BIN / command[0]), *command[1:]], cwd=ROOT, env=dict(os.environ, PATH="%s:%s" % (BIN, os.environ["PATH"]), **environment),
+        text=True, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+    )
+    assert done.returncode == 0, "%s ended with status %d\n%s" % (" ".join(command), done.returncode, done.stdout)
+    return done.stdout
+
+
+def test_ansible_lint_production_profile():
+    run("ansible-lint", "--offline", "--profile", "production", "--strict")
+
+
+def test_changelog_lint():
+    run("antsibull-changelog", "lint")
+
+
+def test_docs_lint():
+    run("antsibull-docs", "lint-collection-docs", "--plugin-docs", "--validate-collection-refs=all", ".")
+
+
+def test_collection_builds_and_carries_no_development_files(tmp_path):
+    run("ansible-galaxy", "collection", "build", "--force", "--output-path", str(tmp_path))
+    (archive,) = tmp_path.iterdir()
+    shutil.unpack_archive(archive, tmp_path / "content")
+    top = {path.name for path in (tmp_path / "content").iterdir()}
+    assert {"plugins", "meta", "README.md", "LICENSE", "MANIFEST.json"} <= top
+    assert not top & {"tests", "Makefile", "ansible.cfg", ".venv", ".ansible", ".ci", "conftest.py"}
+
+
+def test_sanity(tmp_path):
+    done = ansible_test.run(["sanity", "--color", "no", "--python", "%d.%d" % sys.version_info[:2], "-v"], tmp_path)
+    assert done.returncode == 0, done.stdout
+    # "No tests applicable" also ends with status 0.
+    assert "validate-modules" in done.stdout, done.stdout
+
+
+@pytest.mark.parametrize("scenario", SCENARIOS)
+def test_molecule(scenario, tmp_path):
+    for program in NEEDS.get(scenario, []):
+        if not shutil.which(program, path=os.environ["PATH"] + ":/usr/sbin:/sbin"):
+            pytest.skip("scenario %s needs the program %s" % (scenario, program))
+    run("molecule", "test", "--scenario-name", scenario, MOLECULE_EPHEMERAL_DIRECTORY=str(tmp_path / "m"))
