@@ -33,6 +33,9 @@ SDK_PATHS = (
 
 STDERR_LINES = 5
 
+# Files of module_utils that the worker runs from or imports. They run on Python 2.7 too, and import nothing of the collection.
+WORKER_FILES = ("_worker.py",)
+
 # result: what the operation returns; sdk: {version, path, python}, for the module's own result.
 Answer = collections.namedtuple("Answer", "result sdk")
 
@@ -92,13 +95,14 @@ class Sdk:
         raise SdkUnavailableError(account(candidates), candidates=candidates)
 
     def _worker_file(self):
-        """The worker's source as a file that another interpreter can run; this module itself may live in a zip archive."""
-        path = os.path.join(self._workdir, "prlsdk_worker.py")
-        if not os.path.exists(path):
-            source = pkgutil.get_data(_worker.__name__.rpartition(".")[0], "_worker.py")
-            with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as target:
-                target.write(source)
-        return path
+        """The worker's source in a folder that another interpreter can run it from; this module itself may live in a zip archive."""
+        package = _worker.__name__.rpartition(".")[0]
+        for name in WORKER_FILES:
+            path = os.path.join(self._workdir, name)
+            if not os.path.exists(path):
+                with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as target:
+                    target.write(pkgutil.get_data(package, name))
+        return os.path.join(self._workdir, WORKER_FILES[0])
 
 
 def known_interpreters():
