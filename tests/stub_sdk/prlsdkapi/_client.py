@@ -175,25 +175,10 @@ class ServerNative(Native):
     # -- the connection
 
     def send_answer(self, call, args, op_code, work):
-        """A job that has succeeded before anything was sent; what the server says reaches the handlers only."""
+        """A job that has succeeded before anything was sent; the true one is known to the handlers only."""
+        self.request(call, args, work, op_code, True)
         job = JobNative(self, op_code)
-        fired = self._note(call, args, True)
-
-        def run():
-            try:
-                self._require_connection()
-                self._before(fired, job)
-                work()
-            except _NoAnswer:
-                return
-            except ServerFailure as failure:
-                job.code = failure.code
-            self._tell(job)
-
         job.finish()
-        thread = threading.Thread(target=run)
-        thread.daemon = True
-        thread.start()
         return job
 
     def connect(self, server, local, user, flags, job):

@@ -167,8 +167,9 @@ class Server(_Handle):
         if not isinstance(event, Event):
             fail("PRL_ERR_INVALID_HANDLE")
 
-        def work():
+        def work(_job):
             questions.answer(RUNTIME.store, event.question, event.answer)
+            return []
 
         args = {"question": event.question, "answer": event.answer}
         return wrap(client.send_answer("send_answer", args, consts.PJOC_SRV_SEND_ANSWER, work))
