@@ -17,6 +17,8 @@ from ansible_collections.prlsdk.core.plugins.module_utils import _instants
 from .zone import DAY, Zone
 
 HOUR = 3600
+#: More than any zone turns its clock back by, but for those that have crossed the date line.
+_TURNING_BACK = 2 * HOUR
 _ORDINAL_OF_DAY_0 = datetime.date(1970, 1, 1).toordinal()
 
 
@@ -34,10 +36,14 @@ class Bucket(NamedTuple):
 class Span(NamedTuple):
     """A bucket as people see it: its name, its first instant, and the first instant after it."""
 
-    label: str
-    start: int  # epoch seconds
-    from_text: str  # the same as text
-    to_text: str
+    label: str | None
+    start: int | None  # epoch seconds
+    from_text: str | None  # the same as text
+    to_text: str | None
+
+
+#: In place of a bucket where there is none.
+NO_SPAN = Span(None, None, None, None)
 
 
 def _date(day: int) -> datetime.date:
@@ -102,6 +108,7 @@ class Calendar:
         self.zone = zone
         self._day_start = day_start
         self._keys = {bucket.rule: _Memo(bucket.key) for bucket in BUCKETS}
+        self._open: dict[tuple[str, int], int] = {}
         self._spans = {bucket.rule: _Memo(lambda key, bucket=bucket: self._span(bucket, key)) for bucket in BUCKETS}
 
     def keys(self, bucket: Bucket, walls: list[int]) -> list[int]:
@@ -114,9 +121,16 @@ class Calendar:
         """The bucket of one instant."""
         return self.keys(bucket, [self.zone.wall(instant)])[0]
 
-    def span(self, bucket: Bucket, key: int) -> Span:
-        """The name and the bounds of a bucket."""
-        return self._spans[bucket.rule][key]
+    def open_from(self, bucket: Bucket, now: int) -> int:
+        """The first bucket that an instant from ``now`` on can fall into, also where the clock is turned back."""
+        memo = (bucket.rule, now)
+        if memo not in self._open:
+            self._open[memo] = min(self.key(bucket, now), self.key(bucket, now + _TURNING_BACK))
+        return self._open[memo]
+
+    def spans(self, bucket: Bucket) -> dict[int, Span]:
+        """The name and the bounds of each bucket, by its key."""
+        return self._spans[bucket.rule]
 
     def _span(self, bucket, key):
         start, end = (self.zone.instant(bucket.first(each) * bucket.unit + self._shift(bucket)) for each in (key, key + 1))

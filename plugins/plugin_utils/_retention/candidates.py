@@ -22,10 +22,15 @@ class Candidates:
         self._keys: dict[str, list[int]] = {}
 
     @property
+    def is_full(self) -> list[bool]:
+        """Whether each candidate is a full backup."""
+        return [backup.kind == FULL for backup in self.backups]
+
+    @property
     def fulls(self) -> list[int]:
         """The positions of the full backups."""
         if self._fulls is None:
-            self._fulls = [position for position, backup in enumerate(self.backups) if backup.kind == FULL]
+            self._fulls = [position for position, full in enumerate(self.is_full) if full]
         return self._fulls
 
     def keys(self, bucket: Bucket) -> list[int]:

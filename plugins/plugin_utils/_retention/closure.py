@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 from .inventory import FULL
-from .keeping import Keeping
+from .keeping import Keeping, Reasons
 from .policy import Policy
 from .rules import ANY_TIME
 from .survey import Survey
@@ -30,72 +30,79 @@ class Step(NamedTuple):
     removes: list[int]
 
 
-class Outcome(NamedTuple):
-    """What becomes of each backup, by position."""
+class Closure(NamedTuple):
+    """What stays and what goes of one VM."""
 
-    own: list[bool]  # kept for a reason of its own
-    needed: list[dict[str, Any] | None]  # the reason needed_by, where later ones of the chain are kept
-    until: list[int]  # not removed before; ANY_TIME where nobody can say, NEVER
+    own: list[bool]  # by position: kept for a reason of its own
+    ends: list[tuple[int, str]]  # ends of chains that stay with the rest of it, and the reason's code
     steps: list[Step]  # in the order in which to remove
+    mergeable: list[bool]  # by position: may be taken out of the middle of its chain
 
 
-def close(survey: Survey, keeping: Keeping, policy: Policy, storage_version: int) -> Outcome:
-    """Complete ``keeping`` (it adds the reasons ``active_chain`` and ``tail`` to it) and settle what goes."""
-    total = len(survey.backups)
-    outcome = Outcome([bool(reasons) for reasons in keeping.reasons], [None] * total, list(keeping.until), [])
-    may_merge = policy.merge == "allow" and storage_version >= _MERGING_STORAGE
-    merges: list[Step] = []
-    tails: list[Step] = []
+def close(survey: Survey, keeping: Keeping, policy: Policy, storage_version: int) -> Closure:
+    """Settle what goes, given what is kept for its own sake."""
+    closure = Closure(list(keeping.held), [], [], [False] * len(keeping.held))
+    own = closure.own
+    merging = policy.merge == "allow" and storage_version >= _MERGING_STORAGE
+    later_steps: list[Step] = []
     for chain in survey.chains:
-        _hold_end(chain, keeping, outcome, policy, may_merge)
-        if not any(outcome.own[position] for position in chain.members):
-            outcome.steps.append(Step(chain.members[0], CHAIN, chain.members[::-1]))
-        else:
-            _close_chain(survey.backups, chain, outcome, may_merge and chain.restorable, tails, merges)
-    # Whole chains free most and cannot hurt; increments go from the end of a chain, before any merge rewrites an image.
-    outcome.steps.extend(tails + merges)
-    return outcome
-
-
-def _hold_end(chain, keeping, outcome, policy, may_merge):
-    """Give the end of a chain the reason for which it stays though nothing else wants it."""
-    end = chain.members[-1]
-    if chain.uuid == keeping.active:
-        reason = {"code": "active_chain"}
-    elif policy.tails == "keep" and not outcome.own[end] and any(outcome.own[position] for position in chain.members):
-        reason = {"code": "tail"}
-    else:
-        return
-    keeping.reasons[end].append(reason)
-    outcome.own[end] = True
-    if policy.tails == "keep" and not (may_merge and chain.uuid == keeping.active):
-        # The end stays as long as anything else in the chain does; unless the next increment makes a middle of it.
-        outcome.until[end] = max(outcome.until[position] for position in chain.members)
-
-
-def _close_chain(backups, chain, outcome, may_merge, tails, merges):
-    later: list[str] = []  # the nearest kept ones after this one
-    count, until = 0, ANY_TIME
-    head = chain.members[0]
-    for position in reversed(chain.members):
-        if outcome.own[position]:
-            kept = True
-        elif not count:
-            kept = False
-            tails.append(Step(position, INCREMENT, [position]))
-        elif may_merge and position != head and backups[position].kind != FULL:
-            kept = False
-            merges.append(Step(position, MERGE, [position]))
-        else:
-            kept = True
-        if not kept:
+        members, end = chain.members, chain.members[-1]
+        if chain.uuid == keeping.active:
+            closure.ends.append((end, "active_chain"))
+            own[end] = True
+        elif not any([own[position] for position in members]):
+            closure.steps.append(Step(members[0], CHAIN, members[::-1]))
             continue
+        elif policy.tails == "keep" and not own[end]:
+            closure.ends.append((end, "tail"))
+            own[end] = True
+        if merging and chain.restorable:
+            for position in members[1:]:
+                closure.mergeable[position] = survey.backups[position].kind != FULL
+        later_steps += _trim(members, closure)
+    # Whole chains free most and cannot hurt; increments go from the end of a chain, before any merge rewrites an image.
+    closure.steps.extend(sorted(later_steps, key=lambda step: step.action != INCREMENT))
+    return closure
+
+
+def _trim(members, closure):
+    """The removals from a chain of which something stays, newest first."""
+    at_end = True
+    for position in reversed(members):
+        if closure.own[position]:
+            at_end = False
+        elif at_end:
+            yield Step(position, INCREMENT, [position])
+        elif closure.mergeable[position]:
+            yield Step(position, MERGE, [position])
+
+
+def explain_needs(survey: Survey, keeping: Keeping, closure: Closure, reasons: Reasons, policy: Policy) -> None:
+    """Add the reasons ``active_chain``, ``tail`` and ``needed_by``, and let what is needed last as long as what needs it."""
+    for position, code in closure.ends:
+        reasons.given[position].append({"code": code})
+    for chain in survey.chains:
+        end = chain.members[-1]
+        # The end stays as long as anything else in the chain does; unless the next increment makes a middle of it.
+        if policy.tails == "keep" and not (closure.mergeable[end] and chain.uuid == keeping.active):
+            reasons.until[end] = max([reasons.until[position] for position in chain.members])
+        _explain_chain(survey.backups, chain.members, closure, reasons)
+
+
+def _explain_chain(backups, members, closure, reasons):
+    nearest: list[str] = []  # the kept ones after this one that have reasons of their own
+    count, until = 0, ANY_TIME
+    for position in reversed(members):
+        own = closure.own[position]
+        if not own and (not count or closure.mergeable[position]):
+            continue  # it goes
         if count:
-            outcome.needed[position] = {"code": "needed_by", "ids": later, "count": count}
-        # A middle increment that may be merged away stays for its own reasons only.
-        if not may_merge or position == head or backups[position].kind == FULL:
-            outcome.until[position] = max(outcome.until[position], until)
-        until = max(until, outcome.until[position])
-        if outcome.own[position]:
+            needed: dict[str, Any] = {"code": "needed_by", "ids": nearest[:], "count": count}
+            reasons.given[position].append(needed)
+        if reasons.until[position] > until:
+            until = reasons.until[position]
+        elif not closure.mergeable[position]:
+            reasons.until[position] = until
+        if own:
             count += 1
-            later = [backups[position].id, *later[: NAMED - 1]]
+            nearest = [backups[position].id, *nearest[: NAMED - 1]]

@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+import itertools
+import operator
 from collections.abc import Mapping
 from typing import NamedTuple
 
@@ -85,23 +87,30 @@ def _vm(tree, where: str, instant: Reader) -> Vm:
 def _chain(chain, where: str, instant: Reader) -> list[Backup]:
     uuid = _text(_mapping(chain, where), "uuid", where)
     backups = _list(_member(chain, "backups", where), where + ".backups")
-    return [_backup(backup, uuid, where, number, instant) for number, backup in enumerate(backups)]
-
-
-def _backup(backup, chain: str, where: str, number: int, instant: Reader) -> Backup:
     try:
-        position, kind, identity, size, created = backup["number"], backup["type"], backup["id"], backup["size"], backup["created"]
-        if type(position) is type(size) is int and size >= 0 and type(kind) is type(identity) is str and kind in (FULL, INCREMENTAL):
-            description, creator, server = backup.get("description"), backup.get("creator"), backup.get("server_uuid")
-            if type(description) is type(creator) is type(server) is str:
-                return Backup(instant(created), position, chain, identity, kind, size, description, creator, server)
-    except (InputError, LookupError, TypeError, AttributeError):
-        pass  # the careful way names what is wrong
-    return _careful_backup(backup, chain, "%s.backups[%d]" % (where, number), instant)
+        return _plain_backups(uuid, backups, instant)
+    except (InputError, LookupError, TypeError, ValueError):  # the careful way copes, or names what is wrong
+        return [_backup(backup, uuid, "%s.backups[%d]" % (where, number), instant) for number, backup in enumerate(backups)]
 
 
-def _careful_backup(backup, chain: str, where: str, instant: Reader) -> Backup:
-    """The same for values that are not plain (subclasses, texts of digits) or not there; errors name the place."""
+_COLUMNS = operator.itemgetter("number", "id", "type", "size", "description", "creator", "server_uuid")
+_COLUMN_TYPES = [{int}, {str}, {str}, {int}, {str}, {str}, {str}]
+_CREATED = operator.itemgetter("created")
+
+
+def _plain_backups(uuid: str, backups, instant: Reader) -> list[Backup]:
+    """A chain's backups where every value is there and plain, which a module's result is: column by column, so quickly."""
+    if not backups:
+        return []
+    columns = list(zip(*map(_COLUMNS, backups)))
+    if [set(map(type, column)) for column in columns] != _COLUMN_TYPES or not {FULL, INCREMENTAL}.issuperset(columns[2]) or min(*columns[0], *columns[3]) < 0:
+        raise ValueError
+    positions, *rest = columns
+    return list(map(Backup, map(instant, map(_CREATED, backups)), positions, itertools.repeat(uuid), *rest))
+
+
+def _backup(backup, chain: str, where: str, instant: Reader) -> Backup:
+    """One backup whose values may be not plain (subclasses, texts of digits) or not there; errors name the place."""
     identity = _text(_mapping(backup, where), "id", where)
     called = "%s (%s)" % (where, identity)
     kind = _text(backup, "type", called)

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import Any, Callable, NamedTuple
 
 from ansible_collections.prlsdk.core.plugins.module_utils import _instants
 
@@ -16,67 +16,104 @@ from .rules import ANY_TIME, NEVER, Scene, Selection
 from .survey import Survey
 
 
-class Keeping(NamedTuple):
-    """Why backups are kept, by position; backups that only others need are not yet among them."""
+class Protection(NamedTuple):
+    """Backups that something but a rule keeps; as with :class:`Selection`, explained only when asked."""
 
-    reasons: list[list[dict[str, Any]]]
-    until: list[int]  # the latest instant before which the reasons cannot lapse; ANY_TIME, NEVER
-    selections: list[Selection]  # one for each rule of the policy; its positions are those of the candidates
+    positions: list[int]
+    explain: Callable[[], list[tuple[dict[str, Any], int]]]
+
+
+class Keeping(NamedTuple):
+    """What is kept of one VM for its own sake, by position."""
+
+    held: list[bool]
     counted: list[int]  # position of a candidate -> position of the backup
+    selections: list[Selection]  # one for each rule of the policy; their positions are those of the candidates
+    protections: list[Protection]
     active: str | None  # the chain that the next increment would join
+
+
+class Reasons(NamedTuple):
+    """Why, by position."""
+
+    given: list[list[dict[str, Any]]]
+    until: list[int]  # the latest instant before which they cannot all lapse; ANY_TIME, NEVER
 
 
 def keep(survey: Survey, policy: Policy, calendar: Calendar, now: int) -> Keeping:
     """Apply the rules and the protections to one VM; ``now`` in epoch seconds."""
-    total = len(survey.backups)
-    kept = Keeping([[] for each in range(total)], [ANY_TIME] * total, [], survey.counted, _active(survey))
-    _apply_rules(kept, survey, policy, calendar, now)
-    _protect(kept, survey, policy, calendar, now)
-    return kept
+    active = survey.backups[survey.sound[-1]].chain if survey.sound else None
+    selections = _selections(survey, policy, calendar, now)
+    protections = list(_protections(survey, policy, calendar, now))
+    held = [False] * len(survey.backups)
+    for selection in selections:
+        for position in selection.positions:
+            held[survey.counted[position]] = True
+    for protection in protections:
+        for position in protection.positions:
+            held[position] = True
+    return Keeping(held, survey.counted, selections, protections, active)
 
 
-def _active(survey):
-    return survey.backups[survey.sound[-1]].chain if survey.sound else None
+def explain(keeping: Keeping) -> Reasons:
+    """The reasons of everything that is kept for its own sake."""
+    reasons = Reasons([[] for held in keeping.held], [ANY_TIME] * len(keeping.held))
+    given, until, counted = reasons.given, reasons.until, keeping.counted
+    for selection in keeping.selections:
+        for number, (reason, lapses) in zip(selection.positions, selection.explain()):
+            position = counted[number]
+            given[position].append(reason)
+            if lapses > until[position]:
+                until[position] = lapses
+    for protection in keeping.protections:
+        for position, (reason, lapses) in zip(protection.positions, protection.explain()):
+            given[position].append(reason)
+            if lapses > until[position]:
+                until[position] = lapses
+    return reasons
 
 
-def _apply_rules(kept, survey, policy, calendar, now):
-    candidates = Candidates([survey.backups[position] for position in survey.counted], calendar)
-    if not candidates.backups:
-        return
+def _selections(survey, policy, calendar, now):
+    if not survey.counted:
+        return []
+    candidates = Candidates(list(map(survey.backups.__getitem__, survey.counted)), calendar)
     anchor = candidates.instants[-1] if policy.anchor == "newest" else now
-    taken = set() if policy.counting == "additional" else None
+    taken: set[int] | None = set() if policy.counting == "additional" else None
     scene = Scene(now, anchor, policy.keep_oldest, taken)
+    selections = []
     for rule in policy.rules:
-        selection = rule.row.select(rule, candidates, scene)
-        kept.selections.append(selection)
-        for position, reason, until in selection.picks:
-            _add(kept, survey.counted[position], reason, until)
+        selections.append(rule.row.select(rule, candidates, scene))
         if taken is not None:
-            taken.update(pick.position for pick in selection.picks)
+            taken.update(selections[-1].positions)
+    return selections
 
 
-def _protect(kept, survey, policy, calendar, now):
-    if policy.min_restorable:
-        for position in survey.sound[-policy.min_restorable :]:
-            _add(kept, position, {"code": "min_restorable"}, ANY_TIME)
+def _protections(survey, policy, calendar, now):
+    if policy.min_restorable and survey.sound:
+        yield _protection(survey.sound[-policy.min_restorable :], lambda position: {"code": "min_restorable"}, ANY_TIME)
     for position, by in survey.pinned:
-        _add(kept, position, {"code": "pinned", "by": by}, NEVER)
+        yield _protection([position], lambda position, by=by: {"code": "pinned", "by": by}, NEVER)
     if policy.grace:
-        edge = calendar.zone.before(now, policy.grace)
-        for position in range(len(survey.backups) - len(survey.future) - 1, -1, -1):
-            instant = survey.backups[position].instant
-            if instant < edge:
-                break
-            until = calendar.zone.after(instant, policy.grace)
-            _add(kept, position, {"code": "grace", "until": _instants.format(until)}, until)
-    for position in survey.future:
-        _add(kept, position, {"code": "future"}, NEVER)
-    if not policy.remove_broken:
-        for position in survey.broken:
-            _add(kept, position, {"code": "broken"}, NEVER)
+        yield _grace(survey, policy.grace, calendar.zone, now)
+    if survey.future:
+        yield _protection(survey.future, lambda position: {"code": "future"}, NEVER)
+    if survey.broken and not policy.remove_broken:
+        yield _protection(survey.broken, lambda position: {"code": "broken"}, NEVER)
 
 
-def _add(kept, position, reason, until):
-    kept.reasons[position].append(reason)
-    if until > kept.until[position]:
-        kept.until[position] = until
+def _protection(positions, reason, until):
+    return Protection(positions, lambda: [(reason(position), until) for position in positions])
+
+
+def _grace(survey, duration, zone, now):
+    backups, edge = survey.backups, zone.before(now, duration)
+    end = first = len(backups) - len(survey.future)
+    while first and backups[first - 1].instant >= edge:
+        first -= 1
+
+    def reasons():
+        for backup in backups[first:end]:
+            until = zone.after(backup.instant, duration)
+            yield {"code": "grace", "until": _instants.format(until)}, until
+
+    return Protection(list(range(first, end)), lambda: list(reasons()))

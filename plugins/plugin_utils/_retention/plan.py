@@ -13,11 +13,11 @@ from ansible_collections.prlsdk.core.plugins.module_utils._errors import InputEr
 from . import guards, inventory
 from . import policy as policies
 from .buckets import Calendar
-from .closure import close
+from .closure import close, explain_needs
 from .digest import Digest
-from .full_due import full_due
+from .full_due import Present, full_due
 from .inventory import INCREMENTAL, Vm, plain_id
-from .keeping import keep
+from .keeping import explain, keep
 from .lint import lint, warning
 from .rules import NEVER
 from .stamps import Writer
@@ -86,9 +86,11 @@ class Draft:
         policy, now = planner.policy, planner.now
         self.survey = planner.surveyor.survey(vm.backups)
         self.keeping = keep(self.survey, policy, planner.calendar, now)
-        self.outcome = close(self.survey, self.keeping, policy, vm.storage_version)
+        self.closure = close(self.survey, self.keeping, policy, vm.storage_version)
+        self.reasons = explain(self.keeping)
+        explain_needs(self.survey, self.keeping, self.closure, self.reasons, policy)
         self.goes = [False] * len(vm.backups)
-        for step in self.outcome.steps:
+        for step in self.closure.steps:
             for position in step.removes:
                 self.goes[position] = True
         self.removed = sum(self.goes)
@@ -97,12 +99,13 @@ class Draft:
 
     def result(self, total_guard: dict[str, Any] | None) -> dict[str, Any]:
         """The VM's part of the plan, as plain data."""
+        planner = self.planner
         guard = self.guard or (dict(total_guard) if total_guard and self.removed else None)
         status = "nothing" if not self.removed else "refused" if guard else "planned"
         going = "refused" if guard else "remove"
         sizes = [backup.size for backup in self.vm.backups]
         freed = sum(size for size, goes in zip(sizes, self.goes) if goes)
-        own = sum(size for size, owns in zip(sizes, self.outcome.own) if owns)
+        own = sum(size for size, owns in zip(sizes, self.closure.own) if owns)
         return {
             "vm": {"uuid": self.vm.uuid, "name": self.vm.name, "type": self.vm.type},
             "status": status,
@@ -110,47 +113,33 @@ class Draft:
             "counts": {"keep": len(sizes) - self.removed, "remove": 0 if guard else self.removed, "refused": self.removed if guard else 0},
             "bytes": {"own": own, "needed": sum(sizes) - own - freed, "freed": 0 if guard else freed, "refused": freed if guard else 0},
             "full_due": full_due(
-                self.survey,
-                self.keeping,
-                self.outcome,
-                self.planner.policy,
-                self.planner.surveyor,
-                self.planner.calendar,
-                self.planner.now,
-                self.vm.storage_version,
+                Present(self.survey, self.keeping, self.closure, self.reasons, self.vm.storage_version),
+                planner.policy,
+                planner.surveyor,
+                planner.calendar,
+                planner.now,
             ),
             "backups": self._backups(going),
-            "remove": [] if guard else [self._step(step) for step in self.outcome.steps],
+            "remove": [] if guard else [self._step(step) for step in self.closure.steps],
         }
 
     def _backups(self, going):
-        stamp, now, goes = self.planner.stamp, self.planner.now, self.goes
-        reasons, needed, until, own = self.keeping.reasons, self.outcome.needed, self.outcome.until, self.outcome.own
-        against = self._against()
-        listed = []
-        for position in range(len(self.vm.backups) - 1, -1, -1):
-            backup = self.vm.backups[position]
-            if goes[position]:
-                why, verdict, earliest = against[position], going, None
-            else:
-                why, verdict = reasons[position], "keep"
-                if needed[position] is not None:
-                    why = [*why, {**needed[position], "ids": list(needed[position]["ids"])}]
-                earliest = stamp(until[position]) if now < until[position] < NEVER else None
-            listed.append(
-                {
-                    "id": backup.id,
-                    "chain": backup.chain,
-                    "type": backup.kind,
-                    "created": stamp(backup.instant),
-                    "size": backup.size,
-                    "verdict": verdict,
-                    "own": own[position],
-                    "reasons": why,
-                    "earliest_removal": earliest,
-                }
-            )
-        return listed
+        stamp, now, goes, own = self.planner.stamp, self.planner.now, self.goes, self.closure.own
+        given, until, against = self.reasons.given, self.reasons.until, self._against()
+        return [
+            {
+                "id": backup.id,
+                "chain": backup.chain,
+                "type": backup.kind,
+                "created": stamp(backup.instant),
+                "size": backup.size,
+                "verdict": going if goes[position] else "keep",
+                "own": own[position],
+                "reasons": against[position] if goes[position] else given[position],
+                "earliest_removal": stamp(until[position]) if now < until[position] < NEVER and not goes[position] else None,
+            }
+            for position, backup in zip(range(len(goes) - 1, -1, -1), reversed(self.vm.backups))
+        ]
 
     def _against(self):
         """Position of a backup that goes -> why each rule that looked at it did not keep it."""
@@ -204,7 +193,7 @@ class Draft:
     def bytes_for_weekly_increments(self) -> int:
         """Bytes kept only because a weekly rule picks increments of chains that are longer than a week."""
         weekly = {"weekly", "within_weekly"}
-        backups, reasons = self.vm.backups, self.keeping.reasons
+        backups, reasons = self.vm.backups, self.reasons.given
         cost = 0
         for chain in self.survey.chains:
             instants = [backups[position].instant for position in chain.members]
@@ -214,7 +203,7 @@ class Draft:
                 backups[position].kind == INCREMENTAL and any(reason.get("name") in weekly for reason in reasons[position])
                 for position in chain.members
             ):
-                cost += sum(backups[p].size for p in chain.members if not self.goes[p] and not self.outcome.own[p])
+                cost += sum(backups[p].size for p in chain.members if not self.goes[p] and not self.closure.own[p])
         return cost
 
 

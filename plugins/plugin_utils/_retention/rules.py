@@ -10,19 +10,17 @@ is how ``counting: additional`` passes on what finer rules have kept.
 
 from __future__ import annotations
 
+import bisect
 from typing import Any, Callable, NamedTuple
 
 from ansible_collections.prlsdk.core.plugins.module_utils import _instants
 from ansible_collections.prlsdk.core.plugins.module_utils._durations import Duration
 
-from .buckets import BUCKETS, Bucket
+from .buckets import BUCKETS, NO_SPAN, Bucket
 from .candidates import Candidates
 
 #: When a pick may go at the earliest: nobody can say, it may be at once; or not while the policy stays as it is.
 ANY_TIME, NEVER = 0, 1 << 60
-
-#: Two hours: more than any zone turns its clock back by, so that a bucket that may be entered again counts as open.
-_TURNING_BACK = 7200
 
 
 class Row(NamedTuple):
@@ -68,53 +66,52 @@ class Scene(NamedTuple):
     taken: set[int] | None  # positions that the rules before this one keep; None where rules are independent
 
 
-class Pick(NamedTuple):
-    """One backup that a rule keeps."""
-
-    position: int
-    reason: dict[str, Any]
-    until: int  # not removed before this instant; ANY_TIME, NEVER
-
-
 class Selection(NamedTuple):
-    """What a rule keeps, and a function from positions to the reasons why it does not keep those."""
+    """What a rule keeps. The explanations are worked out only when they are asked for."""
 
-    picks: list[Pick]
-    why_not: Callable[[list[int]], list[dict[str, Any]]]
+    positions: list[int]
+    explain: Callable[[], list[tuple[dict[str, Any], int]]]  # for each of them a reason, and not before when it can lapse
+    why_not: Callable[[list[int]], list[dict[str, Any]]]  # for positions that nothing keeps, why this rule does not
 
 
 def within(rule: Rule, candidates: Candidates, scene: Scene) -> Selection:
     """Every candidate that is not older than the duration."""
-    edge = candidates.calendar.zone.before(scene.anchor, rule.duration)
-    since = _instants.format(edge)
-    after = candidates.calendar.zone.after
-    picks = [
-        Pick(position, {"code": "within", "rule": rule.name, "since": since}, after(instant, rule.duration))
-        for position, instant in enumerate(candidates.instants)
-        if instant >= edge
-    ]
-    return Selection(picks, lambda positions: _older_than(rule, edge, candidates, positions))
+    zone, instants = candidates.calendar.zone, candidates.instants
+    edge = zone.before(scene.anchor, rule.duration)
+    first = bisect.bisect_left(instants, edge)
+
+    def explain():
+        since = _instants.format(edge)
+        return [({"code": "within", "rule": rule.name, "since": since}, zone.after(instant, rule.duration)) for instant in instants[first:]]
+
+    return Selection(list(candidates.everything[first:]), explain, lambda positions: _older_than(rule, edge, candidates, positions))
 
 
 def window(rule: Rule, candidates: Candidates, scene: Scene) -> Selection:
     """Every candidate that is not older than the duration, and the newest one before them."""
-    inside, why_not = within(rule, candidates, scene)
-    start = inside[0].position - 1 if inside else len(candidates.instants) - 1
-    if start >= 0:
+    inside = within(rule, candidates, scene)
+    start = len(candidates.instants) - len(inside.positions) - 1
+    if start < 0:
+        return inside
+
+    def explain():
+        explained = inside.explain()
         # It is needed until the next one has left the window.
-        until = inside[0].until if inside else ANY_TIME
-        inside.insert(0, Pick(start, {"code": "window_start", "rule": rule.name, "since": _instants.format(candidates.instants[start])}, until))
-    return Selection(inside, why_not)
+        until = explained[0][1] if explained else ANY_TIME
+        return [({"code": "window_start", "rule": rule.name, "since": _instants.format(candidates.instants[start])}, until), *explained]
+
+    return Selection([start, *inside.positions], explain, inside.why_not)
 
 
 def last(rule: Rule, candidates: Candidates, scene: Scene) -> Selection:
     """The newest candidates."""
-    newest_first = candidates.everything[::-1]
+    newest = candidates.everything[::-1][: rule.count]
+    total = len(candidates.instants)
     until = NEVER if rule.count is None else ANY_TIME
-    picks = [Pick(position, _ranked(rule, rank), until) for rank, position in enumerate(newest_first[: rule.count], 1)]
-    total = len(newest_first)
     return Selection(
-        picks, lambda positions: [{"code": "beyond_count", "rule": "last", "rank": total - position, "of": rule.count} for position in positions]
+        list(newest),
+        lambda: [(_ranked(rule, total - position), until) for position in newest],
+        lambda positions: [{"code": "beyond_count", "rule": "last", "rank": total - position, "of": rule.count} for position in positions],
     )
 
 
@@ -124,61 +121,73 @@ def chains(rule: Rule, candidates: Candidates, scene: Scene) -> Selection:
     for backup in reversed(candidates.backups):
         if backup.chain not in ranks:
             ranks[backup.chain] = len(ranks) + 1
-    chain_ranks = [ranks[backup.chain] for backup in candidates.backups]
+    rank_at = [ranks[backup.chain] for backup in candidates.backups]
     limit = len(ranks) if rule.count is None else rule.count
     until = NEVER if rule.count is None else ANY_TIME
-    picks = [Pick(position, _ranked(rule, rank), until) for position, rank in enumerate(chain_ranks) if rank <= limit]
+    picks = [position for position, rank in enumerate(rank_at) if rank <= limit]
     return Selection(
         picks,
-        lambda positions: [{"code": "beyond_count", "rule": "chains", "rank": chain_ranks[position], "of": limit} for position in positions],
+        lambda: [(_ranked(rule, rank_at[position]), until) for position in picks],
+        lambda positions: [{"code": "beyond_count", "rule": "chains", "rank": rank_at[position], "of": limit} for position in positions],
     )
 
 
 def bucket_count(rule: Rule, candidates: Candidates, scene: Scene) -> Selection:
     """Of the newest buckets that are not empty one candidate each; and the oldest while there are counts left."""
     extremes = _extremes(rule, candidates)
-    taken = scene.taken if scene.taken is not None else ()
+    newest_first = sorted(extremes, reverse=True)
     limit = len(extremes) if rule.count is None else rule.count
-    ranks: dict[int, int] = {}  # of buckets; 0 where a finer rule keeps the bucket's backup, which uses up no count
-    rank = 0
-    for key in sorted(extremes, reverse=True):
-        if extremes[key] in taken:
-            ranks[key] = 0 if rank < limit else rank + 1
-        else:
-            rank += 1
-            ranks[key] = rank
-    dropped_after = _dropped_after(rule, candidates, scene, extremes)
-    picks = [
-        Pick(extremes[key], _ranked(rule, rank, candidates.calendar.span(rule.bucket, key)), dropped_after(key, rank))
-        for key, rank in ranks.items()
-        if 0 < rank <= limit
-    ]
+    if scene.taken is None:
+        ranks = {key: rank for rank, key in enumerate(newest_first, 1)}
+        picked = newest_first[:limit]
+    else:
+        ranks = _additional_ranks(newest_first, extremes, scene.taken, limit)
+        picked = [key for key in newest_first if 0 < ranks[key] <= limit]
+    picks = [extremes[key] for key in picked]
     if extremes and scene.keep_oldest and _counts_left(rule, scene, len(picks)):
         oldest = (candidates.fulls if rule.of == "full" else candidates.everything)[0]
-        if oldest not in taken and all(pick.position != oldest for pick in picks):
-            picks.append(Pick(oldest, {"code": "oldest", "rule": rule.name}, dropped_after(None, len(picks) + 1)))
-    by = {key: candidates.backups[position].id for key, position in extremes.items()}
-    return Selection(picks, lambda positions: _not_picked(rule, candidates, positions, by, ranks, limit))
+        if oldest not in picks and not (scene.taken and oldest in scene.taken):
+            picks.append(oldest)
+
+    def explain():
+        spans = candidates.calendar.spans(rule.bucket)
+        dropped_after = _dropped_after(rule, candidates, scene, extremes)
+        explained = [(_ranked(rule, ranks[key], spans[key]), dropped_after(key, ranks[key])) for key in picked]
+        if len(picks) > len(picked):
+            explained.append(({"code": "oldest", "rule": rule.name}, dropped_after(None, len(picks))))
+        return explained
+
+    return Selection(picks, explain, lambda positions: _not_picked(rule, candidates, positions, extremes, ranks, limit))
 
 
 def bucket_within(rule: Rule, candidates: Candidates, scene: Scene) -> Selection:
     """Of every bucket one candidate, if that one is not older than the duration."""
-    zone = candidates.calendar.zone
+    zone, instants = candidates.calendar.zone, candidates.instants
     edge = zone.before(scene.anchor, rule.duration)
     extremes = _extremes(rule, candidates)
-    instants = candidates.instants
-    open_from = _open_from(rule, candidates, scene)
-    kept = [(key, position) for key, position in sorted(extremes.items(), reverse=True) if instants[position] >= edge]
-    picks = [
-        Pick(
-            position,
-            _ranked(rule, rank, candidates.calendar.span(rule.bucket, key)),
-            ANY_TIME if key >= open_from else zone.after(instants[position], rule.duration),
-        )
-        for rank, (key, position) in enumerate(kept, 1)
-    ]
-    by = {key: candidates.backups[position].id for key, position in kept}
-    return Selection(picks, lambda positions: _not_in_window(rule, candidates, positions, by, edge))
+    picked = [key for key in sorted(extremes, reverse=True) if instants[extremes[key]] >= edge]
+    picks = [extremes[key] for key in picked]
+
+    def explain():
+        spans = candidates.calendar.spans(rule.bucket)
+        open_from = candidates.calendar.open_from(rule.bucket, scene.now)
+        return [
+            (_ranked(rule, rank, spans[key]), ANY_TIME if key >= open_from else zone.after(instants[position], rule.duration))
+            for rank, (key, position) in enumerate(zip(picked, picks), 1)
+        ]
+
+    return Selection(picks, explain, lambda positions: _not_in_window(rule, candidates, positions, dict(zip(picked, picks)), edge))
+
+
+def _additional_ranks(newest_first, extremes, taken, limit):
+    """Rank of each bucket; 0 where a finer rule keeps the bucket's backup, which uses up no count."""
+    ranks, rank = {}, 0
+    for key in newest_first:
+        if extremes[key] in taken:
+            ranks[key] = 0 if rank < limit else rank + 1
+        else:
+            ranks[key] = rank = rank + 1
+    return ranks
 
 
 def _extremes(rule, candidates):
@@ -199,35 +208,28 @@ def _counts_left(rule, scene, picked):
     return scene.taken is None if rule.count is None else picked < rule.count
 
 
-def _open_from(rule, candidates, scene):
-    """The first bucket that a backup made from now on can fall into."""
-    key = candidates.calendar.key
-    return min(key(rule.bucket, scene.now), key(rule.bucket, scene.now + _TURNING_BACK))
-
-
 def _dropped_after(rule, candidates, scene, extremes):
     """A function from a bucket and its rank to the earliest instant at which newer buckets can have pushed it out."""
     if rule.count is None:
         return lambda key, rank: NEVER
     if scene.taken is not None:  # what a finer rule lets go comes back to this one, at any time
         return lambda key, rank: ANY_TIME
-    open_from = first = _open_from(rule, candidates, scene)
+    open_from = first = candidates.calendar.open_from(rule.bucket, scene.now)
     while first in extremes:
         first += 1
+    spans = candidates.calendar.spans(rule.bucket)
 
     def dropped_after(key, rank):
         if key is not None and key >= open_from and rule.pick == "newest":
             return ANY_TIME  # a newer backup of the same bucket takes its place
-        return candidates.calendar.span(rule.bucket, first + rule.count - rank).start
+        return spans[first + rule.count - rank].start
 
     return dropped_after
 
 
-def _ranked(rule, rank, span=None):
-    reason = {"code": "rule", "name": rule.name, "rank": rank, "of": rule.count, "bucket": None, "from": None, "to": None}
-    if span is not None:
-        reason["bucket"], reason["from"], reason["to"] = span.label, span.from_text, span.to_text
-    return reason
+def _ranked(rule, rank, span=NO_SPAN):
+    label, start, from_text, to_text = span
+    return {"code": "rule", "name": rule.row.name, "rank": rank, "of": rule.count, "bucket": label, "from": from_text, "to": to_text}
 
 
 def _older_than(rule, edge, candidates, positions):
@@ -235,36 +237,39 @@ def _older_than(rule, edge, candidates, positions):
     return [{"code": "older_than", "rule": name, "by": edge - instants[position]} for position in positions]
 
 
-def _not_picked(rule, candidates, positions, by, ranks, limit):
-    keys, name, count, calendar = candidates.keys(rule.bucket), rule.name, rule.count, candidates.calendar
-    looked_at = _looks_at(rule, candidates)
-    labels = {key: calendar.span(rule.bucket, key).label for key, rank in ranks.items() if rank <= limit}
+def _not_picked(rule, candidates, positions, extremes, ranks, limit):
+    keys, name, count = candidates.keys(rule.bucket), rule.name, rule.count
+    kept = {key: position for key, position in extremes.items() if ranks[key] <= limit}
+    labels, by = _labels(rule, candidates, kept)
+    looks_at = candidates.is_full if rule.of == "full" else None
     return [
-        {"code": "not_counted", "rule": name, "of": rule.of}
-        if looked_at is not None and position not in looked_at
+        {"code": "not_counted", "rule": name, "of": "full"}
+        if looks_at is not None and not looks_at[position]
         else {"code": "beyond_count", "rule": name, "rank": ranks[key], "of": count}
-        if key not in labels
+        if key not in by
         else {"code": "superseded", "rule": name, "bucket": labels[key], "by": by[key]}
         for position, key in zip(positions, map(keys.__getitem__, positions))
     ]
 
 
-def _not_in_window(rule, candidates, positions, by, edge):
-    keys, instants, name, calendar = candidates.keys(rule.bucket), candidates.instants, rule.name, candidates.calendar
-    looked_at = _looks_at(rule, candidates)
-    labels = {key: calendar.span(rule.bucket, key).label for key in by}
+def _not_in_window(rule, candidates, positions, kept, edge):
+    keys, instants, name = candidates.keys(rule.bucket), candidates.instants, rule.name
+    labels, by = _labels(rule, candidates, kept)
+    looks_at = candidates.is_full if rule.of == "full" else None
     return [
-        {"code": "not_counted", "rule": name, "of": rule.of}
-        if looked_at is not None and position not in looked_at
+        {"code": "not_counted", "rule": name, "of": "full"}
+        if looks_at is not None and not looks_at[position]
         else {"code": "superseded", "rule": name, "bucket": labels[key], "by": by[key]}
-        if key in labels
+        if key in by
         else {"code": "older_than", "rule": name, "by": edge - instants[position]}
         for position, key in zip(positions, map(keys.__getitem__, positions))
     ]
 
 
-def _looks_at(rule, candidates):
-    return set(candidates.fulls) if rule.of == "full" else None
+def _labels(rule, candidates, kept):
+    """The names of buckets, and the ids of what is kept of each."""
+    spans = candidates.calendar.spans(rule.bucket)
+    return {key: spans[key].label for key in kept}, {key: candidates.backups[position].id for key, position in kept.items()}
 
 
 #: Every rule by the policy's key, in the order in which ``counting: additional`` lets them choose.

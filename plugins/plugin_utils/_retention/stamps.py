@@ -36,13 +36,12 @@ class Writer:
         self._times = {}
 
     def __call__(self, instant: int) -> str:
-        day, second = divmod(instant, DAY)
         try:
-            return self._days[day] + self._times[second]
+            return self._days[instant // DAY] + self._times[instant % DAY]
         except KeyError:
             text = _instants.format(instant)
             if _instants.EARLIEST <= instant <= _instants.LATEST:
-                self._days[day], self._times[second] = text[:10], text[10:]
+                self._days[instant // DAY], self._times[instant % DAY] = text[:10], text[10:]
             return text
 
 

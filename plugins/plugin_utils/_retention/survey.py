@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import operator
 import re
 from typing import NamedTuple
 
@@ -84,6 +85,7 @@ def _chains(backups):
     for position, backup in enumerate(backups):
         members.setdefault(backup.chain, []).append(position)
     for positions in members.values():
-        if len(positions) > 1:
+        numbers = [backups[position].position for position in positions]
+        if any(map(operator.ge, numbers, numbers[1:])):  # not already in order, as nearly always
             positions.sort(key=lambda position: (backups[position].position, backups[position].kind, position))
     return [Chain(uuid, positions, backups[positions[0]].kind == FULL) for uuid, positions in members.items()]

@@ -34,6 +34,7 @@ class Zone:
         self.name = name
         self._offsets = _OffsetsByDay(self._info)
         self._steady = _SteadyWallDays(self._offsets)
+        self._moved: dict[tuple, int] = {}
 
     def walls(self, instants: list[int]) -> list[int]:
         """What the wall clock shows at each instant."""
@@ -45,7 +46,8 @@ class Zone:
 
     def wall(self, instant: int) -> int:
         """What the wall clock shows at one instant."""
-        return self.walls([instant])[0]
+        offset = self._offsets[instant // DAY]
+        return instant + (_offset_at(self._info, instant) if offset is None else offset)
 
     def instant(self, wall: int) -> int:
         """The instant at which the wall clock shows ``wall``: the earlier one of two, and for a time that the clock
@@ -59,17 +61,21 @@ class Zone:
 
     def before(self, instant: int, duration) -> int:
         """``duration`` before ``instant``: years to days by the calendar of this zone, hours and minutes exactly."""
-        if duration[:4] != (0, 0, 0, 0):
-            wall = _instants.to_datetime(self.wall(instant))
-            instant = self.instant(_instants.from_datetime(duration.calendar_before(wall)))
-        return instant - duration.exact_seconds
+        return self._move(instant, duration, "calendar_before") - duration.exact_seconds
 
     def after(self, instant: int, duration) -> int:
         """``duration`` after ``instant``, the other way round; never later than the true end of a window that began at ``instant``."""
-        if duration[:4] != (0, 0, 0, 0):
-            wall = _instants.to_datetime(self.wall(instant))
-            instant = self.instant(_instants.from_datetime(duration.calendar_after(wall)))
-        return instant + duration.exact_seconds
+        return self._move(instant, duration, "calendar_after") + duration.exact_seconds
+
+    def _move(self, instant, duration, how):
+        if duration[:4] == (0, 0, 0, 0):
+            return instant
+        day, second = divmod(self.wall(instant), DAY)
+        moved = self._moved.get((duration, how, day))
+        if moved is None:
+            moment = getattr(duration, how)(_instants.to_datetime(day * DAY))
+            moved = self._moved[duration, how, day] = _instants.from_datetime(moment) // DAY
+        return self.instant(moved * DAY + second)
 
 
 class _OffsetsByDay(dict):
