@@ -50,9 +50,9 @@ def test_collection_builds_and_carries_no_development_files(tmp_path):
 
 def test_sanity(tmp_path):
     done = ansible_test.run(["sanity", "--color", "no", "--python", "%d.%d" % sys.version_info[:2], "-v"], tmp_path)
-    assert done.returncode == 0, done.stdout
+    assert done.returncode == 0, "\n".join(line for line in done.stdout.splitlines() if line.startswith(("ERROR", "FATAL", "WARNING")))
     # "No tests applicable" also ends with status 0.
-    assert "validate-modules" in done.stdout, done.stdout
+    assert "validate-modules" in done.stdout, done.stdout[-2000:]
 
 
 @pytest.mark.parametrize("scenario", SCENARIOS)
