@@ -123,16 +123,14 @@ def parse(source, disks=False, files=False):
     if not HAS_LXML:
         raise TreeError("The backup tree cannot be read, because the Python library lxml is missing. Install it for this Python: %s" % sys.executable)
     if hasattr(source, "read"):
-        for tree in _Parser(source, disks, files).trees():
-            yield tree
+        yield from _Parser(source, disks, files).trees()
         return
     try:
         stream = open(source, "rb")
     except EnvironmentError as error:
         raise _unreadable(error)
     with stream:
-        for tree in _Parser(stream, disks, files).trees():
-            yield tree
+        yield from _Parser(stream, disks, files).trees()
 
 
 def as_result(tree, registered=None):

@@ -141,4 +141,3 @@ def connect(module):
 def login_of(params, timeout):
     login = dict((name, params[name]) for name in ("host", "port", "username", "password", "security_level"))
     return dict(login, timeout=timeout)
-
