@@ -111,15 +111,18 @@ class Calendar:
         self._open: dict[tuple[str, int], int] = {}
         self._spans = {bucket.rule: _Memo(lambda key, bucket=bucket: self._span(bucket, key)) for bucket in BUCKETS}
 
-    def keys(self, bucket: Bucket, walls: list[int]) -> list[int]:
-        """The bucket of each wall time."""
-        shift = self._shift(bucket)
-        unit = bucket.unit
-        return list(map(self._keys[bucket.rule].__getitem__, [(wall - shift) // unit for wall in walls]))
+    def ticks(self, unit: int, walls: list[int]) -> list[int]:
+        """The hours or the days of wall times, as ``unit`` says."""
+        shift = self._shift(unit)
+        return [(wall - shift) // unit for wall in walls]
+
+    def keys(self, bucket: Bucket, ticks: list[int]) -> list[int]:
+        """The bucket of each tick."""
+        return list(map(self._keys[bucket.rule].__getitem__, ticks))
 
     def key(self, bucket: Bucket, instant: int) -> int:
         """The bucket of one instant."""
-        return self.keys(bucket, [self.zone.wall(instant)])[0]
+        return self.keys(bucket, self.ticks(bucket.unit, [self.zone.wall(instant)]))[0]
 
     def open_from(self, bucket: Bucket, now: int) -> int:
         """The first bucket that an instant from ``now`` on can fall into, also where the clock is turned back."""
@@ -133,11 +136,11 @@ class Calendar:
         return self._spans[bucket.rule]
 
     def _span(self, bucket, key):
-        start, end = (self.zone.instant(bucket.first(each) * bucket.unit + self._shift(bucket)) for each in (key, key + 1))
+        start, end = (self.zone.instant(bucket.first(each) * bucket.unit + self._shift(bucket.unit)) for each in (key, key + 1))
         return Span(bucket.label(key), start, _instants.format(start), _instants.format(end))
 
-    def _shift(self, bucket):
-        return self._day_start if bucket.unit == DAY else 0
+    def _shift(self, unit):
+        return self._day_start if unit == DAY else 0
 
 
 class _Memo(dict):

@@ -131,7 +131,7 @@ def _some_tree(chance, now, uuid, lengths, future, broken, pins):
                 backup(
                     name,
                     position,
-                    min(moment, now if not future else moment),
+                    moment if future else min(moment, now),
                     kind,
                     size=chance.randrange(100),
                     description="keep" if pins and chance.random() < 0.05 else "",
