@@ -173,7 +173,7 @@ def _integer(mapping, key: str, where: str, default: int | None = None) -> int:
 
 
 def _kind(value) -> str:
-    names = {str: "text", bool: "a truth value", type(None): "nothing", dict: "a dictionary", list: "a list", int: "a number", float: "a number"}
+    names = {str: "text", bool: "a truth value", type(None): "none", dict: "a dictionary", list: "a list", int: "a number", float: "a number"}
     for kind, name in names.items():
         if isinstance(value, kind):
             return "%s (%.60r)" % (name, value) if kind in (str, bool, int, float) else name
