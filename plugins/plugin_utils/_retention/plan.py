@@ -12,7 +12,7 @@ from ansible_collections.prlsdk.core.plugins.module_utils._errors import InputEr
 
 from . import collector, guards, inventory
 from . import policy as policies
-from .buckets import Calendar
+from .buckets import calendar
 from .closure import close, explain_needs
 from .digest import Digest
 from .full_due import Present, full_due
@@ -22,7 +22,7 @@ from .lint import lint, warning
 from .rules import NEVER
 from .stamps import Writer
 from .survey import Surveyor
-from .zone import DAY, Zone
+from .zone import DAY, named
 
 
 def make_plan(backup_trees, policy, now) -> dict[str, Any]:
@@ -49,8 +49,8 @@ class Planner:
     def __init__(self, policy: policies.Policy, now: int):
         self.policy = policy
         self.now = now
-        self.zone = Zone(policy.timezone)
-        self.calendar = Calendar(self.zone, policy.day_start_seconds)
+        self.zone = named(policy.timezone)
+        self.calendar = calendar(self.zone, policy.day_start_seconds)
         self.surveyor = Surveyor(policy, self.zone, now)
         self.stamp = Writer()
 
