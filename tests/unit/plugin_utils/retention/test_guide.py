@@ -51,7 +51,8 @@ def row(name):
     stays = [entry for entry in vm["backups"] if entry["verdict"] == "keep"]
     chosen = sum(any(reason["code"] in ("rule", "oldest") for reason in entry["reasons"]) for entry in stays)
     sizes = vm["bytes"]
-    cells = (name, chosen, len(stays), len({entry["chain"] for entry in stays}), (sizes["own"] + sizes["needed"]) // GB, sizes["needed"] // GB, sizes["freed"] // GB)
+    gigabytes = [size // GB for size in (sizes["own"] + sizes["needed"], sizes["needed"], sizes["freed"])]
+    cells = (name, chosen, len(stays), len({entry["chain"] for entry in stays}), *gigabytes)
     return "| %s |" % " | ".join(str(cell) for cell in cells)
 
 

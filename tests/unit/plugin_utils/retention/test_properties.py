@@ -332,7 +332,9 @@ def test_p18_whole_weeks_in_utc_make_no_difference(scene, policy, weeks):
 def test_p19_a_refused_plan_removes_nothing(scene, policy, data):
     trees, zone, now = scene
     guard = data.draw(
-        st.sampled_from([("max_remove", 0), ("max_remove_total", 1), ("min_chains", 3), ("max_staleness", "1d"), ("max_remove_share", 0.1), ("max_remove_floor", 0)])
+        st.sampled_from(
+            [("max_remove", 0), ("max_remove_total", 1), ("min_chains", 3), ("max_staleness", "1d"), ("max_remove_share", 0.1), ("max_remove_floor", 0)]
+        )
     )
     plan = make_plan(trees, {**policy, "timezone": zone, guard[0]: guard[1]}, now)
     for vm in plan["vms"]:
@@ -394,11 +396,11 @@ def test_nothing_goes_before_the_earliest_removal_that_was_foreseen(scene, polic
     for number in range(more):
         moment += wait
         for tree in trees:
-            name = "{%s-n}" % tree["vm"]["uuid"][1:-1]
+            name = "{%s-n%s}" % (tree["vm"]["uuid"][1:-1], "" if join else number)
             if number and join:
                 tree["chains"][-1]["backups"].append(forests.backup(name, number + 1, moment))
             else:
-                tree["chains"].append(forests.chain(name if join else "%s%d" % (name, number), forests.backup(name if join else "%s%d" % (name, number), 1, moment)))
+                tree["chains"].append(forests.chain(name, forests.backup(name, 1, moment)))
         gone = let_go(make_plan(trees, policy, moment))
         assert not {identity for identity in gone if identity in foreseen and _instants.format(moment) < foreseen[identity]}
 

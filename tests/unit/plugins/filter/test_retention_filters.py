@@ -163,7 +163,8 @@ def plain(value):
 
 
 def test_what_comes_back_is_plain_and_shares_nothing_with_what_went_in():
-    odd = [{"vm": {**VM, "name": Tagged("web")}, "chains": ({"uuid": Tagged("{c}"), "backups": ({**FULL, "id": Tagged("{c}")}, {**PART, "created": Tagged(PART["created"])})},)}]
+    backups = ({**FULL, "id": Tagged("{c}")}, {**PART, "created": Tagged(PART["created"])})
+    odd = [{"vm": {**VM, "name": Tagged("web")}, "chains": ({"uuid": Tagged("{c}"), "backups": backups},)}]
     plan = retention_plan(odd, {Tagged("last"): 1, "pins": (Tagged("{x}"),), "tags_pattern": Tagged("x")}, Tagged("2026-09-15T00:00:00Z"))
     assert plain(plan)
     assert plain(backup_list(odd))
@@ -197,7 +198,10 @@ def test_backup_list_has_one_flat_dictionary_for_each_backup():
     assert backup_list(trees(FULL, omitted=3)), "a part of a tree can be listed"
 
 
-@pytest.mark.parametrize("value, says", [({}, "backup_trees must be a list"), ([1], r"backup_trees\[0\] must be a dictionary"), (trees(1), r"backups\[0\] must be")])
+@pytest.mark.parametrize(
+    "value, says",
+    [({}, "backup_trees must be a list"), ([1], r"backup_trees\[0\] must be a dictionary"), (trees(1), r"backups\[0\] must be")],
+)
 def test_backup_list_refuses_what_is_no_tree(value, says):
     with pytest.raises(AnsibleFilterError, match="backup_list: .*" + says):
         backup_list(value)
