@@ -23,7 +23,6 @@ _NUMBER = re.compile(r"[+-]?[0-9]*[.]?[0-9]+\Z")
 _BARE_M = re.compile("[0-9]m(?![a-z])")
 
 
-
 class Duration(collections.namedtuple("Duration", [name for name, suffix in _UNITS])):
     """A length of calendar time: six non-negative integers, ``years`` to ``minutes``.
 

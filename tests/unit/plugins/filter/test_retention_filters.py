@@ -156,10 +156,10 @@ class Tagged(str):
 
 def plain(value):
     if isinstance(value, dict):
-        return all(type(key) is str and plain(member) for key, member in value.items())
+        return all(key.__class__ is str and plain(member) for key, member in value.items())
     if isinstance(value, list):
         return all(plain(member) for member in value)
-    return type(value) in (str, int, float, bool, type(None))
+    return value.__class__ in (str, int, float, bool, type(None))
 
 
 def test_what_comes_back_is_plain_and_shares_nothing_with_what_went_in():
