@@ -24,7 +24,7 @@ class Recorder:
         self.threads = set()
 
     def __call__(self, handle, user_data):
-        assert type(handle) is int
+        assert isinstance(handle, int)
         self.threads.add(threading.get_ident())
         self.queue.put((self.sdk.handle_to_object(handle), user_data))
 
@@ -206,7 +206,10 @@ def test_a_handler_may_use_the_server(sdk, server, state):
 
 def test_each_callback_owns_a_reference(sdk, server, state):
     seen = queue.Queue()
-    handler = lambda handle, _data: seen.put(handle)  # noqa: E731 -- never wrapped: leaks
+
+    def handler(handle, _data):
+        seen.put(handle)  # never wrapped: leaks
+
     server.reg_event_handler(handler, None)
     state.run("emit", PROGRESS, "--count", "20")
     events = []

@@ -141,7 +141,10 @@ def test_a_lost_remote_connection_is_not_signalled(client, state):
 def test_another_answer(server, state, tmp_path):
     tmp_path.joinpath("bad.xml").write_bytes(b"<BackupTree><VmItem>")
     state.run("fault", "add", "get_backup_tree", "answer", tmp_path / "bad.xml")
-    ask = lambda: server.get_backup_tree("", "", 0, "").wait(20000).get_param_as_string()  # noqa: E731
+
+    def ask():
+        return server.get_backup_tree("", "", 0, "").wait(20000).get_param_as_string()
+
     assert ask() == "<BackupTree><VmItem>"
     assert ask().startswith('<BackupTree id="-1"')
 
