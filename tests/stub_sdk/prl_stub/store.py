@@ -120,11 +120,6 @@ class Store:
         # SQLite's connections must not be carried across a fork.
         return _inode(self.path) == self._inode and self._pid == os.getpid()
 
-    def close(self):
-        """Close the file; a second close does nothing."""
-        with self._lock:
-            self._db.close()
-
 
 def create(path):
     """A new, empty state file in place of any earlier one."""
