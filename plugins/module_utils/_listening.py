@@ -196,13 +196,13 @@ def print_error(error):
     os.write(2, ("an event could not be read: %s: %s\n" % (type(error).__name__, error)).encode("utf-8", "replace"))
 
 
-def wait(listener, tally, look, left, connected, reconnect=None, answer=None):
+def wait(listener, tally, look, left, connected, reconnect=None, answer=None, tell=None):
     """Wait for the end: (outcome, the state that satisfied).
 
     outcome: that of the tally (matched, failed), ``satisfied``, ``timed_out`` or ``lost``. ``look()`` answers what satisfies in the
     present state, or None; it is asked first, since the listener is subscribed already, and again after each reconnection.
     ``left()`` gives seconds. ``reconnect()`` answers whether the connection is back; None leaves it lost. ``answer(question,
-    event)`` answers a question that counted.
+    event)`` answers a question that counted, ``tell(event)`` hears of every event that did.
     """
     looking = True
     while True:
@@ -211,7 +211,7 @@ def wait(listener, tally, look, left, connected, reconnect=None, answer=None):
             if satisfied:
                 return "satisfied", satisfied
             looking = False
-        hear(listener, tally, answer)
+        hear(listener, tally, answer, tell)
         if tally.outcome:
             return tally.outcome, None
         if left() <= 0:
@@ -226,15 +226,18 @@ def wait(listener, tally, look, left, connected, reconnect=None, answer=None):
             looking = True
 
 
-def hear(listener, tally, answer):
+def hear(listener, tally, answer=None, tell=None):
     """Feed what has come, at most BATCH events of it, to the tally."""
     for turn in range(BATCH):
         heard = listener.take()
         if heard is None:
             return
         event, question = heard
-        if tally.feed(event) and question is not None and answer is not None and event is not tally.failed_on:
-            answer(question, event)
+        if tally.feed(event):
+            if question is not None and answer is not None and event is not tally.failed_on:
+                answer(question, event)
+            if tell is not None:
+                tell(event)
         if tally.outcome:
             return
 
