@@ -33,7 +33,7 @@ class Stub:
         """``python -m prl_stub`` with these arguments; returns what it printed."""
         done = subprocess.run(
             [sys.executable, "-m", "prl_stub", "--state", str(self.state), *map(str, arguments)],
-            cwd=STUB_SDK, env=environment(), text=True, capture_output=True,
+            cwd=STUB_SDK, env=environment(), text=True, capture_output=True, check=False,
         )
         assert done.returncode == 0, "prl_stub %s\n%s%s" % (" ".join(map(str, arguments)), done.stdout, done.stderr)
         return done.stdout
@@ -44,14 +44,14 @@ class Stub:
 
     def call_names(self):
         """The names of the calls that went to the server."""
-        return [call["call"] for call in self.calls() if call["server"]]
+        return [call["call"] for call in self.calls() if call["request"]]
 
     def options(self, **more):
         """Module options that lead to this stub."""
         return dict({"sdk_python": self.python, "sdk_path": str(STUB_SDK)}, **more)
 
     def environment(self, **more):
-        return environment(PRL_STUB_STATE=str(self.state), **more)
+        return environment(**dict({"PRL_STUB_STATE": str(self.state)}, **more))
 
 
 def run_module(name, stub, check=False, diff=False, python=sys.executable, variables=None, internal=None, **options):
@@ -63,11 +63,11 @@ def run_module(name, stub, check=False, diff=False, python=sys.executable, varia
     done = subprocess.run(
         [python, "-m", "ansible_collections.prlsdk.core.plugins.modules." + name],
         input=json.dumps({"ANSIBLE_MODULE_ARGS": {key: value for key, value in arguments.items() if value is not None}}),
-        env=stub.environment(PYTHONPATH=str(COLLECTIONS), **(variables or {})), text=True, capture_output=True,
+        env=stub.environment(PYTHONPATH=str(COLLECTIONS), **(variables or {})), text=True, capture_output=True, check=False,
     )
-    lines = done.stdout.splitlines()
-    assert len(lines) == 1, "the module must print one line of JSON and nothing else\n%s\n%s" % (done.stdout, done.stderr)
-    assert "Traceback" not in done.stderr, done.stderr
+    lines = [line for line in done.stdout.splitlines() if line]
+    assert len(lines) == 1, "the module must print one line of JSON and nothing else\n%s\n%s" % (done.stdout[:2000], done.stderr[-2000:])
+    assert "Traceback" not in done.stderr, done.stderr[-2000:]
     result = json.loads(lines[0])
     result["rc_of_module"] = done.returncode
     return result
@@ -87,5 +87,5 @@ def _command(name, stub, arguments, variables):
     leads = {"PRL_" + key.upper(): value for key, value in stub.options().items()}
     return subprocess.run(
         [str(BIN / name), *map(str, arguments)], cwd=ROOT, env=stub.environment(**leads, **variables), text=True,
-        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False,
     )

@@ -99,8 +99,7 @@ def read_trees(spooled, gather):
 
     def read(tree):
         parsed = _backup_tree.parse(tree["file"], disks="disks" in gather, files="files" in gather)
-        for vm in _backup_select.placed(parsed, tree["directory"]):
-            yield vm
+        yield from _backup_select.placed(parsed, tree["directory"])
         os.remove(tree["file"])
 
     # Only the whole tree and a VM's own one can speak of the same VM.
@@ -120,8 +119,8 @@ def moment(params, option):
     if text is None:
         return None
     with naming(option):
-        # Every duration ends in its unit; every time has a dash or a colon, or is a number.
-        if text[-1:].isalpha() and text[-1:] not in "Zz":
+        # Every time has a dash. A bare number would be one too, but is more likely a duration without its unit.
+        if "-" not in text:
             return _instants.format(_instants.before(int(time.time()), _durations.parse(text)))
         return _instants.format(_instants.parse(text))
 
