@@ -73,6 +73,8 @@ class Listener:
     def unsubscribe(self):
         """No further call comes after this. Needed before the session ends: the SDK may deadlock otherwise."""
         self._server.unreg_event_handler(self._heard, None)
+        for end in self._pipe:
+            os.close(end)
 
     def sleep(self, seconds):
         """Until something is heard, or the time is over."""

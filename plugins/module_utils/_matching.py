@@ -20,7 +20,7 @@ __metaclass__ = type
 
 import re
 
-UUID = re.compile(r"\{?([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})(?:\}|$)", re.IGNORECASE)
+UUID = re.compile(r"\{?([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})(?:\}|(?=[.])|$)", re.IGNORECASE)
 NUMBER = re.compile(r"[+-]?[0-9]+([.][0-9]+)?$")
 
 
