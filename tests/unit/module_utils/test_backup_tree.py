@@ -187,7 +187,9 @@ def test_an_empty_answer_is_not_an_empty_tree(text):
     assert "the answer is empty" in refused(text)
 
 
-@pytest.mark.parametrize("text, root", [("<html/>", "html"), ("<VmItem/>", "VmItem"), ('<BackupTree xmlns="urn:x"/>', "{urn:x}BackupTree"), ("<Дерево/>", "Дерево")])
+@pytest.mark.parametrize(
+    "text, root", [("<html/>", "html"), ("<VmItem/>", "VmItem"), ('<BackupTree xmlns="urn:x"/>', "{urn:x}BackupTree"), ("<Дерево/>", "Дерево")]
+)
 def test_a_foreign_root_is_refused_by_name(text, root):
     assert f"its root element is {root} and not BackupTree" in refused(text)
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import datetime
 import io
 import pathlib
+import random
 import uuid
 import xml.etree.ElementTree as ElementTree
 from xml.sax.saxutils import escape
@@ -15,40 +16,46 @@ from xml.sax.saxutils import escape
 import pytest
 from ansible_collections.prlsdk.core.plugins.module_utils._backup_tree import as_result, parse
 from ansible_collections.prlsdk.core.plugins.module_utils._errors import TreeError
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 pytestmark = pytest.mark.property
 
-NODE = (pathlib.Path(__file__).parent.parent / "data" / "node.xml").read_bytes()
+DATA = pathlib.Path(__file__).parent.parent / "data"
+WRITTEN = [(DATA / name).read_bytes() for name in ("node.xml", "promoted.xml", "unknown.xml", "empty.xml")]
+NODE = WRITTEN[0]
 SMALL = NODE[: NODE.index(b"  <BackupItem", NODE.index(b"</BackupItem>"))] + b" </VmItem>\n</BackupTree>\n"
 
 # What the serialiser can write: no control characters, no carriage return (XML itself makes a line feed of it).
-texts = st.text(st.characters(exclude_categories=("Cs", "Cc"), exclude_characters="\ufffe\uffff") | st.sampled_from("\t\n <>&\"']"), max_size=12)
+characters = st.characters(exclude_categories=("Cs", "Cc"), exclude_characters="\ufffe\uffff") | st.sampled_from("\t\n <>&\"']")
+# Mostly ready-made, because a tree has many texts.
+ready = ["", "", "nightly", "web-01", " x ", " ", "a\n\tb", "<b>&amp;</b>", "]]>", "Бухгалтерия №\xa05", "🗄", "{0}.2", '"']
+texts = st.one_of(*[st.sampled_from(ready)] * 7, st.text(characters, max_size=12))
 uuids = st.uuids(version=4).map("{{{}}}".format)
 names = st.sampled_from(["New", "id2", "OriginalSize", "Flags", "BundlePermissions", "ns-less", "Новый"])
-attributes = st.dictionaries(st.sampled_from(["id", "dyn_lists", "Type", "xml:id", "xml:lang"]), texts, max_size=2)
+# They mean nothing to the parser; None asks for an empty element in one tag where there is no content.
+attributes = st.sampled_from(["", None, ' id="0"', ' dyn_lists="PartialBackupItem 6" id="-1"', ' Type="i" Id="x"', ' xml:id="a" xml:lang="&lt;&#10;"'])
 sizes = st.integers(0, 2**64 - 1) | st.integers(0, 2**32)
 times = st.datetimes(datetime.datetime(1970, 1, 1), datetime.datetime(2100, 1, 1)).map(lambda time: time.strftime("%Y-%m-%d %H:%M:%S"))
 
 
-def attribute(text):
-    return escape(text, {'"': "&quot;", "\n": "&#10;", "\t": "&#9;"})
-
-
 @st.composite
 def elements(draw, name, content):
-    """An element with the text (a str) or the children (a list) given, and attributes that mean nothing."""
-    written = "".join(f' {key}="{attribute(value)}"' for key, value in draw(attributes).items())
-    if isinstance(content, list):
-        content = "\n" + "".join(content)
-    else:
-        content = escape(content)
-    return f"<{name}/>\n" if not content and draw(st.booleans()) else f"<{name}{written}>{content}</{name}>\n"
+    """An element with the text (a str) or the children (a list) given."""
+    written = draw(attributes)
+    content = "\n" + "".join(content) if isinstance(content, list) else escape(content)
+    return f"<{name}/>\n" if written is None and not content else f"<{name}{written or ''}>{content}</{name}>\n"
 
 
 @st.composite
-def unknown(draw, depth=2):
+def shuffled(draw, content):
+    """The list in another order, for the price of one draw."""
+    random.Random(draw(st.integers(0, 255))).shuffle(content)
+    return content
+
+
+@st.composite
+def unknown(draw, depth=1):
     if depth and draw(st.booleans()):
         return draw(elements(draw(names), draw(st.lists(unknown(depth=depth - 1), max_size=2))))
     return draw(elements(draw(names), draw(texts)))
@@ -58,7 +65,8 @@ def unknown(draw, depth=2):
 def children(draw, required, optional):
     """The scalar children of an item: all that it needs, some of what it may have, and unknown ones."""
     written = [draw(elements(name, text)) for name, text in required]
-    written += [draw(elements(name, text)) for name, text in optional if draw(st.integers(0, 3))]
+    left_out = draw(st.sets(st.integers(0, 9), max_size=3))
+    written += [draw(elements(name, text)) for place, (name, text) in enumerate(optional) if place not in left_out]
     return written + draw(st.lists(unknown(), max_size=1))
 
 
@@ -74,11 +82,11 @@ def items(draw, chain, number, increments=()):
     written = draw(children(required, optional))
     written += [draw(elements("TibFileList", text)) for text in draw(st.lists(texts, max_size=2))]
     disks = []
-    for _index in range(draw(st.integers(0, 2))):
+    for _index in range(draw(st.sampled_from([0, 1, 0, 2]))):
         key = [draw(elements("Encryption", [draw(elements("KeyId", draw(texts)))]))] if draw(st.booleans()) else []
         disks.append(draw(elements("BackupDisk", draw(children([], [("Name", draw(texts)), ("OriginalPath", draw(texts)), ("Size", str(draw(sizes)))])) + key)))
     written.append(draw(elements("BackupDisks", disks)))
-    return draw(elements(kind, draw(st.permutations(written + list(increments)))))
+    return draw(elements(kind, draw(shuffled(written + list(increments)))))
 
 
 @st.composite
@@ -92,7 +100,7 @@ def documents(draw):
             chains.append(draw(items(chain, None, [draw(items(chain, number)) for number in numbers])))
         fields = [("VmType", str(draw(st.integers(0, 3)))), ("Name", draw(texts)), ("Version", str(draw(st.integers(1, 5))))]
         vms.append(draw(elements("VmItem", draw(children([("Uuid", draw(uuids))], fields)) + chains)))
-    root = draw(elements("BackupTree", draw(st.permutations(vms + draw(st.lists(unknown(), max_size=1))))))
+    root = draw(elements("BackupTree", draw(shuffled(vms + draw(st.lists(unknown(), max_size=1))))))
     return root.encode()
 
 
@@ -153,19 +161,22 @@ def read(content):
     return [as_result(tree) for tree in parse(io.BytesIO(content), disks=True, files=True)]
 
 
+@settings(max_examples=settings.default.max_examples // 4)  # whole documents are slow to make
 @given(documents())
 def test_both_readings_of_a_tree_agree(content):
     assert read(content) == reference(content)
 
 
-@given(documents(), st.data())
+@given(st.sampled_from(WRITTEN), st.data())
 def test_a_truncated_tree_never_looks_whole(content, data):
     end = data.draw(st.integers(0, len(content.rstrip()) - 1))
     with pytest.raises(TreeError):
         read(content[:end])
 
 
-pieces = st.binary(max_size=4) | st.sampled_from([b"<", b">", b"</", b"&", b"&amp;", b"]]>", b"<!--", b"-->", b"\0", b"\xff", b"<!DOCTYPE a>", b"<?x?>", b"9", b"{", b"-"])
+pieces = st.binary(max_size=4) | st.sampled_from(
+    [b"<", b">", b"</", b"&", b"&amp;", b"]]>", b"<!--", b"-->", b"\0", b"\xff", b"<!DOCTYPE a>", b"<?x?>", b"9", b"{", b"-"]
+)
 
 
 @given(st.sampled_from([SMALL, SMALL.decode().encode("utf-16"), b'<?xml version="1.0" encoding="iso-8859-1"?>' + SMALL]), st.data())
@@ -181,7 +192,11 @@ def test_a_damaged_tree_is_read_whole_or_refused(original, data):
         assert "\n" not in error.message
     else:
         # What libxml2 accepts, expat must accept too, and see the same.
-        assert result == reference(content)
+        try:
+        expected = reference(content)
+    except ElementTree.ParseError:  # expat knows an older edition of XML, with fewer letters in names
+        return
+    assert result == expected
 
 
 @given(st.binary(max_size=200))
