@@ -27,7 +27,7 @@ def wait_for_events(params, ask, look_only=False, warn=lambda text: None, now=ti
         warn(warning)
     if params["ready_file"] and not look_only:
         remove_stale(params["ready_file"])
-    known = {"changed": False, "matched": False, "timed_out": False, "events": [], "satisfied_by": None, "seen": {}, "reconnections": 0}
+    known = {"changed": False, "matched": False, "timed_out": False, "satisfied_by": None, "seen": {}, "reconnections": 0}
     try:
         answer = ask(OPERATION, dict(request, look_only=look_only))
     except PrlError as error:  # with what was known when it happened

@@ -300,7 +300,7 @@ def test_a_ready_file_that_somebody_wrote_into_is_kept(node, tmp_path):
 @pytest.mark.parametrize("options, told", [
     ({"events": []}, "events: "),
     ({"events": [{}]}, "events[0]: "),
-    ({"events": [DONE, {"type": "create_backup_finish"}]}, "events[1].type: there is no event type 'create_backup_finish'. Did you mean create_backup_finished"),
+    ({"events": [DONE, {"type": "vm_aded"}]}, "events[1].type: there is no event type 'vm_aded'. Did you mean vm_added"),
     ({"events": [{"type": "*snow*"}]}, "events[0].type: "),
     ({"events": [{"type": ["a"]}]}, "events[0].type: "),
     ({"events": [DONE], "fail_on": [{"type": DONE["type"], "params": {"a": {"regex": "("}}}]}, "fail_on[0].params.a.regex: "),
