@@ -360,10 +360,10 @@ def test_a_time_out_may_be_all_right(node):
 def test_a_lost_connection_is_noticed_within_two_seconds(node, login):
     wait = waiting(node, events=[DONE], count=2, **login)
     emit_done(node)
-    lost = time.monotonic()
     node("disconnect")
+    cut = time.monotonic()
     result = failed(wait.join(), "PRL_ERR_WS_DISP_CONNECTION_CLOSED")
-    assert wait.end - lost < 2.5, "two seconds, and the command that cut the connection"
+    assert wait.end - cut < 2
     assert result["error"]["retryable"] and len(result["events"]) == 1 and result["seen"]["create_backup_finished"] == 1
     assert HOST["password"] not in str({key: value for key, value in result.items() if key != "invocation"})
 
@@ -432,10 +432,10 @@ def test_an_sdk_that_hangs_is_ended_at_the_deadline(node):
     assert result["seen"] == {} and result["matched"] is False
 
 
-def start_module(node, tmp_path, **options):
-    arguments = node.options(timeout=120, ready_file=str(tmp_path / "ready"), events=[DONE], **options)
+def start_module(node, tmp_path, stdout=subprocess.DEVNULL):
+    arguments = node.options(timeout=120, ready_file=str(tmp_path / "ready"), events=[DONE])
     process = subprocess.Popen(
-        [sys.executable, "-m", "ansible_collections.prlsdk.core.plugins.modules.prl_event_wait"], stdin=subprocess.PIPE, stdout=subprocess.DEVNULL,
+        [sys.executable, "-m", "ansible_collections.prlsdk.core.plugins.modules.prl_event_wait"], stdin=subprocess.PIPE, stdout=stdout,
         stderr=subprocess.DEVNULL, env=node.environment(PYTHONPATH=str(ROOT / ".ansible" / "collections")),
     )
     process.stdin.write(json.dumps({"ANSIBLE_MODULE_ARGS": arguments}).encode())
@@ -451,6 +451,16 @@ def test_a_module_that_is_killed_takes_its_worker_along(node, tmp_path, number):
     assert is_alive(worker)
     process.send_signal(number)
     process.wait(20)
+    until(lambda: not is_alive(worker), "the worker's end", 7)
+
+
+def test_a_module_whose_result_nobody_reads_any_more_ends(node, tmp_path):
+    reader, writer = os.pipe()
+    process = start_module(node, tmp_path, stdout=writer)
+    os.close(writer)
+    worker = worker_of(node)
+    os.close(reader)
+    assert process.wait(20) == -signal.SIGTERM
     until(lambda: not is_alive(worker), "the worker's end", 7)
 
 
