@@ -11,10 +11,10 @@ __metaclass__ = type
 ACTS = {
     "login": "Logging in to {subject}",
     "login_local": "Logging in to the dispatcher of {subject}",
+    "wait": "Waiting for events of {subject}",
+    "send_answer": "Answering a question of {subject}",
     "get_vm_list_ex": "Listing the VMs and containers",
     "get_backup_tree": "Reading the backups of {subject}",
-    "send_answer": "Answering a question of {subject}",
-    "wait": "Waiting for events of {subject}",
 }
 
 # The SDK's symbol -> what to do next, a whole sentence.
@@ -40,9 +40,8 @@ ADVICE = {
     "PRL_ERR_CANT_RESOLVE_HOSTNAME": "The node cannot resolve the name of the backup server; check the storage's 'host'.",
     "PRL_ERR_BACKUP_LOCKED_FOR_READING": "The backup is in use; run again when that has ended.",
     "PRL_ERR_BACKUP_LOCKED_FOR_WRITING": "The backup is being made or removed; run again when that has ended.",
-    "VM_NOT_FOUND": "Correct the name, or give the UUID of a VM that does not exist yet.",
-    "READY_FILE_FAILED": "Give a path that the task's user can write to and that no other task uses.",
     "AMBIGUOUS_VM_NAME": "Use the UUID instead of the name.",
+    "READY_FILE_FAILED": "Give a path that the task's user can write to and that no other task uses.",
 }
 
 

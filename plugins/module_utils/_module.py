@@ -75,32 +75,6 @@ def vm_options():
     }
 
 
-def backup_options():
-    """The argument specification of the documentation fragment prlsdk.core.backups."""
-    return dict(
-        vm_options(),
-        scope={"type": "str", "choices": ["all", "registered"], "default": "all"},
-        owner={"type": "str", "choices": ["any", "this_node"], "default": "any"},
-        gather={
-            "type": "list",
-            "elements": "str",
-            "choices": ["backups", "summary", "disks", "files", "raw"],
-            "default": ["backups", "summary"],
-        },
-    )
-
-
-def selection_options():
-    """The options of prl_backup_info that leave single backups out."""
-    return {
-        "backup_ids": {"type": "list", "elements": "str"},
-        "newer_than": {"type": "str"},
-        "older_than": {"type": "str"},
-        "latest_only": {"type": "bool", "default": False},
-        "limit": {"type": "int"},
-    }
-
-
 def wait_options():
     """The options of prl_event_wait beside the connection's."""
     one = {
@@ -128,6 +102,32 @@ def wait_options():
         on_timeout={"type": "str", "choices": ["fail", "continue"], "default": "fail"},
         reconnect={"type": "bool", "default": False},
     )
+
+
+def backup_options():
+    """The argument specification of the documentation fragment prlsdk.core.backups."""
+    return dict(
+        vm_options(),
+        scope={"type": "str", "choices": ["all", "registered"], "default": "all"},
+        owner={"type": "str", "choices": ["any", "this_node"], "default": "any"},
+        gather={
+            "type": "list",
+            "elements": "str",
+            "choices": ["backups", "summary", "disks", "files", "raw"],
+            "default": ["backups", "summary"],
+        },
+    )
+
+
+def selection_options():
+    """The options of prl_backup_info that leave single backups out."""
+    return {
+        "backup_ids": {"type": "list", "elements": "str"},
+        "newer_than": {"type": "str"},
+        "older_than": {"type": "str"},
+        "latest_only": {"type": "bool", "default": False},
+        "limit": {"type": "int"},
+    }
 
 
 def make_module(options, **more):

@@ -11,11 +11,7 @@ from __future__ import absolute_import, division, print_function
 
 __metaclass__ = type
 
-import os
-import select
-import signal
 import subprocess
-import threading
 
 
 def run(arguments, data):
@@ -23,23 +19,3 @@ def run(arguments, data):
     process = subprocess.Popen(arguments, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, close_fds=True)
     output, errors = process.communicate(data)
     return process.returncode, output, errors
-
-
-def end_with_reader():
-    """End this process when nobody reads its standard output any more.
-
-    A play that is cancelled over SSH without a terminal (with pipelining) tells the module nothing; a wait would go on until its time is
-    over. Only for modules that may be ended at any moment.
-    """
-    if hasattr(select, "poll"):
-        watch = threading.Thread(target=_watch_reader)
-        watch.daemon = True
-        watch.start()
-
-
-def _watch_reader():
-    poll = select.poll()
-    poll.register(1, 0)  # errors and the end are told unasked
-    while not any(what & (select.POLLERR | select.POLLHUP) for descriptor, what in poll.poll(60000)):
-        pass
-    os.kill(os.getpid(), signal.SIGTERM)

@@ -577,7 +577,7 @@ def prepare(connection, arguments):
         vm = resolve([word], known[0])[0][1]
         if vm is None:
             message = "%s: '%s' is no VM or container of %s." % (option, word, connection.node.server["host"])
-            raise Failure("VM_NOT_FOUND", message, subject=word)
+            raise Failure("UNKNOWN_VM", message, subject=word)
         return vm["uuid"]
 
     def ready(raw):

@@ -411,14 +411,14 @@ sdk:
 
 import functools
 
-from ansible_collections.prlsdk.core.plugins.module_utils import _process
+from ansible_collections.prlsdk.core.plugins.module_utils import _hangup
 from ansible_collections.prlsdk.core.plugins.module_utils._module import make_module, run, wait_options
 from ansible_collections.prlsdk.core.plugins.module_utils._waiting import wait_for_events
 
 
 def main():
     module = make_module(wait_options())
-    _process.end_with_reader()
+    _hangup.end_with_reader()
     run(module, functools.partial(wait_for_events, look_only=module.check_mode, warn=module.warn))
 
 

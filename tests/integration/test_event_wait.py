@@ -326,7 +326,7 @@ def test_bad_input_is_refused_by_option(node, options, told):
 
 
 def test_an_unknown_vm_is_told_by_option_and_an_ambiguous_one_with_candidates(node):
-    result = failed(run_module("prl_event_wait", node, events=[DONE, dict(DONE, vm="web-99")]), "VM_NOT_FOUND")
+    result = failed(run_module("prl_event_wait", node, events=[DONE, dict(DONE, vm="web-99")]), "UNKNOWN_VM")
     assert "events[1].vm: 'web-99'" in result["msg"]
     node("vm", "add", "web-01")
     assert len(failed(run_module("prl_event_wait", node, events=[dict(DONE, vm="web-01")]), "AMBIGUOUS_VM_NAME")["candidates"]) == 2
