@@ -11,6 +11,8 @@ __metaclass__ = type
 ACTS = {
     "login": "Logging in to {subject}",
     "login_local": "Logging in to the dispatcher of {subject}",
+    "wait": "Waiting for events of {subject}",
+    "send_answer": "Answering a question of {subject}",
     "get_vm_list_ex": "Listing the VMs and containers",
     "get_backup_tree": "Reading the backups of {subject}",
 }
@@ -39,6 +41,7 @@ ADVICE = {
     "PRL_ERR_BACKUP_LOCKED_FOR_READING": "The backup is in use; run again when that has ended.",
     "PRL_ERR_BACKUP_LOCKED_FOR_WRITING": "The backup is being made or removed; run again when that has ended.",
     "AMBIGUOUS_VM_NAME": "Use the UUID instead of the name.",
+    "READY_FILE_FAILED": "Give a path that the task's user can write to and that no other task uses.",
 }
 
 
