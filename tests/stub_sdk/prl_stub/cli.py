@@ -1,0 +1,423 @@
+# Copyright (c) The prlsdk.core developers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The command line: everything that an administrator, another client or bad luck does to the server."""
+
+from __future__ import absolute_import, division, print_function
+
+__metaclass__ = type
+
+import argparse
+import os
+import sys
+
+from prl_stub import calls, catalogue, demo, faults, locks, servers, sessions, store, treeload, vms
+from prl_stub.numbers import ERRORS
+from prl_stub.text import braced, dumps, to_str
+
+
+class UserError(Exception):
+    """Something typed wrong."""
+
+
+def main(argv=None):
+    """Run one command; returns the exit status."""
+    options = _parser().parse_args(argv)
+    path = options.state or os.environ.get(store.VARIABLE)
+    try:
+        if not path:
+            raise UserError("name the state file with --state or %s" % store.VARIABLE)
+        if options.command == "init":
+            return options.run(store.create(path), options)
+        if not os.path.exists(path):
+            raise UserError("%s does not exist: make it with `python -m prl_stub --state %s init`" % (path, path))
+        return options.run(store.Store(path), options)
+    except UserError as error:
+        sys.stderr.write("prl_stub: %s\n" % error)
+        return 2
+
+
+def _parser():
+    parser = argparse.ArgumentParser(prog="prl_stub", description="The server behind the stub SDK.")
+    parser.add_argument("--state", help="the state file (default: the environment variable PRL_STUB_STATE)")
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND")
+    commands.required = True
+    for add in (_init, _server, _load, _demo, _vm, _fault, _lock, _unlock, _log, _tree, _sessions, _disconnect):
+        add(commands)
+    return parser
+
+
+def _command(commands, name, run, text):
+    command = commands.add_parser(name, help=text, description=text)
+    command.set_defaults(run=run)
+    return command
+
+
+def _server_of(state, name):
+    server = servers.named(state, name) if name else servers.local(state)
+    if server is None:
+        raise UserError("there is no server %r" % (name or "local"))
+    return server
+
+
+def _vm_of(state, server, text):
+    row = vms.find(state, server["name"], text)
+    if row is None:
+        raise UserError("the server %s has no VM %r" % (server["name"], text))
+    return row
+
+
+# -- init, server
+
+
+def _init(commands):
+    command = _command(commands, "init", _run_init, "make a new state with one node, in place of any earlier one")
+    command.add_argument("--name", default="node")
+    command.add_argument("--host", default="node-a.example")
+    command.add_argument("--uuid")
+    command.add_argument("--user", default="root", help="the user that --password is for")
+    command.add_argument("--password", help="let this user log in over the network")
+    command.add_argument("--modes", default="", help="other init functions that work: desktop, workstation, player")
+
+
+def _run_init(state, options):
+    servers.add(state, options.name, options.host, is_local=True, uuid=options.uuid and braced(options.uuid))
+    state.set("modes", options.modes.replace(",", " "))
+    if options.password is not None:
+        _set_user(state, options.name, options.user, options.password)
+
+
+def _set_user(state, server, user, password):
+    with state.write() as db:
+        db.execute("INSERT OR REPLACE INTO users VALUES (?, ?, ?)", (server, user, password))
+
+
+def _server(commands):
+    actions = commands.add_parser("server", help="hosts: add, change, list").add_subparsers(dest="action")
+    actions.required = True
+    command = _command(actions, "add", _run_server_add, "add a host, such as a backup server")
+    command.add_argument("name")
+    command.add_argument("--host", required=True)
+    command.add_argument("--port", type=int, default=servers.PORT)
+    command.add_argument("--uuid")
+    _server_options(command)
+    command = _command(actions, "set", _run_server_set, "change a host")
+    command.add_argument("name")
+    command.add_argument("--host")
+    command.add_argument("--port", type=int)
+    _server_options(command)
+    _command(actions, "list", _run_server_list, "list the hosts")
+
+
+def _server_options(command):
+    command.add_argument("--user", default="root")
+    command.add_argument("--password", help="let --user log in with it")
+    command.add_argument("--security", choices=("low", "normal", "high"), help="the least security level it takes")
+    command.add_argument("--status", choices=sorted(servers.STATUSES), help="what answers at its port")
+    command.add_argument("--directory", help="its default backup directory")
+    command.add_argument("--storage", help="name of the host that is its default backup server; '' for none")
+    command.add_argument("--storage-user")
+    command.add_argument("--storage-password")
+
+
+def _run_server_add(state, options):
+    if servers.named(state, options.name) is not None:
+        raise UserError("there is a server %s already" % options.name)
+    servers.add(state, options.name, options.host, options.port, uuid=options.uuid and braced(options.uuid))
+    _change_server(state, options)
+
+
+def _run_server_set(state, options):
+    _server_of(state, options.name)
+    _change_server(state, options)
+
+
+def _change_server(state, options):
+    if options.storage:
+        _server_of(state, options.storage)
+    levels = {"low": 0, "normal": 1, "high": 2}
+    values = {
+        "host": options.host,
+        "port": options.port,
+        "min_security": levels.get(options.security),
+        "status": options.status,
+        "directory": options.directory,
+        "storage": options.storage,
+        "storage_user": options.storage_user,
+        "storage_password": options.storage_password,
+    }
+    with state.write() as db:
+        for column, value in values.items():
+            if value is not None:
+                db.execute("UPDATE servers SET %s = ? WHERE name = ?" % column, (value, options.name))
+    if options.password is not None:
+        _set_user(state, options.name, options.user, options.password)
+
+
+def _run_server_list(state, _options):
+    for row in state.rows("SELECT * FROM servers ORDER BY rowid"):
+        print(
+            "%-12s %s:%d %s %s%s"
+            % (row["name"], row["host"], row["port"], row["uuid"], row["status"], " local" if row["is_local"] else "")
+        )
+
+
+# -- backups
+
+
+def _load(commands):
+    command = _command(commands, "load", _run_load, "add a vendor tree")
+    command.add_argument("tree")
+    command.add_argument("--server")
+    command.add_argument("--directory-of", metavar="VM", help="into this VM's own backup directory")
+    command.add_argument("--register", action="store_true", help="register its VMs on the server, running")
+
+
+def _run_load(state, options):
+    server = _server_of(state, options.server)
+    directory = server["directory"]
+    if options.directory_of:
+        directory = _vm_of(state, server, options.directory_of)["directory"] or directory
+    loaded = treeload.load(state, options.tree, server["name"], directory)
+    if options.register:
+        with state.write() as db:
+            for kind, uuid, name in loaded:
+                vms.add(db, server["name"], name, uuid, vms.CT if kind else vms.VM, "running")
+    print("%d VMs" % len(loaded))
+
+
+def _demo(commands):
+    command = _command(commands, "demo", _run_demo, "fill the node with VMs and ten weeks of backups")
+    command.add_argument("--server")
+    command.add_argument("--now", help="YYYY-MM-DDTHH:MM:SSZ that the backups are relative to (default: now)")
+    command.add_argument("--weeks", type=int, default=10)
+    command.add_argument("--vms", type=int, help="this many plain VMs instead of the named ones")
+    command.add_argument("--increments", type=int, default=6, help="increments after each full")
+
+
+def _run_demo(state, options):
+    server = _server_of(state, options.server)
+    now = demo.parse_time(options.now) if options.now else None
+    print("%d VMs, %d backups" % demo.build(state, server, now, options.weeks, options.vms, options.increments))
+
+
+def _tree(commands):
+    command = _command(commands, "tree", _run_tree, "print the backup tree as a client gets it")
+    command.add_argument("uuid", nargs="?", default="")
+    command.add_argument("--server")
+
+
+def _run_tree(state, options):
+    server = _server_of(state, options.server)
+    subject = options.uuid
+    if subject:
+        row = vms.find(state, server["name"], subject)
+        subject = row["uuid"] if row is not None else braced(subject)
+    text = catalogue.answer(state, server, subject, catalogue.VM | catalogue.CT)
+    stream = getattr(sys.stdout, "buffer", sys.stdout)
+    stream.write(text if isinstance(text, bytes) else text.encode("utf-8"))
+    stream.write(b"" if text.endswith("\n") else b"\n")
+    stream.flush()
+
+
+def _lock(commands):
+    command = _command(commands, "lock", _run_lock, "lock a chain as a reader or writer would")
+    command.add_argument("chain", help="uuid of the chain, or a backup id in it")
+    command.add_argument("kind", choices=("reading", "writing"))
+    command.add_argument("--calls", type=int, default=0, help="for so many refused calls (default: until unlocked)")
+
+
+def _run_lock(state, options):
+    if not locks.lock(state, catalogue.parse_id(braced(options.chain))[0], options.kind, options.calls):
+        raise UserError("there is no chain %s" % options.chain)
+
+
+def _unlock(commands):
+    _command(commands, "unlock", _run_unlock, "unlock a chain, or all").add_argument("chain", nargs="?")
+
+
+def _run_unlock(state, options):
+    locks.unlock(state, options.chain and catalogue.parse_id(braced(options.chain))[0])
+
+
+# -- VMs
+
+
+def _vm(commands):
+    actions = commands.add_parser("vm", help="VMs and containers: add, set, remove, list").add_subparsers(dest="action")
+    actions.required = True
+    command = _command(actions, "add", _run_vm_add, "register a VM; prints its uuid")
+    command.add_argument("name")
+    command.add_argument("--uuid", default="")
+    command.add_argument("--type", choices=("vm", "ct"), default="vm")
+    _vm_options(command)
+    command = _command(actions, "set", _run_vm_set, "change a VM")
+    command.add_argument("vm", help="name or uuid")
+    command.add_argument("--name")
+    _vm_options(command)
+    command = _command(actions, "remove", _run_vm_remove, "unregister a VM; its backups stay")
+    command.add_argument("vm", help="name or uuid")
+    command.add_argument("--server")
+    _command(actions, "list", _run_vm_list, "list the VMs").add_argument("--server")
+
+
+def _vm_options(command):
+    command.add_argument("--server")
+    command.add_argument("--state", dest="vm_state", choices=sorted(vms.STATES))
+    command.add_argument("--home")
+    command.add_argument("--template", choices=("yes", "no"))
+    command.add_argument("--backup-directory", help="a backup directory of its own; '' for the server's")
+
+
+def _run_vm_add(state, options):
+    server = _server_of(state, options.server)
+    with state.write() as db:
+        uuid = vms.add(
+            db,
+            server["name"],
+            to_str(options.name),
+            options.uuid and braced(options.uuid),
+            vms.CT if options.type == "ct" else vms.VM,
+            options.vm_state or "stopped",
+            options.home or "",
+            options.template == "yes",
+            options.backup_directory or "",
+        )
+    print(uuid)
+
+
+def _run_vm_set(state, options):
+    server = _server_of(state, options.server)
+    row = _vm_of(state, server, options.vm)
+    values = {
+        "name": options.name,
+        "state": None if options.vm_state is None else vms.STATES[options.vm_state],
+        "home": options.home,
+        "template": None if options.template is None else int(options.template == "yes"),
+        "directory": options.backup_directory,
+    }
+    with state.write() as db:
+        for column, value in values.items():
+            if value is not None:
+                db.execute(
+                    "UPDATE vms SET %s = ? WHERE server = ? AND uuid = ?" % column, (value, server["name"], row["uuid"])
+                )
+
+
+def _run_vm_remove(state, options):
+    server = _server_of(state, options.server)
+    row = _vm_of(state, server, options.vm)
+    with state.write() as db:
+        db.execute("DELETE FROM vms WHERE server = ? AND uuid = ?", (server["name"], row["uuid"]))
+
+
+def _run_vm_list(state, options):
+    names = dict((value, name) for name, value in vms.STATES.items())
+    for row in state.rows(
+        "SELECT * FROM vms WHERE server = ? ORDER BY rowid", (_server_of(state, options.server)["name"],)
+    ):
+        print(
+            "%s %s %-10s %s%s"
+            % (
+                row["uuid"],
+                "ct" if row["type"] else "vm",
+                names[row["state"]],
+                row["name"],
+                " [%s]" % row["directory"] if row["directory"] else "",
+            )
+        )
+
+
+# -- faults, sessions
+
+
+def _fault(commands):
+    actions = commands.add_parser("fault", help="faults: add, list, clear").add_subparsers(dest="action")
+    actions.required = True
+    command = _command(actions, "add", _run_fault_add, "let a call misbehave")
+    command.formatter_class = argparse.RawDescriptionHelpFormatter
+    command.epilog = "\n".join("%-12s %s" % pair for pair in sorted(faults.ACTIONS.items()))
+    command.add_argument("call", help="name as in the log (get_backup_tree, login, ...), `import`, init_server_sdk or *")
+    command.add_argument("fault", choices=sorted(faults.ACTIONS))
+    command.add_argument("value", nargs="?", default="")
+    command.add_argument("--nth", type=int, default=1, help="the first call that it strikes, from 1")
+    command.add_argument("--times", type=int, default=1, help="how many calls it strikes; 0 for all")
+    command.add_argument("--always", action="store_const", const=0, dest="times", help="same as --times 0")
+    command.add_argument("--match", default="", help="only calls whose arguments, as JSON, contain this text")
+    _command(actions, "list", _run_fault_list, "list the faults")
+    _command(actions, "clear", _run_fault_clear, "remove one fault, or all").add_argument("id", type=int, nargs="?")
+
+
+def _run_fault_add(state, options):
+    wants_symbol = options.fault == "warn" or (options.fault == "fail" and options.call not in _NO_SYMBOL)
+    if wants_symbol and options.value not in ERRORS:
+        raise UserError("%r is not a symbol of the SDK such as PRL_ERR_TRY_AGAIN" % options.value)
+    print(
+        faults.add(
+            state, options.call, options.fault, options.value, options.nth, options.times, options.match
+        )
+    )
+
+
+_NO_SYMBOL = ("import",) + tuple(
+    "init_%s_sdk" % mode for mode in ("server", "desktop", "desktop_wl", "workstation", "player")
+)
+
+
+def _run_fault_list(state, _options):
+    for row in state.rows("SELECT * FROM faults ORDER BY id"):
+        print(
+            "%d %s %s %s nth=%d times=%d seen=%d fired=%d %s"
+            % tuple(row[key] for key in ("id", "call", "action", "value", "nth", "times", "seen", "fired", "match"))
+        )
+
+
+def _run_fault_clear(state, options):
+    faults.clear(state, options.id)
+
+
+def _log(commands):
+    command = _command(commands, "log", _run_log, "print the calls that clients made")
+    command.add_argument("--json", action="store_true", help="a list of objects")
+    command.add_argument("--requests", action="store_true", help="only calls that go to the server")
+    command.add_argument("--names", action="store_true", help="only the names, one a line")
+    command.add_argument("--clear", action="store_true", help="forget the calls (after printing)")
+
+
+def _run_log(state, options):
+    found = calls.read(state, options.requests)
+    if options.json:
+        print(dumps(found))
+    else:
+        for call in found:
+            if options.names:
+                print(call["call"])
+            else:
+                mark = "mutating " if call["mutating"] else ""
+                print(
+                    "%d %d %s %s%s %s"
+                    % (call["seq"], call["pid"], call["server"] or "-", mark, call["call"], dumps(call["args"]))
+                )
+    if options.clear:
+        calls.clear(state)
+
+
+def _sessions(commands):
+    _command(commands, "sessions", _run_sessions, "list the logged-in sessions")
+
+
+def _run_sessions(state, _options):
+    sessions.forget_dead(state)
+    for row in state.rows("SELECT * FROM sessions ORDER BY rowid"):
+        print("%s %s %d %s" % (row["uuid"], row["server"], row["pid"], "local" if row["local"] else row["user"]))
+
+
+def _disconnect(commands):
+    command = _command(commands, "disconnect", _run_disconnect, "cut the connection of one session, or of all")
+    command.add_argument("session", nargs="?")
+
+
+def _run_disconnect(state, options):
+    print("%d sessions told" % sessions.lose(state, options.session))
+
+

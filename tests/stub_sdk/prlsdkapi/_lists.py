@@ -1,0 +1,89 @@
+# Copyright (c) The prlsdk.core developers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Lists of strings and handles, and the result of a job."""
+
+from __future__ import absolute_import, division, print_function
+
+__metaclass__ = type
+
+from prlsdkapi._base import _Listing, pick
+from prlsdkapi._error import fail
+from prlsdkapi._natives import Sequence, Text
+from prlsdkapi._registry import stands_for, wrap
+from prlsdkapi._runtime import RUNTIME
+from prlsdkapi.prlsdk import consts
+
+
+@stands_for("PHT_STRINGS_LIST")
+class StringList(_Listing):
+    def __init__(self, handle=consts.PRL_INVALID_HANDLE):
+        RUNTIME.require()
+        if not handle:
+            handle = RUNTIME.handles.export(Sequence("PHT_STRINGS_LIST", []))
+        _Listing.__init__(self, handle)
+
+    def get_items_count(self):
+        return self._count()
+
+    def get_item(self, nItemIndex):
+        return self._at(nItemIndex)
+
+    def _count(self):
+        return len(self._native().items)
+
+    def _at(self, index):
+        return pick(self._native().items, index)
+
+
+@stands_for("PHT_HANDLES_LIST")
+class HandleList(_Listing):
+    def __init__(self, handle=consts.PRL_INVALID_HANDLE):
+        RUNTIME.require()
+        if not handle:
+            handle = RUNTIME.handles.export(Sequence("PHT_HANDLES_LIST", []))
+        _Listing.__init__(self, handle)
+
+    def get_items_count(self):
+        return self._count()
+
+    def get_item(self, nItemIndex):
+        return self._at(nItemIndex)
+
+    def _count(self):
+        return len(self._native().items)
+
+    def _at(self, index):
+        return wrap(pick(self._native().items, index))
+
+
+@stands_for("PHT_RESULT")
+class Result(_Listing):
+    """A parameter is an object or a bare string; asking for the other kind is NO_DATA."""
+
+    def get_params_count(self):
+        return self._count()
+
+    def get_param_by_index(self, nIndex):
+        param = pick(self._native().items, nIndex)
+        if type(param) is Text:
+            fail("PRL_ERR_NO_DATA")
+        return wrap(param)
+
+    def get_param(self):
+        return self.get_param_by_index(0) if self._count() else fail("PRL_ERR_NO_DATA")
+
+    def get_param_by_index_as_string(self, nIndex):
+        param = pick(self._native().items, nIndex)
+        if not isinstance(param, Text):
+            fail("PRL_ERR_NO_DATA")
+        return param.text
+
+    def get_param_as_string(self):
+        return self.get_param_by_index_as_string(0) if self._count() else fail("PRL_ERR_NO_DATA")
+
+    def _count(self):
+        return len(self._native().items)
+
+    def _at(self, index):
+        return self.get_param_by_index(index)

@@ -1,0 +1,77 @@
+# Copyright (c) The prlsdk.core developers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the server does for each request; each function returns the parameters of the job's result."""
+
+from __future__ import absolute_import, division, print_function
+
+__metaclass__ = type
+
+from prl_stub import catalogue, servers, vms
+from prl_stub.failure import ServerFailure
+from prl_stub.numbers import CONSTS
+from prlsdkapi._job import sleep_until_cancelled
+from prlsdkapi._natives import Text, Values, Vm
+from prlsdkapi._runtime import RUNTIME
+
+RSA_KEYS = CONSTS["PLLF_LOGIN_WITH_RSA_KEYS"]
+LOGIN_TIMEOUT = 60000  # ms; what 0 means
+
+
+def login(client, job, host, user, password, port, timeout, security, flags):
+    """Log in over the network."""
+    store = RUNTIME.store
+    server = servers.at(store, host, port, servers.local(store)) if store else None
+    if server is not None and server["status"] == "silent":
+        sleep_until_cancelled(job, (timeout or LOGIN_TIMEOUT) / 1000.0)
+    servers.check_up(server)
+    if flags & RSA_KEYS:
+        raise ServerFailure("PRL_ERR_PUBLIC_KEY_NOT_AUTHORIZED")
+    _check_security(server, security)
+    servers.authenticate(store, server, user, password)
+    return [client.connect(server, False, user, flags, job)]
+
+
+def login_local(client, job, security, flags):
+    """Log in over the node's socket, as the user who runs the process."""
+    store = RUNTIME.store
+    server = servers.local(store) if store else None
+    if server is not None and server["status"] == "silent":
+        sleep_until_cancelled(job, LOGIN_TIMEOUT / 1000.0)
+    servers.check_up(server)
+    _check_security(server, security)
+    return [client.connect(server, True, "", flags, job)]
+
+
+def _check_security(server, level):
+    if level < server["min_security"]:
+        raise ServerFailure("PRL_ERR_WRONG_CONNECTION_SECURITY_LEVEL")
+
+
+def vm_list(client, flags):
+    """The VMs and containers of the node."""
+    return [_vm(client, row) for row in vms.listed(RUNTIME.store, client.description()["name"], flags)]
+
+
+def vm_config(client, text, flags):
+    """One VM, by uuid or name."""
+    return [_vm(client, vms.config(RUNTIME.store, client.description()["name"], text, flags))]
+
+
+def vm_state(client, uuid):
+    """The present state of a VM."""
+    row = vms.config(RUNTIME.store, client.description()["name"], uuid, vms.BY_UUID)
+    return [Values("PHT_VM_INFO", {"state": row["state"]})]
+
+
+def _vm(client, row):
+    native = Vm(client, row)
+    client.vms[row["uuid"]] = native
+    return native
+
+
+def backup_tree(client, subject, host, port, session, flags):
+    """The backup tree of the server that the session stands for."""
+    own = client.description()
+    target = servers.storage_for(RUNTIME.store, own, session, host, port)
+    return [Text(catalogue.answer(RUNTIME.store, target, subject, flags))]
