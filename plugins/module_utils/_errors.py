@@ -22,6 +22,11 @@ class PrlError(Exception):
         self.result = result
         self.result.setdefault("error", {"code": None, "symbol": self.symbol, "operation": None, "retryable": False, "details": {}})
 
+    def with_result(self, **known):
+        """The same error, which also carries what was known when it came."""
+        self.result = dict(known, **self.result)
+        return self
+
 
 class InputError(PrlError):
     """An option, or a value in a file, that cannot be used as it is; the message names it and says what is allowed."""

@@ -7,10 +7,12 @@ from __future__ import absolute_import, division, print_function
 
 __metaclass__ = type
 
+import itertools
+import os
 import time
 
 from ansible_collections.prlsdk.core.plugins.module_utils import _backup_select, _backup_tree, _durations, _ids, _instants
-from ansible_collections.prlsdk.core.plugins.module_utils._errors import InputError
+from ansible_collections.prlsdk.core.plugins.module_utils._errors import InputError, PrlError
 
 
 def gather_vms(params, ask):
@@ -19,12 +21,131 @@ def gather_vms(params, ask):
     result = dict(answer.result, changed=False, sdk=answer.sdk)
     result["vms"] = sorted(result["vms"], key=lambda vm: (vm["name"] or "", vm["uuid"] or ""))
     result["missing"] = result.pop("unknown")
-    refuse_missing(params, result, "vms", "is no VM or container of %s" % result["server"]["host"])
+    if result["missing"] and params["missing"] == "fail":
+        raise InputError(
+            "vms: %s knows no VM or container called %s. Correct the name, or set 'missing: ok' to go on without."
+            % (result["server"]["host"], listed(result["missing"])), **result
+        )
     return result
 
 
-def refuse_missing(params, result, option, why):
+def gather_facts(params, ask):
+    """The result of prl_backup_facts."""
+    gathered_at = _instants.format(time.time())
+    result = gather_backups(params, ask)
+    facts = dict((key, result.pop(key)) for key in ("backup_trees", "summary", "raw") if key in result)
+    return {"changed": False, "ansible_facts": {"prl_backups": dict(facts, gathered_at=gathered_at)}, "server": result["server"], "sdk": result["sdk"]}
+
+
+def gather_backups(params, ask):
+    """The result of prl_backup_info. Options that a module does not have count as not set."""
+    chosen = dict(
+        types=params["types"],
+        backup_ids=params.get("backup_ids"),
+        newer_than=moment(params, "newer_than"),
+        older_than=moment(params, "older_than"),
+        latest_only=params.get("latest_only", False),
+    )
+    check_window(chosen)
+    limit = params.get("limit")
+    if limit is not None and limit < 1:
+        raise InputError("limit: %d backups cannot be returned. Give a number of 1 or more." % limit)
+    with naming("backup_ids"):
+        _backup_select.filters(backup_ids=chosen["backup_ids"])  # before the server is asked for anything
+    answer = ask("trees", {"types": params["types"], "wanted": params["vms"], "scope": params["scope"]})
+    result = {"changed": False, "server": answer.result["server"], "sdk": answer.sdk}
+    try:
+        fill(result, params, answer.result, chosen, limit)
+    except PrlError as error:
+        raise error.with_result(**result)
+    return result
+
+
+def fill(result, params, answer, chosen, limit):
+    """Add to ``result`` what was asked for, in an order that leaves on failure all that is known by then."""
+    gather = params["gather"]
+    if "raw" in gather:
+        result["raw"] = [{"uuid": tree["uuid"], "xml": text_of(tree["file"])} for tree in answer["trees"]]
+    if "backups" not in gather and "summary" not in gather:
+        return
+    words = {}
+    if answer["wanted"] is not None:
+        for word, uuid in answer["wanted"]:
+            words.setdefault(uuid or word, word)
+        chosen["vms"] = list(words)
+    if params["owner"] == "this_node":
+        chosen["owner"] = answer["server"]["uuid"]
+    selected = _backup_select.select(
+        read_trees(answer["trees"], gather), _backup_select.filters(**chosen), limit=limit, keep="backups" in gather
+    )
+    result.update(total=selected.total, truncated=selected.truncated, missing=[words[word] for word in selected.missing_vms])
+    result["missing"] += selected.missing_backup_ids
+    if "backups" in gather:
+        known = answer["registered"] and set(_ids.key(uuid) for uuid in answer["registered"])
+        result["backup_trees"] = [
+            _backup_tree.as_result(tree, None if known is None else _ids.key(tree.uuid) in known) for tree in selected.trees
+        ]
+    if "summary" in gather:
+        result["summary"] = selected.summary
     if result["missing"] and params["missing"] == "fail":
         raise InputError(
-            "%s: '%s' %s. Correct the name, or set 'missing: ok' to go on without." % (option, "', '".join(result["missing"]), why), **result
+            "No backup was found of %s, on %s. Correct 'vms' or 'backup_ids', or set 'missing: ok' to go on without."
+            % (listed(result["missing"]), result["server"]["host"])
         )
+
+
+def read_trees(spooled, gather):
+    """One stream of VmTree out of the spooled answers; each file is removed as soon as it is read."""
+
+    def read(tree):
+        parsed = _backup_tree.parse(tree["file"], disks="disks" in gather, files="files" in gather)
+        for vm in _backup_select.placed(parsed, tree["directory"]):
+            yield vm
+        os.remove(tree["file"])
+
+    # Only the whole tree and a VM's own one can speak of the same VM.
+    whole = [read(tree) for tree in spooled if not tree["uuid"]]
+    single = [read(tree) for tree in spooled if tree["uuid"]]
+    return _backup_select.merge(whole[0], single) if whole else _backup_select.merge(itertools.chain.from_iterable(single))
+
+
+def text_of(path):
+    with open(path, "rb") as spooled:
+        return spooled.read().decode("utf-8", "replace")
+
+
+def moment(params, option):
+    """An option that is an ISO 8601 time or a duration before now, as the text that backups carry; None if it is not set."""
+    text = params.get(option)
+    if text is None:
+        return None
+    with naming(option):
+        # Every duration ends in its unit; every time has a dash or a colon, or is a number.
+        if text[-1:].isalpha() and text[-1:] not in "Zz":
+            return _instants.format(_instants.before(int(time.time()), _durations.parse(text)))
+        return _instants.format(_instants.parse(text))
+
+
+class naming(object):
+    """Put the option's name before the message of an InputError."""
+
+    def __init__(self, option):
+        self.option = option
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, kind, error, trace):
+        if isinstance(error, InputError):
+            raise InputError("%s: %s" % (self.option, error.message), **error.result)
+
+
+def check_window(chosen):
+    if chosen["newer_than"] and chosen["older_than"] and chosen["newer_than"] >= chosen["older_than"]:
+        raise InputError(
+            "newer_than: %s is not before older_than, %s; no backup can be in between. Exchange them?" % (chosen["newer_than"], chosen["older_than"])
+        )
+
+
+def listed(words):
+    return ", ".join("'%s'" % word for word in words)

@@ -321,6 +321,7 @@ class Connection:
         if storage and not storage.get("default"):
             self._open(storage)
         self.node, self.store = self.sessions[0], self.sessions[-1]
+        self.local = not storage  # whether the node's own backups are meant for certain
         if storage and storage.get("default"):
             # An empty session leaves the choice to the node: its configured default server, or itself.
             self.target = ("", 0, "")
@@ -380,8 +381,8 @@ def uuid_key(text):
 
 
 def resolve(wanted, vms):
-    """(VMs that the wanted names, container ids and UUIDs mean, the words that mean none of them). Several VMs: Failure."""
-    found, unknown = [], []
+    """[(word, the VM that it means, or None)] for names, container ids and UUIDs. A word that means several: Failure."""
+    found = []
     for word in wanted:
         key = uuid_key(word)
         if key:
@@ -393,18 +394,17 @@ def resolve(wanted, vms):
                 "AMBIGUOUS_VM_NAME", "%d VMs are called '%s'." % (len(fits), word), subject=word,
                 candidates=[{"uuid": vm["uuid"], "name": vm["name"], "type": vm["type"], "home": vm["home"]} for vm in fits],
             )
-        if fits and fits[0] not in found:
-            found.append(fits[0])
-        elif not fits:
-            unknown.append(word)
-    return found, unknown
+        found.append((word, fits[0] if fits else None))
+    return found
 
 
 def vms_operation(connection, arguments, spool):
-    """arguments: types, wanted (null: all). -> server, vms, unknown"""
+    """arguments: types, wanted (null: all). -> server, vms, unknown (the wanted words that mean no VM)"""
     vms, unknown = list_vms(connection.node, arguments["types"]), []
     if arguments["wanted"] is not None:
-        vms, unknown = resolve(arguments["wanted"], vms)
+        found = resolve(arguments["wanted"], vms)
+        vms = unique([vm for word, vm in found if vm])
+        unknown = [word for word, vm in found if not vm]
     return {"server": connection.node.server, "vms": vms, "unknown": unknown}
 
 
@@ -412,42 +412,52 @@ def trees_operation(connection, arguments, spool):
     """Fetch backup trees into files of ``spool``.
 
     arguments: scope (all, registered), types, wanted (null: every VM). ->
-    server; trees [{file, uuid ('' for the whole tree), directory}]; wanted [uuid] and unknown [words] when VMs were named;
+    server; trees [{file, uuid ('' for the whole tree), directory}]; wanted [[word, uuid or null]] when VMs were named;
     registered: UUIDs of the VMs that the node knows (null when nobody had to ask).
     """
-    plan, registered, wanted, unknown = plan_trees(connection, arguments)
+    plan, registered, wanted = plan_trees(connection, arguments)
     trees = []
     for number, (uuid, directory) in enumerate(plan):
         path = os.path.join(spool, "tree-%05d.xml" % number)
         fetch_tree(connection, uuid, arguments["types"], path)
         trees.append({"file": path, "uuid": uuid, "directory": directory})
     # All requests go through the node; its uuid tells the backups that it made.
-    return {"server": connection.node.server, "trees": trees, "registered": registered, "wanted": wanted, "unknown": unknown}
+    return {"server": connection.node.server, "trees": trees, "registered": registered, "wanted": wanted}
 
 
 def plan_trees(connection, arguments):
-    """Which trees to ask for: [(uuid, directory)], and what was learnt on the way."""
-    wanted, whole = arguments["wanted"], ("", None)
-    if wanted is not None and all(uuid_key(word) for word in wanted):
-        # The server compares UUIDs as text, and with braces; that is all it takes to ask.
-        return [("{%s}" % uuid_key(word), None) for word in wanted], None, wanted, []
-    known = list_vms(connection.node, arguments["types"])
+    """Which trees to ask for, [(uuid, directory)]; the UUIDs that the node knows or None; the words wanted with their UUIDs."""
+    words, scope, types = arguments["wanted"], arguments["scope"], arguments["types"]
+    whole = ("", None)
+    if words is not None and all(uuid_key(word) for word in words):
+        # The server compares UUIDs as text, with braces; that is all it takes to ask.
+        wanted = [(word, "{%s}" % uuid_key(word)) for word in words]
+        return unique([(uuid, None) for word, uuid in wanted]), None, wanted
+    known = [vm for vm in list_vms(connection.node, types) if vm["uuid"]]
     registered = [vm["uuid"] for vm in known]
-    if wanted is not None:
-        found, unknown = resolve(wanted, known)
-        plan = [(vm["uuid"], vm["backup_directory"]) for vm in found]
-        plan += [("{%s}" % uuid_key(word), None) for word in unknown if uuid_key(word)]
-        named = [word for word in unknown if not uuid_key(word)]
-        if named and arguments["scope"] == "all":
-            # Only the whole tree knows the names of VMs that are gone from the node.
-            plan.append(whole)
-        return plan, registered, [uuid for uuid, directory in plan if uuid], named
-    if arguments["scope"] == "registered":
-        return [(vm["uuid"], vm["backup_directory"]) for vm in known], registered, None, []
+    # The node's configuration tells of the node's own directories, not of those on another server.
+    place = (lambda vm: vm["backup_directory"]) if connection.local else (lambda vm: None)
+    if words is not None:
+        plan, wanted = [], []
+        for word, vm in resolve(words, known):
+            uuid = vm["uuid"] if vm else "{%s}" % uuid_key(word) if uuid_key(word) else None
+            wanted.append((word, uuid))
+            if uuid:
+                plan.append((uuid, vm and place(vm)))
+            elif scope == "all":
+                plan.append(whole)  # which alone knows the names of VMs that are gone from the node
+        return unique(plan), registered, wanted
+    if scope == "registered":
+        return [(vm["uuid"], place(vm)) for vm in known], registered, None
     # The whole tree shows the server's default directory only. A VM known there with a directory of its own has to be asked for.
     if connection.store is not connection.node:
-        known = list_vms(connection.store, arguments["types"])
-    return [whole] + [(vm["uuid"], vm["backup_directory"]) for vm in known if vm["backup_directory"]], registered, None, []
+        known = list_vms(connection.store, types)
+    return [whole] + [(vm["uuid"], vm["backup_directory"]) for vm in known if vm["uuid"] and vm["backup_directory"]], registered, None
+
+
+def unique(items):
+    """Each item once, in order."""
+    return [item for number, item in enumerate(items) if item not in items[:number]]
 
 
 def fetch_tree(connection, uuid, types, path):
