@@ -21,21 +21,16 @@ from __future__ import absolute_import, division, print_function
 __metaclass__ = type
 
 import collections
-import re
 
-# A removal is waited for so many seconds less than there are (a tenth of them at most), so that what it did can still be told.
-RESERVE = 5.0
+if __name__.startswith("ansible_collections."):
+    from ansible_collections.prlsdk.core.plugins.module_utils._retrying import BUSY, LOST, Tries, reserve
+else:  # beside the worker, where there is no collection
+    from _retrying import BUSY, LOST, Tries, reserve
+
 # A chain that is written by somebody else does not show in the tree. This is how long to look again before it counts as gone.
 SETTLE = 3.0
 # Below this version of the storage format the server knows no keep-chain flag.
 KEEP_CHAIN_VERSION = 4
-
-# Refused before anything was done; the same call may succeed later.
-BUSY = re.compile("PRL_ERR_(BACKUP_LOCKED_FOR_(READING|WRITING)|VM_LOCKED_.*|VM_IS_EXCLUSIVELY_LOCKED|TRY_AGAIN)$")
-# The connection of one of the two logins is gone. The server may be working on the request all the same.
-LOST = re.compile(
-    "PRL_ERR_(WS_DISP_CONNECTION_CLOSED|NOT_CONNECTED_TO_DISPATCHER|CANT_CONNECT_TO_DISPATCHER|IO_NO_CONNECTION|DISP2DISP_WRONG_USER_SESSION_UUID)$"
-)
 
 REMOVED, ABSENT, REFUSED, BUSY_OUTCOME, FAILED, NOT_ATTEMPTED = "removed", "already_absent", "refused", "busy", "failed", "not_attempted"
 GOOD = (REMOVED, ABSENT)
@@ -241,7 +236,7 @@ class Removal:
         self.server, self.entries, self.options, self.report, self.attempt = server, entries, options, report, attempt
         self.before, self.after = collections.OrderedDict(), collections.OrderedDict()
         self.stop = None
-        self.reserve = min(RESERVE, server.left() / 10)
+        self.reserve = reserve(server)
 
     def run(self):
         """Settle every entry. Returns {backups, stop, before, after}; the latter two are {VM's uuid: {name, ids}}."""
@@ -437,27 +432,6 @@ class Removal:
             raise Stop("connection_lost", "The connection to the server was lost.", error)
 
 
-class Tries:
-    """How often, and for how long in all, one chain was waited for."""
-
-    def __init__(self, server, limit, reserve):
-        self._server, self._limit, self._reserve = server, limit, reserve
-        self.count, self.waited, self.busy, self._losses = 0, 0.0, False, 0
-
-    def again(self):
-        """Pause before another try; False when it has been enough."""
-        left = min(self._limit - self.waited, self._server.left() - 2 * self._reserve)
-        if left <= 0:
-            return False
-        self.count += 1
-        self.waited += self._server.pause(self.count, left)
-        return True
-
-    def first_loss(self):
-        self._losses += 1
-        return self._losses == 1
-
-
 class Rehearsal:
     """A server that reads for real and removes in memory only: what check mode runs ``Removal`` against."""
 
@@ -487,7 +461,3 @@ def grouped(entries, key):
         groups.setdefault(key(entry), []).append(entry)
     return list(groups.items())
 
-
-def backoff(attempt, uniform, base=0.5, ceiling=15.0):
-    """Seconds to wait before try ``attempt`` + 1: exponential with full jitter, so that nobody waits in step with others."""
-    return uniform(0.1, 1.0) * min(ceiling, base * 2 ** min(attempt, 10))

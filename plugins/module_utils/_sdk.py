@@ -34,7 +34,7 @@ SDK_PATHS = (
 STDERR_LINES = 5
 
 # Files of module_utils that the worker runs from or imports. They run on Python 2.7 too, and import nothing of the collection.
-WORKER_FILES = ("_worker.py",)
+WORKER_FILES = ("_worker.py", "_creation.py", "_live_tree.py", "_removal.py", "_restoration.py", "_retrying.py")
 
 # result: what the operation returns; sdk: {version, path, python}, for the module's own result.
 Answer = collections.namedtuple("Answer", "result sdk")
