@@ -44,14 +44,14 @@ class Stub:
 
     def call_names(self):
         """The names of the calls that went to the server."""
-        return [call["call"] for call in self.calls() if call["server"]]
+        return [call["call"] for call in self.calls() if call["request"]]
 
     def options(self, **more):
         """Module options that lead to this stub."""
         return dict({"sdk_python": self.python, "sdk_path": str(STUB_SDK)}, **more)
 
     def environment(self, **more):
-        return environment(PRL_STUB_STATE=str(self.state), **more)
+        return environment(**dict({"PRL_STUB_STATE": str(self.state)}, **more))
 
 
 def run_module(name, stub, check=False, diff=False, python=sys.executable, variables=None, internal=None, **options):
@@ -65,9 +65,9 @@ def run_module(name, stub, check=False, diff=False, python=sys.executable, varia
         input=json.dumps({"ANSIBLE_MODULE_ARGS": {key: value for key, value in arguments.items() if value is not None}}),
         env=stub.environment(PYTHONPATH=str(COLLECTIONS), **(variables or {})), text=True, capture_output=True,
     )
-    lines = done.stdout.splitlines()
-    assert len(lines) == 1, "the module must print one line of JSON and nothing else\n%s\n%s" % (done.stdout, done.stderr)
-    assert "Traceback" not in done.stderr, done.stderr
+    lines = [line for line in done.stdout.splitlines() if line]
+    assert len(lines) == 1, "the module must print one line of JSON and nothing else\n%s\n%s" % (done.stdout[:2000], done.stderr[-2000:])
+    assert "Traceback" not in done.stderr, done.stderr[-2000:]
     result = json.loads(lines[0])
     result["rc_of_module"] = done.returncode
     return result

@@ -120,8 +120,8 @@ def moment(params, option):
     if text is None:
         return None
     with naming(option):
-        # Every duration ends in its unit; every time has a dash or a colon, or is a number.
-        if text[-1:].isalpha() and text[-1:] not in "Zz":
+        # Every time has a dash. A bare number would be one too, but is more likely a duration without its unit.
+        if "-" not in text:
             return _instants.format(_instants.before(int(time.time()), _durations.parse(text)))
         return _instants.format(_instants.parse(text))
 

@@ -12,7 +12,7 @@ import os
 
 from ansible.module_utils.basic import AnsibleModule, env_fallback, missing_required_lib
 
-from ansible_collections.prlsdk.core.plugins.module_utils import _backup_tree
+from ansible_collections.prlsdk.core.plugins.module_utils import _backup_tree, _process
 from ansible_collections.prlsdk.core.plugins.module_utils._errors import InputError, PrlError
 from ansible_collections.prlsdk.core.plugins.module_utils._sdk import Sdk
 
@@ -126,7 +126,7 @@ def connect(module):
     for name in ("timeout", "login_timeout"):
         if params[name] <= 0:
             raise InputError("%s: %d is not a time to wait. Give a number of seconds greater than 0." % (name, params[name]))
-    sdk = Sdk(functools.partial(run_program, module), module.tmpdir, params["sdk_python"], params["sdk_path"], params["sdk_mode"])
+    sdk = Sdk(_process.run, module.tmpdir, params["sdk_python"], params["sdk_path"], params["sdk_mode"])
     login = login_of(params, params["login_timeout"])
     storage = params.get("storage")
     if storage and storage["default"]:
@@ -142,7 +142,3 @@ def login_of(params, timeout):
     login = dict((name, params[name]) for name in ("host", "port", "username", "password", "security_level"))
     return dict(login, timeout=timeout)
 
-
-def run_program(module, arguments, data):
-    """As Sdk wants it: bytes in, (status, bytes, bytes) out, OSError where there is no such program."""
-    return module.run_command(arguments, data=data, binary_data=True, encoding=None, handle_exceptions=False)

@@ -10,7 +10,6 @@ __metaclass__ = type
 import collections
 import json
 import os
-import pkgutil
 import shutil
 import signal
 import sys
@@ -96,12 +95,12 @@ class Sdk:
 
     def _worker_file(self):
         """The worker's source in a folder that another interpreter can run it from; this module itself may live in a zip archive."""
-        package = _worker.__name__.rpartition(".")[0]
+        folder, loader = os.path.dirname(_worker.__file__), _worker.__loader__
         for name in WORKER_FILES:
             path = os.path.join(self._workdir, name)
             if not os.path.exists(path):
                 with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as target:
-                    target.write(pkgutil.get_data(package, name))
+                    target.write(loader.get_data(os.path.join(folder, name)))
         return os.path.join(self._workdir, WORKER_FILES[0])
 
 

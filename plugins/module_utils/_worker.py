@@ -242,15 +242,20 @@ def _load_from(path, mode):
     try:
         import prlsdkapi
 
-        initialise = getattr(prlsdkapi, SDK_MODES[mode], None)
-        if initialise is None:
-            raise RuntimeError("this build of the SDK has no %s mode" % mode)
-        initialise()
+        initialise(prlsdkapi, mode)
     except BaseException:
         if path:
             sys.path.remove(path)
         raise
     return Sdk(prlsdkapi, os.path.dirname(os.path.dirname(os.path.abspath(prlsdkapi.__file__))))
+
+
+def initialise(api, mode):
+    """Ready the SDK for a product. A build for another product lacks the function, or constants that it needs."""
+    try:
+        getattr(api, SDK_MODES[mode])()
+    except Exception as error:
+        raise RuntimeError("%s() failed: %s" % (SDK_MODES[mode], error))
 
 
 # --- sessions ---------------------------------------------------------------------------------------------------------------
@@ -426,7 +431,7 @@ def resolve(wanted, vms):
             fits = [vm for vm in vms if word == vm["name"]] or [vm for vm in vms if word == vm["ct_id"]]
         if len(fits) > 1:
             raise Failure(
-                "AMBIGUOUS_VM_NAME", "%d VMs are called '%s'." % (len(fits), word), subject=word,
+                "AMBIGUOUS_VM_NAME", u"%d VMs are called '%s': %s." % (len(fits), word, u", ".join(vm["uuid"] for vm in fits)), subject=word,
                 candidates=[{"uuid": vm["uuid"], "name": vm["name"], "type": vm["type"], "home": vm["home"]} for vm in fits],
             )
         found.append((word, fits[0] if fits else None))

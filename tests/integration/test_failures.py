@@ -1,0 +1,351 @@
+"""What users see when something is wrong: one clear message, typed, in time, and nothing lost."""
+
+import os
+import signal
+import stat
+import subprocess
+import sys
+import textwrap
+import time
+
+import pytest
+
+from tests.harness import BIN, ROOT, STUB_SDK, run_module
+
+HOST = {"host": "node-a.example", "username": "root", "password": "node-secret"}
+
+
+@pytest.fixture
+def remote(node):
+    """The demonstration's node, which also takes logins over the network."""
+    node("server", "set", "node", "--password", HOST["password"])
+    return node
+
+
+def failure(stub, module="prl_backup_info", **options):
+    result = run_module(module, stub, **options)
+    assert result.get("failed"), "the task must fail"
+    assert set(result["error"]) >= {"code", "symbol", "operation", "retryable"}
+    return result
+
+
+def program(path, text):
+    path.write_text(textwrap.dedent(text))
+    path.chmod(path.stat().st_mode | stat.S_IXUSR)
+    return str(path)
+
+
+# --- no SDK
+
+
+def test_an_sdk_that_is_nowhere_lists_every_candidate_and_why(stub, tmp_path):
+    (tmp_path / "bin").mkdir()
+    broken = program(tmp_path / "bin" / "python2.7", "#!/bin/sh\necho 'selected version is missing' >&2\nexit 127\n")
+    result = failure(stub, sdk_python=None, sdk_path=None, variables={"PATH": "%s:/usr/bin:/bin" % (tmp_path / "bin")})
+    assert result["error"]["symbol"] == "SDK_UNAVAILABLE"
+    tried = {candidate["python"]: candidate for candidate in result["candidates"]}
+    assert sys.executable in tried and "prlsdkapi" in tried[sys.executable]["why"]
+    assert "127" in tried[broken]["why"] and "selected version is missing" in tried[broken]["why"]
+    for candidate in result["candidates"]:
+        assert candidate["python"] in result["msg"]
+    assert "sdk_python" in result["msg"] and "sdk_path" in result["msg"]
+
+
+def test_an_interpreter_that_does_not_exist_is_named(stub):
+    result = failure(stub, sdk_python="/opt/nowhere/python3.9")
+    assert "/opt/nowhere/python3.9: No such file or directory" in result["msg"]
+
+
+def test_a_program_that_is_no_interpreter_is_named(stub):
+    assert "/bin/true: ended with status 0 and no answer" in failure(stub, sdk_python="/bin/true")["msg"]
+
+
+def test_a_binding_for_another_python_says_so(stub):
+    stub("fault", "add", "import", "fail", "undefined symbol: PyString_Type", "--always")
+    result = failure(stub)
+    assert result["error"]["symbol"] == "SDK_UNAVAILABLE" and "undefined symbol: PyString_Type" in result["msg"]
+
+
+def test_a_library_that_does_not_initialise_says_so(stub):
+    stub("fault", "add", "init_server_sdk", "fail", "libprl_sdk.so.9 is missing", "--always")
+    assert "libprl_sdk.so.9 is missing" in failure(stub)["msg"]
+
+
+def test_the_next_interpreter_is_tried_when_one_crashes_while_loading(node, tmp_path):
+    (tmp_path / "bin").mkdir()
+    program(tmp_path / "bin" / "python3.9", "#!/bin/sh\nexec %s \"$@\"\n" % sys.executable)
+    node("fault", "add", "import", "crash", "SEGV")
+    result = run_module("prl_backup_info", node, sdk_python=None, variables={"PATH": "%s:/usr/bin:/bin" % (tmp_path / "bin")})
+    assert not result.get("failed") and result["total"] > 0
+
+
+def test_a_mode_that_the_build_lacks_is_named(stub):
+    assert "desktop" in failure(stub, sdk_mode="desktop")["msg"]
+
+
+# --- no login
+
+
+def test_a_wrong_password_is_told_apart(remote):
+    result = failure(remote, **dict(HOST, password="not-the-password"))
+    assert result["error"]["symbol"] == "PRL_ERR_AUTHENTICATION_FAILED" and result["error"]["code"] == 0x80000330
+    assert not result["error"]["retryable"]
+    assert result["msg"].startswith("Logging in to node-a.example:64000 failed: Incorrect user name or password.")
+    assert "'password'" in result["msg"]
+    assert result["sdk"]["version"] == "9.0", "what was known by then is reported"
+
+
+def test_an_unreachable_host_is_retryable(remote):
+    result = failure(remote, **dict(HOST, host="nobody.example"))
+    assert result["error"]["symbol"] == "PRL_ERR_CANT_CONNECT_TO_DISPATCHER" and result["error"]["retryable"]
+    assert "nobody.example:64000" in result["msg"] and "'host'" in result["msg"]
+
+
+def test_a_dispatcher_that_does_not_run_says_so(stub):
+    result = failure(stub, variables={"PRL_STUB_STATE": ""})
+    assert result["error"]["symbol"] == "PRL_ERR_CANT_CONNECT_TO_DISPATCHER" and "prl-disp" in result["msg"]
+
+
+def test_a_refused_security_level_says_what_to_raise(remote):
+    remote("server", "set", "node", "--security", "high")
+    result = failure(remote, security_level="low", **HOST)
+    assert result["error"]["symbol"] == "PRL_ERR_WRONG_CONNECTION_SECURITY_LEVEL" and "security_level" in result["msg"]
+
+
+def test_something_else_at_the_port_says_so(remote):
+    remote("server", "set", "node", "--status", "junk")
+    assert "not a dispatcher" in failure(remote, **HOST)["msg"]
+
+
+def test_a_host_without_a_user_is_refused_before_anything_is_asked(stub):
+    result = run_module("prl_vm_info", stub, host="node-a.example")
+    assert result["failed"] and "username" in result["msg"] and stub.calls() == []
+
+
+# --- hangs and crashes
+
+
+@pytest.mark.parametrize("fault", ["hang", "stall"])
+def test_the_deadline_holds_in_the_client_and_on_the_server(node, fault):
+    node("fault", "add", "get_backup_tree", fault)
+    start = time.monotonic()
+    result = failure(node, timeout=2)
+    assert 2 <= time.monotonic() - start < 4 + 1.5, "the module's own start and end come on top"
+    assert "'timeout'" in result["msg"] and "all VMs" in result["msg"]
+
+
+def test_the_worker_dies_at_its_deadline_within_two_seconds(node, tmp_path):
+    node("fault", "add", "get_backup_tree", "hang")
+    request = (
+        '{"operation": "trees", "arguments": {"scope": "all", "types": ["vm"], "wanted": null}, "timeout": 1, "spool": "%s", "storage": null,'
+        ' "sdk": {"paths": ["%s"], "mode": "server"}, "login": {"host": null, "security_level": "high", "timeout": 60}}' % (tmp_path, STUB_SDK)
+    )
+    start = time.monotonic()
+    done = subprocess.run(
+        [sys.executable, str(ROOT / "plugins" / "module_utils" / "_worker.py")], input=request, text=True, capture_output=True, env=node.environment()
+    )
+    assert done.returncode == -signal.SIGALRM
+    assert time.monotonic() - start < 1 + 2
+
+
+def test_a_hang_while_logging_off_does_not_lose_the_answer(node):
+    node("fault", "add", "logoff", "hang")
+    result = run_module("prl_vm_info", node)
+    assert not result.get("failed") and len(result["vms"]) == 29
+
+
+def test_a_crash_is_told_with_its_signal_and_the_call(node):
+    node("fault", "add", "get_backup_tree", "crash", "SEGV")
+    result = failure(node)
+    assert result["error"]["symbol"] == "WORKER_DIED"
+    assert "SIGSEGV" in result["msg"] and "reading the backups of all VMs" in result["msg"]
+    assert result["sdk"]["version"] == "9.0"
+
+
+def test_noise_on_standard_output_never_reaches_the_result(node):
+    node("fault", "add", "*", "noise", '{"kind": "result", "result": {"vms": []}}', "--always")
+    result = run_module("prl_vm_info", node)
+    assert len(result["vms"]) == 29
+
+
+def test_a_lost_connection_is_found_after_a_local_login(node):
+    node("fault", "add", "get_backup_tree", "lose")
+    result = failure(node)
+    assert result["error"]["symbol"] == "PRL_ERR_WS_DISP_CONNECTION_CLOSED" and result["error"]["retryable"]
+
+
+def test_a_lost_connection_is_found_after_a_remote_login_though_the_sdk_never_tells(remote):
+    remote("fault", "add", "get_backup_tree", "lose")
+    start = time.monotonic()
+    result = failure(remote, timeout=60, **HOST)
+    assert result["error"]["symbol"] == "PRL_ERR_WS_DISP_CONNECTION_CLOSED" and result["error"]["retryable"]
+    assert time.monotonic() - start < 10, "long before the deadline"
+
+
+def test_an_error_of_the_server_keeps_code_symbol_and_operation(node):
+    node("fault", "add", "get_backup_tree", "fail", "PRL_ERR_BACKUP_INTERNAL_ERROR")
+    error = failure(node)["error"]
+    assert (error["code"], error["symbol"], error["operation"]) == (0x80037001, "PRL_ERR_BACKUP_INTERNAL_ERROR", "get_backup_tree")
+
+
+def test_a_damaged_vm_configuration_does_not_end_the_list(node):
+    node("fault", "add", "get_home_path", "fail", "PRL_ERR_VM_CONFIG_DOESNT_EXIST")
+    result = run_module("prl_vm_info", node)
+    assert len(result["vms"]) == 29
+    assert [found["home"] for found in result["vms"]].count(None) <= 1
+
+
+# --- a damaged answer
+
+LAUGHS = """<!DOCTYPE lolz [<!ENTITY a "ha"><!ENTITY b "&a;&a;&a;&a;&a;&a;&a;&a;&a;&a;"><!ENTITY c "&b;&b;&b;&b;&b;&b;&b;&b;&b;&b;">]>
+<BackupTree><VmItem><Name>&c;</Name></VmItem></BackupTree>"""
+EXTERNAL = '<!DOCTYPE x [<!ENTITY f SYSTEM "file://%s">]><BackupTree><VmItem><Name>&f;</Name></VmItem></BackupTree>'
+
+
+@pytest.mark.parametrize("module", ["prl_backup_info", "prl_backup_facts"])
+@pytest.mark.parametrize("damage", ["empty", "truncated", "malformed", "other", "laughs", "external"])
+def test_a_damaged_tree_is_one_clear_error(node, tmp_path, module, damage):
+    whole = node("tree")
+    (tmp_path / "secret.txt").write_text("canary-of-the-file")
+    text = {
+        "empty": "",
+        "truncated": whole[: len(whole) * 2 // 3],
+        "malformed": whole.replace("</Name>", "</Nome>", 5),
+        "other": "<html><body>Bad gateway</body></html>",
+        "laughs": LAUGHS,
+        "external": EXTERNAL % (tmp_path / "secret.txt"),
+    }[damage]
+    (tmp_path / "answer.xml").write_text(text)
+    node("fault", "add", "get_backup_tree", "answer", tmp_path / "answer.xml")
+    result = failure(node, module)
+    assert result["error"]["symbol"] == "DAMAGED_TREE"
+    assert "backup_trees" not in result and "ansible_facts" not in result, "never a part that looks whole"
+    assert "canary-of-the-file" not in str(result)
+    assert result["server"]["host"] == "localhost", "what was known by then is reported"
+    if damage in ("truncated", "malformed"):
+        assert "line" in result["msg"] and "column" in result["msg"]
+
+
+def test_a_text_of_300_megabytes_ends_in_the_same_error_and_in_bounded_memory(node, tmp_path):
+    with open(tmp_path / "answer.xml", "w") as answer:
+        answer.write("<BackupTree><VmItem><Name>")
+        for _ in range(300):
+            answer.write("x" * 1_000_000)
+        answer.write("</Name></VmItem></BackupTree>")
+    node("fault", "add", "get_backup_tree", "answer", tmp_path / "answer.xml")
+    assert failure(node)["error"]["symbol"] == "DAMAGED_TREE"
+
+
+# --- options that cannot be used
+
+
+def test_an_unknown_vm_fails_when_asked_to(node):
+    assert run_module("prl_backup_info", node, vms=["nobody"])["missing"] == ["nobody"]
+    result = failure(node, vms=["nobody", "web-01"], missing="fail")
+    assert "'nobody'" in result["msg"] and "missing: ok" in result["msg"] and result["error"]["symbol"] == "INVALID_INPUT"
+    result = failure(node, "prl_vm_info", vms=["nobody"], missing="fail")
+    assert "'nobody'" in result["msg"] and result["missing"] == ["nobody"]
+
+
+@pytest.mark.parametrize("module", ["prl_backup_info", "prl_vm_info"])
+def test_an_ambiguous_name_lists_the_candidates(node, module):
+    node("vm", "add", "web-01")
+    result = failure(node, module, vms=["web-01"])
+    assert result["error"]["symbol"] == "AMBIGUOUS_VM_NAME"
+    assert [candidate["name"] for candidate in result["candidates"]] == ["web-01"] * 2
+    assert all(candidate["uuid"] in result["msg"] for candidate in result["candidates"])
+
+
+@pytest.mark.parametrize(
+    "options, words",
+    [
+        ({"newer_than": "3"}, ["newer_than"]),
+        ({"newer_than": "5m"}, ["newer_than", "5m", "min", "mo"]),
+        ({"older_than": "yesterday"}, ["older_than", "yesterday"]),
+        ({"older_than": "2026-11-22 03:00"}, ["older_than", "zone"]),
+        ({"newer_than": "1d", "older_than": "2d"}, ["newer_than", "older_than"]),
+        ({"backup_ids": ["web-01"]}, ["backup_ids", "web-01"]),
+        ({"limit": 0}, ["limit"]),
+        ({"timeout": 0}, ["timeout"]),
+        ({"storage": {"default": True, "host": "b", "username": "root", "password": "p"}}, ["storage"]),
+    ],
+)
+def test_an_option_that_cannot_be_used_is_named_before_the_server_is_asked(node, options, words):
+    node("log", "--clear")
+    result = run_module("prl_backup_info", node, **options)
+    assert result["failed"] and all(word in result["msg"] for word in words), result["msg"]
+    assert node.calls() == []
+
+
+# --- secrets
+
+
+def processes(word):
+    """Where a word occurs in the arguments or the environment of any process of this machine but this one."""
+    for entry in os.listdir("/proc"):
+        if entry.isdigit() and int(entry) != os.getpid():
+            for part in ("cmdline", "environ"):
+                try:
+                    with open("/proc/%s/%s" % (entry, part), "rb") as source:
+                        if word.encode() in source.read():
+                            yield "%s of process %s" % (part, entry)
+                except OSError:
+                    pass
+
+
+@pytest.mark.skipif(not os.path.isdir("/proc/self"), reason="looks at the processes through /proc")
+def test_no_password_is_seen_anywhere(remote, tmp_path):
+    """At the highest verbosity, while the SDK is stuck with it: in output, arguments, environments, files."""
+    canary, home = "canary-7f3a9", tmp_path / "home"
+    (home / "tmp").mkdir(parents=True)
+    remote("server", "set", "node", "--password", canary)
+    remote("server", "add", "storage", "--host", "backup.example", "--password", canary)
+    remote("fault", "add", "get_backup_tree", "stall")
+    play = home / "play.yml"
+    play.write_text(
+        textwrap.dedent(
+            """\
+            - hosts: localhost
+              gather_facts: false
+              vars:
+                ansible_remote_tmp: %s
+              tasks:
+                - prlsdk.core.prl_backup_info:
+                    host: node-a.example
+                    username: root
+                    password: "{{ lookup('ansible.builtin.file', '%s') }}"
+                    timeout: 3
+                    storage: {host: backup.example, username: root, password: "{{ lookup('ansible.builtin.file', '%s') }}"}
+            """
+            % (home / "tmp", tmp_path / "vault", tmp_path / "vault")
+        )
+    )
+    (tmp_path / "vault").write_text(canary)
+    leads = {"PRL_" + key.upper(): value for key, value in remote.options().items()}
+    running = subprocess.Popen(
+        [str(BIN / "ansible-playbook"), "-vvvv", str(play)], cwd=ROOT, text=True, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT, env=remote.environment(**leads, TMPDIR=str(home / "tmp"), ANSIBLE_LOG_PATH=str(home / "log")),
+    )
+    seen, files = set(), set()
+    while "get_backup_tree" not in remote.call_names() and running.poll() is None:
+        seen.update(processes(canary))
+    for _ in range(10):
+        seen.update(processes(canary))
+        time.sleep(0.1)
+    output = running.communicate()[0]
+    for folder, _, content in os.walk(home):
+        for name in content:
+            with open(os.path.join(folder, name), "rb") as source:
+                if canary.encode() in source.read():
+                    files.add(os.path.join(folder, name))
+    assert "PRL_ERR_TIMEOUT" in output, output[-3000:]
+    assert canary not in output
+    assert not seen and not files
+
+
+def test_a_password_from_the_environment_is_not_handed_on(remote):
+    result = run_module(
+        "prl_vm_info", remote, host=HOST["host"], variables={"PRL_USERNAME": "root", "PRL_PASSWORD": HOST["password"]}
+    )
+    assert len(result["vms"]) == 29
+    assert HOST["password"] not in str(result)

@@ -1,0 +1,254 @@
+"""prl_backup_info, prl_backup_facts and prl_vm_info over the stub SDK: what they return and what they ask the server."""
+
+import json
+
+import pytest
+
+from tests.harness import run_module
+from tests.pythons import VERSIONS, interpreters
+
+BACKUP = "backup.example"
+
+
+def names(result):
+    return [tree["vm"]["name"] for tree in result["backup_trees"]]
+
+
+def backups(result):
+    return [backup for tree in result["backup_trees"] for chain in tree["chains"] for backup in chain["backups"]]
+
+
+def tree_of(result, name):
+    (tree,) = [tree for tree in result["backup_trees"] if tree["vm"]["name"] == name]
+    return tree
+
+
+def vm(stub, name):
+    (found,) = run_module("prl_vm_info", stub, vms=[name])["vms"]
+    stub("log", "--clear")
+    return found
+
+
+# --- what is returned
+
+
+def test_everything_that_the_node_keeps_is_returned(node):
+    result = run_module("prl_backup_info", node)
+    assert result["changed"] is False
+    assert result["summary"]["backups"] == result["total"] == len(backups(result))
+    assert names(result) == sorted(names(result), key=str.casefold)
+    assert not result["truncated"] and result["missing"] == []
+    assert {tree["vm"]["type"] for tree in result["backup_trees"]} == {"vm", "ct"}
+    for tree in result["backup_trees"]:
+        assert tree["omitted"] == 0
+        for chain in tree["chains"]:
+            assert chain["backups"][0]["type"] == "full"
+            assert {backup["type"] for backup in chain["backups"][1:]} <= {"incremental"}
+
+
+def test_backups_of_a_vm_that_is_gone_are_seen_and_marked(node):
+    gone = [tree["vm"]["name"] for tree in run_module("prl_backup_info", node)["backup_trees"] if not tree["vm"]["registered"]]
+    assert len(gone) == 1
+    by_name = run_module("prl_backup_info", node, vms=gone)
+    assert names(by_name) == gone, "a name that the node does not know is looked for in the whole tree"
+    assert run_module("prl_backup_info", node, vms=gone, scope="registered")["missing"] == gone
+
+
+def test_a_vm_with_a_directory_of_its_own_is_not_hidden(node):
+    tree = tree_of(run_module("prl_backup_info", node), "erp")
+    assert {chain["directory"] for chain in tree["chains"]} == {"/mnt/backup/erp"}
+
+
+def test_chains_left_in_the_default_directory_are_united_with_those_of_the_own_directory(node):
+    before = tree_of(run_module("prl_backup_info", node), "web-01")
+    node("vm", "set", "web-01", "--backup-directory", "/mnt/new")
+    again = tree_of(run_module("prl_backup_info", node), "web-01")
+    assert again["chains"] == before["chains"], "a new, empty directory hides nothing"
+
+
+def test_gather_summary_alone_returns_no_backup(node):
+    result = run_module("prl_backup_info", node, gather=["summary"])
+    assert "backup_trees" not in result
+    assert result["summary"]["backups"] == result["total"] > 0
+
+
+def test_disks_and_files_come_when_asked_for(node):
+    plain = backups(run_module("prl_backup_info", node, vms=["web-01"]))
+    assert "disks" not in plain[0] and "files" not in plain[0]
+    rich = backups(run_module("prl_backup_info", node, vms=["web-01"], gather=["backups", "disks", "files"]))
+    assert rich[0]["disks"][0]["size"] > 0 and rich[0]["files"]
+
+
+def test_raw_is_what_the_server_sent_even_if_nothing_can_parse_it(node, tmp_path):
+    assert run_module("prl_backup_info", node, vms=["web-01"], gather=["raw"])["raw"][0]["xml"].startswith("<BackupTree ")
+    (tmp_path / "broken.xml").write_text("<BackupTree><VmItem>")
+    node("fault", "add", "get_backup_tree", "answer", tmp_path / "broken.xml")
+    result = run_module("prl_backup_info", node, vms=["web-01"], gather=["raw"])
+    assert result["raw"][0]["xml"] == "<BackupTree><VmItem>"
+
+
+def test_a_node_without_backups_is_no_error(stub):
+    result = run_module("prl_backup_info", stub)
+    assert result["backup_trees"] == [] and result["summary"]["newest"] is None
+
+
+# --- selection
+
+
+def test_vms_are_found_by_name_and_by_uuid_in_any_spelling(node):
+    uuid = vm(node, "web-02")["uuid"]
+    for spelling in ("web-02", uuid, uuid.strip("{}"), uuid.upper()):
+        assert names(run_module("prl_backup_info", node, vms=[spelling])) == ["web-02"], spelling
+
+
+def test_windows_are_inclusive_at_the_start_and_exclusive_at_the_end(node):
+    moments = sorted({backup["created"] for backup in backups(run_module("prl_backup_info", node, vms=["web-01"]))})
+    start, end = moments[3], moments[8]
+    result = run_module("prl_backup_info", node, vms=["web-01"], newer_than=start, older_than=end)
+    assert sorted(backup["created"] for backup in backups(result)) == moments[3:8]
+    assert tree_of(result, "web-01")["omitted"] == len(moments) - 5
+
+
+def test_latest_only_is_one_backup_a_vm(node):
+    everything = run_module("prl_backup_info", node)
+    latest = run_module("prl_backup_info", node, latest_only=True)
+    assert names(latest) == names(everything)
+    for tree in latest["backup_trees"]:
+        (chain,) = tree["chains"]
+        (backup,) = chain["backups"]
+        whole = tree_of(everything, tree["vm"]["name"])
+        assert backup["created"] == max(other["created"] for chain in whole["chains"] for other in chain["backups"])
+
+
+def test_limit_cuts_and_says_so(node):
+    result = run_module("prl_backup_info", node, limit=100)
+    assert len(backups(result)) == 100
+    assert result["truncated"] and result["total"] == result["summary"]["backups"] > 100
+    assert sum(tree["omitted"] for tree in result["backup_trees"]) > 0
+
+
+def test_backup_ids_name_single_backups(node):
+    wanted = backups(run_module("prl_backup_info", node, vms=["web-01"]))[4]["id"]
+    result = run_module("prl_backup_info", node, backup_ids=[wanted.upper().replace("{", "").replace("}", ""), "{00000000-0000-0000-0000-000000000000}.3"])
+    assert [backup["id"] for backup in backups(result)] == [wanted]
+    assert len(result["missing"]) == 1
+
+
+def test_types_choose_between_vms_and_containers(node):
+    assert {tree["vm"]["type"] for tree in run_module("prl_backup_info", node, types=["ct"])["backup_trees"]} == {"ct"}
+    assert {found["type"] for found in run_module("prl_vm_info", node, types=["ct"])["vms"]} == {"ct"}
+
+
+# --- a second server
+
+
+@pytest.fixture
+def storage(node):
+    """A backup server that the node and another one share."""
+    node("server", "add", "storage", "--host", BACKUP, "--password", "storage-secret")
+    node("demo", "--server", "storage", "--now", "2026-11-22T06:00:00Z", "--vms", "3")
+    node("log", "--clear")
+    return {"host": BACKUP, "username": "root", "password": "storage-secret"}
+
+
+def test_storage_is_a_second_login_whose_session_the_node_passes_on(node, storage):
+    result = run_module("prl_backup_info", node, storage=storage)
+    assert len(result["backup_trees"]) == 3
+    calls = [call for call in node.calls() if call["request"]]
+    assert [call["call"] for call in calls] == ["login_local", "login", "get_vm_list_ex", "get_vm_list_ex", "get_backup_tree", "logoff", "logoff"]
+    assert {call["server"] for call in calls if call["call"] == "get_backup_tree"} == {"node"}, "the node does the work, not the module's host"
+
+
+def test_local_means_local_though_the_node_has_a_default_backup_server(node, storage):
+    node("server", "set", "node", "--storage", "storage", "--storage-user", "root", "--storage-password", "storage-secret")
+    assert len(run_module("prl_backup_info", node)["backup_trees"]) == 29
+    assert len(run_module("prl_backup_info", node, storage={"default": True})["backup_trees"]) == 3
+
+
+def test_owner_this_node_keeps_the_chains_that_this_node_made(node, storage):
+    everything = run_module("prl_backup_info", node)
+    mine = run_module("prl_backup_info", node, owner="this_node")
+    assert mine["backup_trees"] == [
+        tree for tree in everything["backup_trees"] if tree["chains"][-1]["backups"][-1]["server_uuid"] == everything["server"]["uuid"]
+    ]
+    assert run_module("prl_backup_info", node, storage=storage, owner="this_node")["total"] == 0
+
+
+# --- what the server is asked
+
+
+def test_a_plain_gather_makes_exactly_the_calls_it_needs(node):
+    node("log", "--clear")
+    run_module("prl_backup_info", node)
+    assert node.call_names() == ["login_local", "get_vm_list_ex", "get_backup_tree", "get_backup_tree", "logoff"], "one tree more for the VM's own directory"
+
+
+def test_vms_given_by_uuid_are_asked_for_without_a_list(node):
+    uuids = [vm(node, name)["uuid"] for name in ("web-01", "erp")]
+    run_module("prl_backup_info", node, vms=uuids)
+    assert node.call_names() == ["login_local", "get_backup_tree", "get_backup_tree", "logoff"]
+
+
+def test_scope_registered_never_asks_for_the_whole_tree(node):
+    node("log", "--clear")
+    result = run_module("prl_backup_info", node, scope="registered")
+    asked = [call["args"]["sUuid"] for call in node.calls() if call["call"] == "get_backup_tree"]
+    assert all(asked) and len(asked) == len(set(asked)) == 29
+    assert len(result["backup_trees"]) == 28, "one VM has no backup; the one that is gone is not asked for"
+
+
+def test_both_kinds_are_asked_for_because_the_default_hides_containers(node):
+    node("log", "--clear")
+    run_module("prl_backup_info", node)
+    assert {call["args"]["backup_flags"] for call in node.calls() if call["call"] == "get_backup_tree"} == {131072 | 262144}
+
+
+@pytest.mark.parametrize("module", ["prl_backup_info", "prl_backup_facts", "prl_vm_info"])
+def test_check_mode_is_normal_mode_and_nothing_is_ever_changed(node, module):
+    normal, check = run_module(module, node), run_module(module, node, check=True)
+    for result in (normal, check):
+        result.pop("invocation")
+        result.get("ansible_facts", {}).get("prl_backups", {}).pop("gathered_at", None)
+    assert normal == check
+    assert not [call for call in node.calls() if call["mutating"]]
+
+
+def test_every_call_leaves_the_server_without_a_session(node):
+    for module in ("prl_backup_info", "prl_backup_facts", "prl_vm_info"):
+        run_module(module, node)
+    assert node("sessions") == ""
+    order = [call["call"] for call in node.calls() if call["call"] in ("logoff", "deinit_sdk")]
+    assert order == ["logoff", "deinit_sdk"] * 3
+
+
+# --- the same under every Python that the SDK may be built for
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_the_worker_gives_the_same_answer_under_each_python(node, version):
+    if version not in interpreters():
+        pytest.skip("this machine has no Python %s" % version)
+    node("vm", "add", "почта")
+    mine = run_module("prl_backup_info", node)
+    other = run_module("prl_backup_info", node, sdk_python=interpreters()[version])
+    for result in (mine, other):
+        result.pop("invocation")
+        result.pop("sdk")
+    assert mine == other
+    assert run_module("prl_vm_info", node, sdk_python=interpreters()[version], vms=["почта"])["vms"][0]["name"] == "почта"
+    assert {call["python"][:4].rstrip(".") for call in node.calls()[-3:]} == {version}
+
+
+# --- facts
+
+
+def test_facts_carry_trees_summary_and_the_moment(node):
+    info, facts = run_module("prl_backup_info", node), run_module("prl_backup_facts", node)
+    gathered = facts["ansible_facts"]["prl_backups"]
+    assert gathered["backup_trees"] == info["backup_trees"] and gathered["summary"] == info["summary"]
+    assert gathered["gathered_at"].endswith("Z")
+    assert set(facts["ansible_facts"]) == {"prl_backups"}
+
+
+def test_results_survive_json(node):
+    assert json.loads(json.dumps(run_module("prl_backup_info", node, latest_only=True)))
