@@ -10,9 +10,23 @@ __metaclass__ = type
 import argparse
 import os
 import sys
+import time
 
-from prl_stub import calls, catalogue, demo, faults, locks, servers, sessions, store, treeload, vms
-from prl_stub.numbers import ERRORS
+from prl_stub import (
+    calls,
+    catalogue,
+    demo,
+    events,
+    faults,
+    locks,
+    questions,
+    servers,
+    sessions,
+    store,
+    treeload,
+    vms,
+)
+from prl_stub.numbers import CONSTS, ERRORS
 from prl_stub.text import braced, dumps, to_str
 
 
@@ -42,7 +56,7 @@ def _parser():
     parser.add_argument("--state", help="the state file (default: the environment variable PRL_STUB_STATE)")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND")
     commands.required = True
-    for add in (_init, _server, _load, _demo, _vm, _fault, _lock, _unlock, _log, _tree, _sessions, _disconnect):
+    for add in (_init, _server, _load, _demo, _vm, _fault, _lock, _unlock, _log, _tree, _sessions, _disconnect, _emit, _question, _handles):
         add(commands)
     return parser
 
@@ -283,32 +297,28 @@ def _run_vm_add(state, options):
             options.template == "yes",
             options.backup_directory or "",
         )
+    events.emit(state, server["name"], [events.make("PET_DSP_EVT_VM_ADDED", uuid)])
     print(uuid)
 
 
 def _run_vm_set(state, options):
     server = _server_of(state, options.server)
     row = _vm_of(state, server, options.vm)
-    values = {
-        "name": options.name,
-        "state": None if options.vm_state is None else vms.STATES[options.vm_state],
-        "home": options.home,
-        "template": None if options.template is None else int(options.template == "yes"),
-        "directory": options.backup_directory,
-    }
-    with state.write() as db:
-        for column, value in values.items():
-            if value is not None:
-                db.execute(
-                    "UPDATE vms SET %s = ? WHERE server = ? AND uuid = ?" % column, (value, server["name"], row["uuid"])
-                )
+    vms.change(
+        state,
+        server["name"],
+        row["uuid"],
+        name=options.name and to_str(options.name),
+        state=None if options.vm_state is None else vms.STATES[options.vm_state],
+        home=options.home,
+        template=None if options.template is None else int(options.template == "yes"),
+        directory=options.backup_directory,
+    )
 
 
 def _run_vm_remove(state, options):
     server = _server_of(state, options.server)
-    row = _vm_of(state, server, options.vm)
-    with state.write() as db:
-        db.execute("DELETE FROM vms WHERE server = ? AND uuid = ?", (server["name"], row["uuid"]))
+    vms.remove(state, server["name"], _vm_of(state, server, options.vm)["uuid"])
 
 
 def _run_vm_list(state, options):
@@ -421,3 +431,104 @@ def _run_disconnect(state, options):
     print("%d sessions told" % sessions.lose(state, options.session))
 
 
+
+
+# -- events
+
+
+def _emit(commands):
+    command = _command(commands, "emit", _run_emit, "send an event to all logged-in sessions of a server")
+    command.add_argument("type", help="PET_DSP_EVT_VM_STATE_CHANGED, vm_state_changed, or a number")
+    command.add_argument("--vm", help="name or uuid of the VM it is about, or any other issuer id")
+    command.add_argument("--issuer-type", default="PIE_DISPATCHER", help="PIE_... or a number")
+    command.add_argument("--code", default=str(events.NO_CODE), help="symbol or number")
+    command.add_argument("--param", action="append", default=[], metavar="NAME=TYPE:VALUE", help="{i}: the event's place")
+    command.add_argument("--count", type=int, default=1)
+    command.add_argument("--rate", type=float, help="events a second (default: as fast as possible)")
+    command.add_argument("--server")
+    command.add_argument("--session", default="", help="to this session only")
+
+
+def _run_emit(state, options):
+    server = _server_of(state, options.server)
+    issuer = _issuer(state, server, options.vm)
+    batch = 1000 if options.rate is None else max(1, int(options.rate / 50))
+    made = 0
+    start = time.time()
+    while made < options.count:
+        numbers = range(made, min(options.count, made + batch))
+        events.emit(state, server["name"], [_event(options, issuer, number) for number in numbers], options.session)
+        made += len(numbers)
+        if options.rate and made < options.count:
+            time.sleep(max(0, start + made / options.rate - time.time()))
+
+
+def _issuer(state, server, text):
+    if text is None:
+        return events.NULL_UUID
+    row = vms.find(state, server["name"], text)
+    return to_str(text) if row is None else row["uuid"]
+
+
+def _event(options, issuer, number):
+    params = []
+    for param in options.param:
+        name, _, rest = param.partition("=")
+        form, colon, value = rest.partition(":")
+        if not colon or form not in events.TYPES:
+            raise UserError("--param %s: write NAME=TYPE:VALUE, TYPE one of %s" % (param, ", ".join(events.TYPES)))
+        params.append((name, form, to_str(value).replace("{i}", str(number))))
+    return events.make(
+        _number(options.type, CONSTS, ("", "PET_DSP_EVT_", "PET_")),
+        issuer,
+        params,
+        _number(options.code, ERRORS, ("",)) & 0xFFFFFFFF,
+        _number(options.issuer_type, CONSTS, ("", "PIE_")),
+    )
+
+
+def _number(text, names, prefixes):
+    if text.lstrip("-").isdigit():
+        return int(text)
+    for prefix in prefixes:
+        if prefix + text.upper() in names:
+            return names[prefix + text.upper()]
+    raise UserError("%r is neither a number nor a name of the SDK" % text)
+
+
+def _question(commands):
+    actions = commands.add_parser("question", help="questions: ask, list").add_subparsers(dest="action")
+    actions.required = True
+    command = _command(actions, "ask", _run_question_ask, "put a question to all sessions; prints its number")
+    command.add_argument("code", help="PET_QUESTION_... or a number")
+    command.add_argument("--vm")
+    command.add_argument("--choice", action="append", default=[], help="PET_ANSWER_YES, yes, or a number")
+    command.add_argument("--text", action="append", default=[], help="value of vm_message_param_0, _1, ...")
+    command.add_argument("--server")
+    _command(actions, "list", _run_question_list, "list the questions and their answers")
+
+
+def _run_question_ask(state, options):
+    server = _server_of(state, options.server)
+    code = _number(options.code, ERRORS, ("", "PET_QUESTION_")) & 0xFFFFFFFF
+    choices = [_number(choice, ERRORS, ("", "PET_ANSWER_")) for choice in options.choice]
+    print(questions.ask(state, server["name"], _issuer(state, server, options.vm), code, choices, options.text))
+
+
+def _run_question_list(state, _options):
+    for row in state.rows("SELECT * FROM questions ORDER BY id"):
+        print("%d %s" % (row["id"], "unanswered" if row["answer"] is None else row["answer"]))
+
+
+def _handles(commands):
+    text = "what each process left behind at its last deinit_sdk: references, doubly freed ones, handlers, connections"
+    _command(commands, "handles", _run_handles, text)
+
+
+def _run_handles(state, _options):
+    reports = {}
+    for call in calls.read(state):
+        if call["call"] == "deinit_sdk":
+            reports[call["pid"]] = call["args"]
+    for pid, report in sorted(reports.items()):
+        print("%d %s" % (pid, dumps(report)))

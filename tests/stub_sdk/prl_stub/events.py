@@ -52,9 +52,10 @@ def post(db, server, events, session=""):
 
 
 def wake_all(store, server):
-    """Tell all sessions of a server that there is something to read."""
+    """Tell all sessions of a server that there is something to read; forget those whose process is gone."""
     for row in store.rows("SELECT uuid FROM sessions WHERE server = ?", (server,)):
-        sessions.wake(store, row["uuid"])
+        if not sessions.wake(store, row["uuid"]):
+            sessions.bury(store, row["uuid"])
 
 
 def emit(store, server, events, session=""):

@@ -117,19 +117,19 @@ def lose(store, session=None):
 
 def forget_dead(store):
     """Drop the sessions whose process is gone; returns their uuids."""
-    dead = []
-    for row in store.rows("SELECT uuid FROM sessions"):
-        if not alive(store, row["uuid"]):
-            dead.append(row["uuid"])
-    if dead:
-        with store.write() as db:
-            db.executemany("DELETE FROM sessions WHERE uuid = ?", [(uuid,) for uuid in dead])
-        for uuid in dead:
-            try:
-                os.unlink(channel(store, uuid))
-            except OSError:
-                pass
+    dead = [row["uuid"] for row in store.rows("SELECT uuid FROM sessions") if not alive(store, row["uuid"])]
+    for uuid in dead:
+        bury(store, uuid)
     return dead
+
+
+def bury(store, uuid):
+    """Drop a session that did not close itself."""
+    close_session(store, uuid)
+    try:
+        os.unlink(channel(store, uuid))
+    except OSError:
+        pass
 
 
 def alive(store, session):

@@ -46,7 +46,7 @@ CREATE TABLE calls (
     seq INTEGER PRIMARY KEY, time REAL, pid INTEGER, python TEXT, server TEXT, session TEXT, call TEXT, args TEXT,
     mutating INTEGER, request INTEGER, faults TEXT);
 CREATE TABLE events (seq INTEGER PRIMARY KEY AUTOINCREMENT, server TEXT, session TEXT, event TEXT);
-CREATE TABLE questions (id INTEGER PRIMARY KEY, server TEXT, event TEXT);
+CREATE TABLE questions (id INTEGER PRIMARY KEY, server TEXT, event TEXT, answer INTEGER);
 CREATE TABLE tasks (
     uuid TEXT PRIMARY KEY, server TEXT, session TEXT, pid INTEGER, kind TEXT, args TEXT, started REAL, due REAL);
 """

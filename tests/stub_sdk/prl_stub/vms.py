@@ -7,6 +7,7 @@ from __future__ import absolute_import, division, print_function
 
 __metaclass__ = type
 
+from prl_stub import events
 from prl_stub.failure import ServerFailure
 from prl_stub.numbers import CONSTS
 from prl_stub.text import new_uuid
@@ -41,6 +42,33 @@ def add(db, server, name, uuid="", kind=VM, state="stopped", home="", template=F
         ),
     )
     return uuid
+
+
+def change(store, server, uuid, **values):
+    """Set columns of a VM and send what the server sends then."""
+    before = store.row("SELECT * FROM vms WHERE server = ? AND uuid = ?", (server, uuid))
+    changed = dict((name, value) for name, value in values.items() if value is not None and before[name] != value)
+    if not changed:
+        return
+    sent = []
+    if "state" in changed:
+        sent.append(
+            events.make("PET_DSP_EVT_VM_STATE_CHANGED", uuid, [("vminfo_vm_state", "int32", changed["state"])])
+        )
+    if set(changed) - set(["state"]):
+        sent.append(events.make("PET_DSP_EVT_VM_CONFIG_CHANGED", uuid))
+    with store.write() as db:
+        for name, value in changed.items():
+            db.execute("UPDATE vms SET %s = ? WHERE server = ? AND uuid = ?" % name, (value, server, uuid))
+        events.post(db, server, sent)
+    events.wake_all(store, server)
+
+
+def remove(store, server, uuid):
+    """Unregister a VM; its backups stay."""
+    with store.write() as db:
+        db.execute("DELETE FROM vms WHERE server = ? AND uuid = ?", (server, uuid))
+    events.emit(store, server, [events.make("PET_DSP_EVT_VM_UNREGISTERED", uuid)])
 
 
 def find(store, server, text):

@@ -37,6 +37,11 @@ class Connection:
         self.last = last
         self.local = local
         self.login = login
+        self.open = True
+
+    def server(self):
+        """The row of the server it leads to."""
+        return RUNTIME.store.row("SELECT * FROM servers WHERE name = ?", (self.server_name,))
 
 
 class ServerNative(Native):
@@ -47,6 +52,7 @@ class ServerNative(Native):
         self.connection = None
         self.handlers = []
         self.vms = weakref.WeakValueDictionary()
+        self.jobs = weakref.WeakValueDictionary()
         self.non_interactive = False
         self._lock = threading.RLock()
         self._calling = threading.RLock()
@@ -62,6 +68,9 @@ class ServerNative(Native):
         fired = self._note(call, args, mutating)
         if os.getpid() != RUNTIME.pid:
             return job  # a connection does not survive a fork: nothing is ever answered
+        self.jobs[job.token] = job
+        if connected:
+            job.connection = self.connection
         with self._lock:
             self._pending.add(job)
         # One daemon thread for each job: the interpreter's end never waits for the server.
@@ -87,8 +96,8 @@ class ServerNative(Native):
 
     def _run(self, job, work, fired, connected):
         try:
-            if connected:
-                self._require_connection()
+            if connected and job.connection is None:
+                raise ServerFailure("PRL_ERR_NOT_CONNECTED_TO_DISPATCHER", ["localhost"])
             self._before(fired, job)
             params = self._work(job, work, fired)
             self._after(fired, params)
@@ -134,10 +143,14 @@ class ServerNative(Native):
     def _finish(self, job, code, params=(), error=None):
         with self._lock:
             self._pending.discard(job)
+            if job.connection is not None and not job.connection.open:
+                return  # the server is done, but its answer has no way back
+        self._end(job, code, params, error)
+
+    def _end(self, job, code, params=(), error=None):
         if job.finish(code, params, error):
             self._tell(job)
-            if job.epilogue is not None:
-                self._tell(job.epilogue)
+            job.epilogue()
 
     def _error_event(self, failure):
         if not failure.event:
@@ -161,9 +174,16 @@ class ServerNative(Native):
 
     # -- the connection
 
+    def send_answer(self, call, args, op_code, work):
+        """A job that has succeeded before anything was sent; the true one is known to the handlers only."""
+        self.request(call, args, work, op_code, True)
+        job = JobNative(self, op_code)
+        job.finish()
+        return job
+
     def connect(self, server, local, user, flags, job):
         """Open a session on a server; an earlier one of this object is dropped."""
-        self.disconnect()
+        self.drop()
         uuid, channel, last, _dead = sessions.open_session(RUNTIME.store, server, local, user, flags)
         with self._lock:
             self.connection = Connection(server, uuid, channel, last, local, job)
@@ -173,12 +193,13 @@ class ServerNative(Native):
             {"session": uuid, "uuid": server["uuid"], "os": server["os"], "product": server["product"], "tasks": []},
         )
 
-    def disconnect(self, by_server=False):
+    def drop(self):
         """Close the session; returns the connection that was."""
         with self._lock:
             connection, self.connection = self.connection, None
             if connection is None:
                 return None
+            connection.open = False
             if self._notifier is not None:
                 self._notifier.watch(None)
         sessions.close_session(RUNTIME.store, connection.uuid)
@@ -191,24 +212,28 @@ class ServerNative(Native):
         After a local login everybody hears of it. After a remote one nobody does: waits stay pending for ever, and
         all that the handler gets is the finished login once more.
         """
-        connection = self.disconnect()
-        if connection is None:
-            return
-        if not connection.local:
+        connection = self.drop()
+        if connection is not None and connection.local:
+            self._mourn()
+        elif connection is not None:
             connection.login.code = code_of("PRL_ERR_CANT_CONNECT_TO_DISPATCHER")
             self._tell(connection.login)
-            return
+
+    def _mourn(self):
+        """Tell of a closed local connection, and end the requests that were out on it."""
         self._tell(Event(self, CONSTS["PET_DSP_EVT_DISP_CONNECTION_CLOSED"], code=LOST))
         with self._lock:
-            pending = list(self._pending)
-        for job in pending:
-            self._finish(job, LOST, (), self._error_event(ServerFailure("PRL_ERR_WS_DISP_CONNECTION_CLOSED")))
+            stranded = [job for job in self._pending if job.connection is not None and not job.connection.open]
+            self._pending.difference_update(stranded)
+        for job in stranded:
+            self._end(job, LOST, (), self._error_event(ServerFailure("PRL_ERR_WS_DISP_CONNECTION_CLOSED")))
 
     def logoff(self, job):
         """Close the session on purpose; after a local login it shows as a lost connection too, after its own job."""
-        connection = self.disconnect()
+        connection = self.drop()
+        job.connection = None
         if connection is not None and connection.local:
-            job.epilogue = Event(self, CONSTS["PET_DSP_EVT_DISP_CONNECTION_CLOSED"], code=LOST)
+            job.epilogue = self._mourn
         return []
 
     def _require_connection(self):
@@ -218,9 +243,7 @@ class ServerNative(Native):
     def description(self):
         """The row of the server that this object is logged in to."""
         connection = self.connection
-        if connection is None:
-            fail("PRL_ERR_NOT_CONNECTED_TO_DISPATCHER")
-        return RUNTIME.store.row("SELECT * FROM servers WHERE name = ?", (connection.server_name,))
+        return fail("PRL_ERR_NOT_CONNECTED_TO_DISPATCHER") if connection is None else connection.server()
 
     # -- events
 
@@ -297,7 +320,7 @@ class ServerNative(Native):
         if self in RUNTIME.servers:
             RUNTIME.servers.remove(self)
         if RUNTIME.store is not None:
-            self.disconnect()
+            self.drop()
         self.handlers = []
         if self._notifier is not None:
             self._notifier.stop()

@@ -18,7 +18,6 @@ from prlsdkapi._texts import describe, symbol_of
 from prlsdkapi.prlsdk import consts
 
 _QUESTION = CONSTS["PET_DSP_EVT_VM_QUESTION"]
-_CHOICE = "vm_message_choice_"
 
 
 @stands_for("PHT_EVENT")
@@ -80,8 +79,8 @@ class Event(_Listing):
     def create_answer_event(self, nAnswer):
         question = self._native()
         # The library takes any number, also one that was not offered; the server judges it.
-        answer = EventNative(question.server, CONSTS["PET_DSP_EVT_VM_QUESTION"], issuer_id=question.issuer_id)
-        answer.answer = (question.code, _args.unsigned(nAnswer))
+        answer = EventNative(question.server, _QUESTION, issuer_id=question.issuer_id, code=question.code)
+        answer.question, answer.answer = question.question, _args.unsigned(nAnswer)
         return wrap(answer)
 
     def _count(self):

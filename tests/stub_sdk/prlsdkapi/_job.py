@@ -13,6 +13,7 @@ import threading
 import time
 
 from prl_stub.numbers import code_of
+from prl_stub.text import new_uuid
 from prlsdkapi import _args
 from prlsdkapi._base import _Handle
 from prlsdkapi._error import fail, fail_with
@@ -32,6 +33,7 @@ class JobNative(Native):
         Native.__init__(self)
         self.server = server
         self.op_code = op_code
+        self.token = new_uuid()  # marks the events that this request causes
         self.done = threading.Event()
         self._lock = threading.Lock()
         self.code = code_of("PRL_ERR_UNINITIALIZED")
@@ -40,7 +42,8 @@ class JobNative(Native):
         self.cancelled = threading.Event()
         self.faults = []
         self.accepted = lambda: None  # called when the server has taken the request on
-        self.epilogue = None  # what the handlers get after this job
+        self.connection = None  # the connection that the request went out on
+        self.epilogue = lambda: None  # called after the handlers were told of the end
 
     def finish(self, code=0, params=(), error=None):
         """Set the end; False when there was one already."""

@@ -86,14 +86,18 @@ class Event(Native):
         self.code = code
         self.params = [EventParam(*param) for param in params]
         self.job = None
+        self.question = None  # number of the question that it is, or answers
         self.answer = None
 
     @classmethod
     def from_dictionary(cls, server, values):
         """The event that the server wrote down."""
-        return cls(
+        event = cls(
             server, values["type"], values["issuer_type"], values["issuer_id"], values["code"], values["params"]
         )
+        event.question = values.get("question")
+        event.job = server.jobs.get(values.get("job"))  # known in the session that caused it only
+        return event
 
 
 class Vm(Native):

@@ -48,19 +48,19 @@ def _check_security(server, level):
         raise ServerFailure("PRL_ERR_WRONG_CONNECTION_SECURITY_LEVEL")
 
 
-def vm_list(client, flags):
+def vm_list(client, job, flags):
     """The VMs and containers of the node."""
-    return [_vm(client, row) for row in vms.listed(RUNTIME.store, client.description()["name"], flags)]
+    return [_vm(client, row) for row in vms.listed(RUNTIME.store, job.connection.server()["name"], flags)]
 
 
-def vm_config(client, text, flags):
+def vm_config(client, job, text, flags):
     """One VM, by uuid or name."""
-    return [_vm(client, vms.config(RUNTIME.store, client.description()["name"], text, flags))]
+    return [_vm(client, vms.config(RUNTIME.store, job.connection.server()["name"], text, flags))]
 
 
-def vm_state(client, uuid):
+def vm_state(job, uuid):
     """The present state of a VM."""
-    row = vms.config(RUNTIME.store, client.description()["name"], uuid, vms.BY_UUID)
+    row = vms.config(RUNTIME.store, job.connection.server()["name"], uuid, vms.BY_UUID)
     return [Values("PHT_VM_INFO", {"state": row["state"]})]
 
 
@@ -70,8 +70,8 @@ def _vm(client, row):
     return native
 
 
-def backup_tree(client, subject, host, port, session, flags):
+def backup_tree(job, subject, host, port, session, flags):
     """The backup tree of the server that the session stands for."""
-    own = client.description()
+    own = job.connection.server()
     target = servers.storage_for(RUNTIME.store, own, session, host, port)
     return [Text(catalogue.answer(RUNTIME.store, target, subject, flags))]

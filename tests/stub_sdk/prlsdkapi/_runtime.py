@@ -63,6 +63,7 @@ class Handles:
         """Everything is gone; the numbers keep counting up."""
         with self._lock:
             self._entries.clear()
+            self.double_freed = 0
 
 
 class Runtime:

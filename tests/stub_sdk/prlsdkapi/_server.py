@@ -7,12 +7,14 @@ from __future__ import absolute_import, division, print_function
 
 __metaclass__ = type
 
+from prl_stub import questions
 from prl_stub.calls import SECRET
 from prl_stub.numbers import CONSTS
 from prlsdkapi import _args, _requests
-from prlsdkapi._base import _Handle
+from prlsdkapi._base import _Handle, conv_handle_arg
 from prlsdkapi._client import ServerNative
-from prlsdkapi._natives import Values
+from prlsdkapi._error import fail
+from prlsdkapi._natives import Event, Sequence, Values
 from prlsdkapi._registry import stands_for, wrap
 from prlsdkapi._runtime import RUNTIME
 from prlsdkapi.prlsdk import consts
@@ -101,7 +103,7 @@ class Server(_Handle):
     def get_vm_list(self):
         client = self._native()
         return _job(
-            client, "get_vm_list", (), (), lambda _job: _requests.vm_list(client, 0), "PJOC_SRV_GET_VM_LIST"
+            client, "get_vm_list", (), (), lambda job: _requests.vm_list(client, job, 0), "PJOC_SRV_GET_VM_LIST"
         )
 
     def get_vm_list_ex(self, nFlags):
@@ -112,7 +114,7 @@ class Server(_Handle):
             "get_vm_list_ex",
             ("nFlags",),
             values,
-            lambda _job: _requests.vm_list(client, values[0]),
+            lambda job: _requests.vm_list(client, job, values[0]),
             "PJOC_SRV_GET_VM_LIST",
         )
 
@@ -124,7 +126,7 @@ class Server(_Handle):
             "get_vm_config",
             ("sSearchId", "nFlags"),
             values,
-            lambda _job: _requests.vm_config(client, *values),
+            lambda job: _requests.vm_config(client, job, *values),
             "PJOC_SRV_GET_VM_CONFIG",
         )
 
@@ -146,9 +148,51 @@ class Server(_Handle):
             "get_backup_tree",
             _TREE,
             values,
-            lambda _job: _requests.backup_tree(client, *values[:5]),
+            lambda job: _requests.backup_tree(job, *values[:5]),
             "PJOC_SRV_GET_BACKUP_TREE",
         )
+
+    def get_questions(self):
+        client = self._native()
+
+        def work():
+            found = questions.waiting(RUNTIME.store, client.description()["name"])
+            return Sequence("PHT_HANDLES_LIST", [Event.from_dictionary(client, values) for values in found])
+
+        return wrap(client.ask("get_questions", {}, work))
+
+    def send_answer(self, hAnswer):
+        client = self._native()
+        event = RUNTIME.handles.get(conv_handle_arg(hAnswer))
+        if not isinstance(event, Event):
+            fail("PRL_ERR_INVALID_HANDLE")
+
+        def work(_job):
+            questions.answer(RUNTIME.store, event.question, event.answer)
+            return []
+
+        args = {"question": event.question, "answer": event.answer}
+        return wrap(client.send_answer("send_answer", args, consts.PJOC_SRV_SEND_ANSWER, work))
+
+    def set_non_interactive_session(self, bNonInteractive, nFlags=0):
+        client = self._native()
+        values = _args.parse("PrlSrv_SetNonInteractiveSession", "II", [bNonInteractive, nFlags])
+
+        def work(_job):
+            client.non_interactive = bool(values[0])
+            return []
+
+        return _job(
+            client,
+            "set_non_interactive_session",
+            ("bNonInteractive", "nFlags"),
+            values,
+            work,
+            "PJOC_SRV_SET_NON_INTERACTIVE_SESSION",
+        )
+
+    def is_non_interactive_session(self):
+        return self._native().non_interactive
 
     def reg_event_handler(self, callback_func, userData):
         self._native().register(callback_func, userData)

@@ -55,8 +55,8 @@ class Vm(VmConfig):
         native = self._native()
         uuid, client = native.row["uuid"], native.server
 
-        def work(_job):
-            return _requests.vm_state(client, uuid)
+        def work(job):
+            return _requests.vm_state(job, uuid)
 
         return wrap(client.request("get_state", {"vm": uuid}, work, consts.PJOC_VM_GET_STATE))
 

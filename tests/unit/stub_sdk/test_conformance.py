@@ -76,6 +76,7 @@ def test_class(name):
     for method, function in own_methods(cls).items():
         if method in ("__init__", "__del__") and method not in vendor["methods"]:
             continue  # the vendor's class inherits it
+        assert method in vendor["methods"], "%s.%s is not the vendor's" % (name, method)
         assert stub_signature(function, 1) == vendor_signature(vendor["methods"][method]), method
 
 
