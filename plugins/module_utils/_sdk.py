@@ -55,10 +55,11 @@ class Sdk:
         self._mode = mode
         self._clock = clock
 
-    def ask(self, operation, arguments, login, storage=None, timeout=300):
+    def ask(self, operation, arguments, login, storage=None, timeout=300, watch=None):
         """Send one request to the first interpreter that can load the SDK. Returns an Answer; raises the errors of _errors.py.
 
-        ``timeout`` (seconds) bounds the whole, all interpreters together.
+        ``timeout`` (seconds) bounds the whole, all interpreters together. ``watch`` is called with each line that a worker writes, as
+        bytes, as soon as it is there.
         """
         request = {
             "operation": operation,
@@ -75,7 +76,7 @@ class Sdk:
             left = max(0.1, end - self._clock())
             data = json.dumps(dict(request, timeout=left)).encode("utf-8")
             try:
-                status, output, errors = self._run([python, worker], data)
+                status, output, errors = self._run([python, worker], data, *([watch] if watch else []))
             except OSError as error:
                 candidates.append({"python": python, "version": None, "why": os.strerror(error.errno) if error.errno else str(error)})
                 continue
