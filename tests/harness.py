@@ -33,7 +33,7 @@ class Stub:
         """``python -m prl_stub`` with these arguments; returns what it printed."""
         done = subprocess.run(
             [sys.executable, "-m", "prl_stub", "--state", str(self.state), *map(str, arguments)],
-            cwd=STUB_SDK, env=environment(), text=True, capture_output=True,
+            cwd=STUB_SDK, env=environment(), text=True, capture_output=True, check=False,
         )
         assert done.returncode == 0, "prl_stub %s\n%s%s" % (" ".join(map(str, arguments)), done.stdout, done.stderr)
         return done.stdout
@@ -63,7 +63,7 @@ def run_module(name, stub, check=False, diff=False, python=sys.executable, varia
     done = subprocess.run(
         [python, "-m", "ansible_collections.prlsdk.core.plugins.modules." + name],
         input=json.dumps({"ANSIBLE_MODULE_ARGS": {key: value for key, value in arguments.items() if value is not None}}),
-        env=stub.environment(PYTHONPATH=str(COLLECTIONS), **(variables or {})), text=True, capture_output=True,
+        env=stub.environment(PYTHONPATH=str(COLLECTIONS), **(variables or {})), text=True, capture_output=True, check=False,
     )
     lines = [line for line in done.stdout.splitlines() if line]
     assert len(lines) == 1, "the module must print one line of JSON and nothing else\n%s\n%s" % (done.stdout[:2000], done.stderr[-2000:])
@@ -87,5 +87,5 @@ def _command(name, stub, arguments, variables):
     leads = {"PRL_" + key.upper(): value for key, value in stub.options().items()}
     return subprocess.run(
         [str(BIN / name), *map(str, arguments)], cwd=ROOT, env=stub.environment(**leads, **variables), text=True,
-        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False,
     )

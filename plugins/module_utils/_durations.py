@@ -18,10 +18,9 @@ from ansible_collections.prlsdk.core.plugins.module_utils._errors import InputEr
 FORM = "units y, mo, w, d, h, min, each at most once and the largest first, such as 7d, 1y6mo or 36h"
 
 _UNITS = (("years", "y"), ("months", "mo"), ("weeks", "w"), ("days", "d"), ("hours", "h"), ("minutes", "min"))
-_GRAMMAR = re.compile("".join("(?:(?P<%s>[0-9]+)%s)?" % unit for unit in _UNITS) + r"\Z")
+_GRAMMAR = re.compile("".join("(?:(?P<%s>[0-9]{1,9})%s)?" % unit for unit in _UNITS) + r"\Z")
 _NUMBER = re.compile(r"[+-]?[0-9]*[.]?[0-9]+\Z")
 _BARE_M = re.compile("[0-9]m(?![a-z])")
-
 
 
 class Duration(collections.namedtuple("Duration", [name for name, suffix in _UNITS])):

@@ -99,8 +99,7 @@ def read_trees(spooled, gather):
 
     def read(tree):
         parsed = _backup_tree.parse(tree["file"], disks="disks" in gather, files="files" in gather)
-        for vm in _backup_select.placed(parsed, tree["directory"]):
-            yield vm
+        yield from _backup_select.placed(parsed, tree["directory"])
         os.remove(tree["file"])
 
     # Only the whole tree and a VM's own one can speak of the same VM.

@@ -199,7 +199,6 @@ def login_of(params, timeout):
     return dict(login, timeout=timeout)
 
 
-
 class Logbook:
     """Lines for the target host's system log, unless the task or the host's configuration forbids it."""
 

@@ -377,7 +377,7 @@ class Connection:
             try:
                 session.close()
             except Exception as error:  # the answer is out; there is nobody left to tell
-                print("logging off: %s" % (error,), file=sys.stderr)
+                sys.stderr.write("logging off: %s\n" % (error,))
         self.sdk.api.deinit_sdk()
 
 

@@ -31,9 +31,9 @@ def main():
         PRL_SDK_PATH=str(STUB_SDK),
     )
     for playbook in PLAYBOOKS:
-        status = subprocess.run([str(pathlib.Path(sys.executable).parent / "ansible-playbook"), str(DEMO / playbook)], cwd=ROOT, env=environment).returncode
-        if status:
-            sys.exit(status)
+        command = [str(pathlib.Path(sys.executable).parent / "ansible-playbook"), str(DEMO / playbook)]
+        if subprocess.run(command, cwd=ROOT, env=environment, check=False).returncode:
+            sys.exit(1)
     print(NEXT.format(state=STATE.relative_to(ROOT), python=os.path.relpath(sys.executable, ROOT)))
 
 

@@ -13,6 +13,8 @@ import pytest
 from tests.harness import BIN, ROOT, STUB_SDK, run_module
 
 HOST = {"host": "node-a.example", "username": "root", "password": "node-secret"}
+WRONG_PASSWORD = {**HOST, "password": "not-the-password"}
+NOBODY = {**HOST, "host": "nobody.example"}
 
 
 @pytest.fixture
@@ -87,7 +89,7 @@ def test_a_mode_that_the_build_lacks_is_named(stub):
 
 
 def test_a_wrong_password_is_told_apart(remote):
-    result = failure(remote, **dict(HOST, password="not-the-password"))
+    result = failure(remote, **WRONG_PASSWORD)
     assert result["error"]["symbol"] == "PRL_ERR_AUTHENTICATION_FAILED" and result["error"]["code"] == 0x80000330
     assert not result["error"]["retryable"]
     assert result["msg"].startswith("Logging in to node-a.example:64000 failed: Incorrect user name or password.")
@@ -96,7 +98,7 @@ def test_a_wrong_password_is_told_apart(remote):
 
 
 def test_an_unreachable_host_is_retryable(remote):
-    result = failure(remote, **dict(HOST, host="nobody.example"))
+    result = failure(remote, **NOBODY)
     assert result["error"]["symbol"] == "PRL_ERR_CANT_CONNECT_TO_DISPATCHER" and result["error"]["retryable"]
     assert "nobody.example:64000" in result["msg"] and "'host'" in result["msg"]
 
@@ -142,7 +144,8 @@ def test_the_worker_dies_at_its_deadline_within_two_seconds(node, tmp_path):
     )
     start = time.monotonic()
     done = subprocess.run(
-        [sys.executable, str(ROOT / "plugins" / "module_utils" / "_worker.py")], input=request, text=True, capture_output=True, env=node.environment()
+        [sys.executable, str(ROOT / "plugins" / "module_utils" / "_worker.py")],
+        input=request, text=True, capture_output=True, env=node.environment(), check=False,
     )
     assert done.returncode == -signal.SIGALRM
     assert time.monotonic() - start < 1 + 2
@@ -229,7 +232,7 @@ def test_a_damaged_tree_is_one_clear_error(node, tmp_path, module, damage):
 def test_a_text_of_300_megabytes_ends_in_the_same_error_and_in_bounded_memory(node, tmp_path):
     with open(tmp_path / "answer.xml", "w") as answer:
         answer.write("<BackupTree><VmItem><Name>")
-        for _ in range(300):
+        for _megabyte in range(300):
             answer.write("x" * 1_000_000)
         answer.write("</Name></VmItem></BackupTree>")
     node("fault", "add", "get_backup_tree", "answer", tmp_path / "answer.xml")
@@ -329,11 +332,11 @@ def test_no_password_is_seen_anywhere(remote, tmp_path):
     seen, files = set(), set()
     while "get_backup_tree" not in remote.call_names() and running.poll() is None:
         seen.update(processes(canary))
-    for _ in range(10):
+    for _look in range(10):
         seen.update(processes(canary))
         time.sleep(0.1)
     output = running.communicate()[0]
-    for folder, _, content in os.walk(home):
+    for folder, _folders, content in os.walk(home):
         for name in content:
             with open(os.path.join(folder, name), "rb") as source:
                 if canary.encode() in source.read():

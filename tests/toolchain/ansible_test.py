@@ -69,7 +69,7 @@ def run(arguments, destination):
     environment = dict(os.environ, HOME=str(HOME), PATH=real_path(), ANSIBLE_COLLECTIONS_PATH=str(destination))
     return subprocess.run(
         [str(pathlib.Path(sys.executable).parent / "ansible-test")] + arguments,
-        cwd=collection, env=environment, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+        cwd=collection, env=environment, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False,
     )
 
 

@@ -20,8 +20,8 @@ SCENARIOS = sorted(path.parent.name for path in ROOT.glob("extensions/molecule/*
 def run(*command, **environment):
     """The command's output; fails the test with all of it when the command fails."""
     done = subprocess.run(
-        [str(BIN / command[0]), *command[1:]], cwd=ROOT, env=dict(os.environ, PATH="%s:%s" % (BIN, os.environ["PATH"]), **environment),
-        text=True, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+        [str(BIN / command[0]), *command[1:]], cwd=ROOT, env=dict(os.environ, NO_COLOR="1", PATH="%s:%s" % (BIN, os.environ["PATH"]), **environment),
+        text=True, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False,
     )
     assert done.returncode == 0, "%s ended with status %d\n%s" % (" ".join(command), done.returncode, done.stdout)
     return done.stdout
@@ -50,9 +50,9 @@ def test_collection_builds_and_carries_no_development_files(tmp_path):
 
 def test_sanity(tmp_path):
     done = ansible_test.run(["sanity", "--color", "no", "--python", "%d.%d" % sys.version_info[:2], "-v"], tmp_path)
-    assert done.returncode == 0, done.stdout
+    assert done.returncode == 0, "\n".join(line for line in done.stdout.splitlines() if line.startswith(("ERROR", "FATAL", "WARNING")))
     # "No tests applicable" also ends with status 0.
-    assert "validate-modules" in done.stdout, done.stdout
+    assert "validate-modules" in done.stdout, done.stdout[-2000:]
 
 
 @pytest.mark.parametrize("scenario", SCENARIOS)

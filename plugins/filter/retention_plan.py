@@ -1,0 +1,32 @@
+# Copyright (c) The prlsdk.core developers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The filter ``retention_plan``; its documentation is in ``retention_plan.yml``."""
+
+from __future__ import annotations
+
+import time
+
+from ansible.errors import AnsibleFilterError
+from ansible_collections.prlsdk.core.plugins.module_utils._errors import InputError
+from ansible_collections.prlsdk.core.plugins.plugin_utils._retention.plan import make_plan
+from ansible_collections.prlsdk.core.plugins.plugin_utils._templated import refuse_undefined
+
+
+def retention_plan(backup_trees, policy=None, now=None):
+    """What ``policy`` keeps and removes of ``backup_trees``; the only place that reads the clock, if ``now`` is not given."""
+    try:
+        refuse_undefined(backup_trees, "backup_trees")
+        refuse_undefined(policy, "policy")
+        refuse_undefined(now, "now")
+        return make_plan(backup_trees, policy, int(time.time()) if now is None else now)
+    except InputError as error:
+        raise AnsibleFilterError("prlsdk.core.retention_plan: %s" % error) from error
+
+
+class FilterModule:
+    """What Ansible asks a file of filters for."""
+
+    def filters(self):
+        """Name -> function."""
+        return {"retention_plan": retention_plan}

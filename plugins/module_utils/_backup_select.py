@@ -1,0 +1,331 @@
+# Copyright (c) The prlsdk.core developers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Merge, filter, order and count backup trees: pure functions over streams of VmTree.
+
+The server's own filters are not used: they drop what they do not find without a word, and one of them returns
+chains that were not asked for. Everything is asked for and chosen here.
+"""
+
+from __future__ import absolute_import, division, print_function
+
+__metaclass__ = type
+
+import bisect
+from typing import Dict, FrozenSet, List, NamedTuple, Optional
+
+from ansible_collections.prlsdk.core.plugins.module_utils import _ids
+from ansible_collections.prlsdk.core.plugins.module_utils._backup_tree import VmTree, order_of_chain
+from ansible_collections.prlsdk.core.plugins.module_utils._errors import InputError, TreeError
+
+
+class Filters(NamedTuple):
+    """What to choose; a value of None chooses everything. Made by :func:`filters`, which checks what users gave."""
+
+    vms: Optional[FrozenSet[str]] = None
+    """Names, exactly as in the tree, or UUIDs."""
+    types: Optional[FrozenSet[str]] = None
+    """Of ``vm`` and ``ct``."""
+    backup_ids: Optional[FrozenSet[str]] = None
+    """Keys (see ``_ids.key``) of single backups: an id names that backup, not what needs it or is needed by it."""
+    newer_than: Optional[str] = None
+    """``YYYY-MM-DDTHH:MM:SSZ``, inclusive: a backup made at that second is chosen."""
+    older_than: Optional[str] = None
+    """``YYYY-MM-DDTHH:MM:SSZ``, exclusive. So two windows that share an instant share no backup and lose none."""
+    latest_only: bool = False
+    """Of each VM only the newest of the backups that the other filters leave."""
+    owner: Optional[str] = None
+    """UUID of the server whose chains are chosen, see :func:`owner`."""
+
+
+class Selected(NamedTuple):
+    """What :func:`select` chose."""
+
+    trees: List[VmTree]
+    """By name without regard to case, then by UUID. No VM is there without a backup."""
+    summary: Dict[str, object]
+    """Of all matching backups, also of those behind the limit. See :func:`summarize`."""
+    total: int
+    """How many backups match."""
+    truncated: bool
+    """Whether the limit left some of them out."""
+    missing_vms: List[str]
+    """The ``vms`` of which there is nothing of these types and this owner, as they were given, sorted."""
+    missing_backup_ids: List[str]
+    """The ``backup_ids`` that no chosen VM has, as keys, sorted."""
+
+
+def filters(vms=None, types=None, backup_ids=None, newer_than=None, older_than=None, latest_only=False, owner=None):
+    """The Filters for what a user gave: lists of text, times in ISO 8601 UTC. InputError for a malformed backup id."""
+    for text in backup_ids or ():
+        _ids.parse_backup_id(text)
+    return Filters(
+        None if vms is None else frozenset(vms),
+        None if types is None else frozenset(types),
+        None if backup_ids is None else frozenset(_ids.key(text) for text in backup_ids),
+        newer_than,
+        older_than,
+        latest_only,
+        owner,
+    )
+
+
+def placed(trees, directory):
+    """The trees, with every chain marked as found in that backup directory (None: the server's default one)."""
+    for tree in trees:
+        yield tree._replace(chains=tuple(chain._replace(directory=directory) for chain in tree.chains))
+
+
+def merge(main, others=()):
+    """One stream out of several answers; a VM comes once, with the chains of all of them, each chain once.
+
+    ``main`` is a stream and stays one: the answer for the whole node, or the answers VM by VM one after the other.
+    ``others`` are further streams, of the VMs with a backup directory of their own; they are few and are held in
+    memory. Of a chain that two answers have, the later one counts: what was asked last is nearer to the truth.
+    TreeError if ``main`` itself has a VM twice, which no answer of the server does.
+    """
+    held = {}
+    for trees in others:
+        for tree in trees:
+            uuid = _ids.key(tree.uuid)
+            held[uuid] = _unite(held[uuid], tree) if uuid in held else tree
+    seen = set()
+    for tree in main:
+        uuid = _ids.key(tree.uuid)
+        if uuid in seen:
+            raise TreeError(
+                "The server's backup tree has the VM %s (%s) twice, so it cannot be said which backups it has. Reading it changed nothing. "
+                "Run the module again; if it stays so, check the backup server." % (tree.name, tree.uuid)
+            )
+        seen.add(uuid)
+        yield _unite(tree, held.pop(uuid)) if uuid in held else tree
+    for uuid in sorted(held):
+        yield held[uuid]
+
+
+def _unite(earlier, later):
+    again = frozenset(_ids.key(chain.uuid) for chain in later.chains)
+    united = [chain for chain in earlier.chains if _ids.key(chain.uuid) not in again]
+    united.extend(later.chains)
+    newest = max((later, earlier), key=_newest)  # a tree's name is that at its most recent backup
+    return newest._replace(
+        chains=tuple(sorted(united, key=order_of_chain)),
+        # The older format can do less; whoever takes a middle backup out must know of it.
+        storage_version=min(earlier.storage_version, later.storage_version),
+        omitted=earlier.omitted + later.omitted,
+    )
+
+
+def _newest(tree):
+    return max((backup.created for chain in tree.chains for backup in chain.backups), default="")
+
+
+def owner(chain):
+    """The UUID of the server that a chain belongs to: of the one that made its newest backup.
+
+    A VM that was migrated has its chain continued by another node, and then the chain is that node's. So each chain
+    has one owner, and the nodes that share a backup server see sets that do not overlap. Empty if no backup tells.
+    """
+    # By place and not by time: the clocks of two nodes may differ, the numbers of a chain do not go back.
+    for backup in reversed(chain.backups):
+        if backup.server_uuid:
+            return backup.server_uuid
+    return ""
+
+
+def select(trees, chosen=Filters(), limit=None, keep=True):
+    """Filter and order the trees and count what they hold, in one pass.
+
+    ``limit`` is the greatest number of backups to return; the first ones in the order of the result stay. With
+    ``keep`` false nothing is returned or held but the numbers. InputError if a name fits more than one VM.
+    """
+    found = _Found(chosen)
+    summary = _Summary()
+    kept = []  # of (sorting key, running number, tree), in order
+    backups = 0
+    for number, tree in enumerate(trees):
+        tree = found.filter(tree)
+        if tree is None:
+            continue
+        summary.add(tree)
+        if not keep:
+            continue
+        entry = (_order(tree), number, tree)
+        if limit is None:
+            kept.append(entry)
+            continue
+        bisect.insort(kept, entry)
+        backups += _count(tree)
+        # What the limit cuts off for certain need not be held.
+        while kept and backups - _count(kept[-1][-1]) >= limit:
+            backups -= _count(kept.pop()[-1])
+    found.check_names()
+    kept.sort()
+    result = [entry[-1] for entry in kept]
+    if limit is not None and backups > limit:
+        result[-1] = _cut(result[-1], _count(result[-1]) - (backups - limit))
+    return Selected(
+        result,
+        summary.result(),
+        summary.backups,
+        limit is not None and summary.backups > limit,
+        found.missing_vms(),
+        found.missing_backup_ids(),
+    )
+
+
+def summarize(trees):
+    """Count the trees of a stream without holding them.
+
+    ``vms``, ``containers``, ``chains``, ``backups``, ``full``, ``incremental``: how many. ``size``: bytes of all
+    backups. ``oldest``, ``newest``: the times of the first and the last one, ISO 8601 UTC, or None.
+    """
+    summary = _Summary()
+    for tree in trees:
+        summary.add(tree)
+    return summary.result()
+
+
+class _Summary(object):
+    def __init__(self):
+        self.vms = self.containers = self.chains = self.backups = self.full = self.size = 0
+        self.oldest = self.newest = None
+
+    def add(self, tree):
+        if tree.type == "ct":
+            self.containers += 1
+        else:
+            self.vms += 1
+        self.chains += len(tree.chains)
+        for chain in tree.chains:
+            self.backups += len(chain.backups)
+            for backup in chain.backups:
+                self.size += backup.size
+                if backup.type == "full":
+                    self.full += 1
+                if self.oldest is None or backup.created < self.oldest:
+                    self.oldest = backup.created
+                if self.newest is None or backup.created > self.newest:
+                    self.newest = backup.created
+
+    def result(self):
+        return {
+            "vms": self.vms,
+            "containers": self.containers,
+            "chains": self.chains,
+            "backups": self.backups,
+            "full": self.full,
+            "incremental": self.backups - self.full,
+            "size": self.size,
+            "oldest": self.oldest,
+            "newest": self.newest,
+        }
+
+
+class _Found(object):
+    """Filters one tree after another and remembers which of the things asked for were met."""
+
+    def __init__(self, chosen):
+        self._chosen = chosen
+        self._by_name = dict((text, []) for text in chosen.vms or ())  # text asked for -> UUIDs of the VMs met that have it as a name
+        self._asked_uuids = frozenset(_ids.key(text) for text in self._by_name if _ids.looks_like_uuid(text))
+        self._met_uuids = set()
+        self._met_ids = set()
+        self._owner = None if chosen.owner is None else _ids.key(chosen.owner)
+        self._some = chosen.backup_ids is not None or chosen.newer_than is not None or chosen.older_than is not None
+
+    def filter(self, tree):
+        """The tree without what was not asked for, or None if no backup stays."""
+        chosen = self._chosen
+        if chosen.types is not None and tree.type not in chosen.types:
+            return None
+        chains = tree.chains
+        if self._owner is not None:
+            chains = tuple(chain for chain in chains if _ids.key(owner(chain)) == self._owner)
+            if not chains:
+                return None
+        # Last of these three: two nodes may each have a VM of that name, and the type or the owner may tell which is meant.
+        if chosen.vms is not None and not self._is_named(tree):
+            return None
+        before = sum(len(chain.backups) for chain in chains)
+        if self._some:
+            chains = _keep(chains, self._is_chosen)
+        if chosen.latest_only and chains:
+            _created, place, _uuid, number = max(_instants(chains))
+            chains = (chains[number]._replace(backups=(chains[number].backups[place],)),)
+        after = sum(len(chain.backups) for chain in chains)
+        return tree._replace(chains=chains, omitted=tree.omitted + before - after) if after else None
+
+    def _is_named(self, tree):
+        uuid = _ids.key(tree.uuid)
+        named = False
+        if uuid in self._asked_uuids:
+            self._met_uuids.add(uuid)
+            named = True
+        if tree.name in self._by_name:
+            self._by_name[tree.name].append(tree.uuid)
+            named = True
+        return named
+
+    def _is_chosen(self, backup):
+        chosen = self._chosen
+        if chosen.backup_ids is not None:
+            backup_key = _ids.key(backup.id)
+            if backup_key not in chosen.backup_ids:
+                return False
+            self._met_ids.add(backup_key)
+        if chosen.newer_than is not None and backup.created < chosen.newer_than:
+            return False
+        return chosen.older_than is None or backup.created < chosen.older_than
+
+    def check_names(self):
+        for name in sorted(self._by_name):
+            uuids = sorted(self._by_name[name])
+            if len(uuids) > 1:
+                raise InputError(
+                    "The name %s fits %d VMs in the backup tree: %s. Give the UUID of the one you mean." % (name, len(uuids), ", ".join(uuids)),
+                    candidates=[{"name": name, "uuid": uuid} for uuid in uuids],
+                )
+
+    def missing_vms(self):
+        return sorted(text for text, uuids in self._by_name.items() if not uuids and _ids.key(text) not in self._met_uuids)
+
+    def missing_backup_ids(self):
+        return sorted((self._chosen.backup_ids or frozenset()) - self._met_ids)
+
+
+def _order(tree):
+    return tree.name.casefold(), tree.name, _ids.key(tree.uuid)
+
+
+def _count(tree):
+    return sum(len(chain.backups) for chain in tree.chains)
+
+
+def _instants(chains):
+    """(time, place in the chain, chain, its number): a total order in which the newest backup is the greatest."""
+    for number, chain in enumerate(chains):
+        for place, backup in enumerate(chain.backups):
+            yield backup.created, place, chain.uuid, number
+
+
+def _keep(chains, wanted):
+    """The chains with the wanted backups only, without those that have none left."""
+    kept = []
+    for chain in chains:
+        backups = tuple(backup for backup in chain.backups if wanted(backup))
+        if backups:
+            kept.append(chain._replace(backups=backups))
+    return tuple(kept)
+
+
+def _cut(tree, count):
+    """The tree with its first ``count`` backups."""
+    chains = []
+    left = count
+    for chain in tree.chains:
+        if left <= 0:
+            break
+        chains.append(chain._replace(backups=chain.backups[:left]))
+        left -= len(chains[-1].backups)
+    return tree._replace(chains=tuple(chains), omitted=tree.omitted + _count(tree) - count)

@@ -1,0 +1,152 @@
+# Copyright (c) The prlsdk.core developers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Hours, days, weeks, months, quarters and years of a zone: numbered, named and bounded.
+
+A bucket's key is an integer that grows by one from a bucket to the next, so keys can be compared and counted.
+A new kind of bucket is one more row of :data:`BUCKETS`; the policy's keys and the rules follow from the table.
+"""
+
+from __future__ import annotations
+
+import datetime
+from typing import Callable, NamedTuple
+
+from ansible_collections.prlsdk.core.plugins.module_utils import _instants
+
+from .zone import DAY, Zone
+
+HOUR = 3600
+#: More than any zone turns its clock back by, but for those that have crossed the date line.
+_TURNING_BACK = 2 * HOUR
+_ORDINAL_OF_DAY_0 = datetime.date(1970, 1, 1).toordinal()
+
+
+class Bucket(NamedTuple):
+    """One row of the table; ticks are wall hours or wall days since 1970, as ``unit`` says in seconds."""
+
+    rule: str  # the policy's key for it
+    unit: int
+    key: Callable[[int], int]  # tick -> key
+    first: Callable[[int], int]  # key -> its first tick
+    label: Callable[[int], str]  # key -> its name for people
+    finer: dict[str, int]  # finer buckets that nest in it -> the most of them that it can hold
+
+
+class Span(NamedTuple):
+    """A bucket as people see it: its name, its first instant, and the first instant after it."""
+
+    label: str | None
+    start: int | None  # epoch seconds
+    from_text: str | None  # the same as text
+    to_text: str | None
+
+
+#: In place of a bucket where there is none.
+NO_SPAN = Span(None, None, None, None)
+
+
+def _date(day: int) -> datetime.date:
+    return datetime.date.fromordinal(min(max(day + _ORDINAL_OF_DAY_0, 1), datetime.date.max.toordinal()))
+
+
+def _day(year: int, month: int) -> int:
+    if year > datetime.MAXYEAR:
+        return datetime.date.max.toordinal() + 1 - _ORDINAL_OF_DAY_0
+    return datetime.date(max(year, 1), month, 1).toordinal() - _ORDINAL_OF_DAY_0
+
+
+def _month(day: int) -> int:
+    date = _date(day)
+    return date.year * 12 + date.month - 1
+
+
+def _hour_label(hour: int) -> str:
+    return "%sT%02d" % (_date(hour // 24).isoformat(), hour % 24)
+
+
+def _week_label(week: int) -> str:
+    return "%04d-W%02d" % _date(week * 7 - 3).isocalendar()[:2]
+
+
+BUCKETS = (
+    Bucket("hourly", HOUR, lambda hour: hour, lambda key: key, _hour_label, {}),
+    Bucket("daily", DAY, lambda day: day, lambda key: key, lambda key: _date(key).isoformat(), {"hourly": 25}),
+    # Day 0 was a Thursday: three days on, Mondays are whole sevens.
+    Bucket("weekly", DAY, lambda day: (day + 3) // 7, lambda key: key * 7 - 3, _week_label, {"hourly": 169, "daily": 7}),
+    Bucket(
+        "monthly",
+        DAY,
+        _month,
+        lambda key: _day(key // 12, key % 12 + 1),
+        lambda key: "%04d-%02d" % (key // 12, key % 12 + 1),
+        {"hourly": 745, "daily": 31},
+    ),
+    Bucket(
+        "quarterly",
+        DAY,
+        lambda day: _month(day) // 3,
+        lambda key: _day(key // 4, key % 4 * 3 + 1),
+        lambda key: "%04d-Q%d" % (key // 4, key % 4 + 1),
+        {"hourly": 2209, "daily": 92, "monthly": 3},
+    ),
+    Bucket(
+        "yearly",
+        DAY,
+        lambda day: _date(day).year,
+        lambda key: _day(key, 1),
+        lambda key: "%04d" % key,
+        {"hourly": 8785, "daily": 366, "monthly": 12, "quarterly": 4},
+    ),
+)
+
+
+class Calendar:
+    """The buckets of one zone, with days that begin ``day_start`` seconds after midnight; remembers what it worked out."""
+
+    def __init__(self, zone: Zone, day_start: int = 0):
+        self.zone = zone
+        self._day_start = day_start
+        self._keys = {bucket.rule: _Memo(bucket.key) for bucket in BUCKETS}
+        self._open: dict[tuple[str, int], int] = {}
+        self._spans = {bucket.rule: _Memo(lambda key, bucket=bucket: self._span(bucket, key)) for bucket in BUCKETS}
+
+    def keys(self, bucket: Bucket, walls: list[int]) -> list[int]:
+        """The bucket of each wall time."""
+        shift = self._shift(bucket)
+        unit = bucket.unit
+        return list(map(self._keys[bucket.rule].__getitem__, [(wall - shift) // unit for wall in walls]))
+
+    def key(self, bucket: Bucket, instant: int) -> int:
+        """The bucket of one instant."""
+        return self.keys(bucket, [self.zone.wall(instant)])[0]
+
+    def open_from(self, bucket: Bucket, now: int) -> int:
+        """The first bucket that an instant from ``now`` on can fall into, also where the clock is turned back."""
+        memo = (bucket.rule, now)
+        if memo not in self._open:
+            self._open[memo] = min(self.key(bucket, now), self.key(bucket, now + _TURNING_BACK))
+        return self._open[memo]
+
+    def spans(self, bucket: Bucket) -> dict[int, Span]:
+        """The name and the bounds of each bucket, by its key."""
+        return self._spans[bucket.rule]
+
+    def _span(self, bucket, key):
+        start, end = (self.zone.instant(bucket.first(each) * bucket.unit + self._shift(bucket)) for each in (key, key + 1))
+        return Span(bucket.label(key), start, _instants.format(start), _instants.format(end))
+
+    def _shift(self, bucket):
+        return self._day_start if bucket.unit == DAY else 0
+
+
+class _Memo(dict):
+    """A dictionary that works a missing value out from its key, once."""
+
+    def __init__(self, compute):
+        super().__init__()
+        self._compute = compute
+
+    def __missing__(self, key):
+        self[key] = value = self._compute(key)
+        return value

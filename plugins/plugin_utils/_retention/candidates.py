@@ -1,0 +1,42 @@
+# Copyright (c) The prlsdk.core developers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The backups of one VM that rules look at, as parallel columns: a position in one is the same backup in all."""
+
+from __future__ import annotations
+
+from .buckets import Bucket, Calendar
+from .inventory import FULL, Backup
+
+
+class Candidates:
+    """Candidates oldest first. Columns are worked out when first asked for, each once for all rules."""
+
+    def __init__(self, backups: list[Backup], calendar: Calendar):
+        self.calendar = calendar
+        self.backups = backups
+        self.instants = [backup.instant for backup in backups]
+        self.everything = range(len(backups))
+        self._fulls: list[int] | None = None
+        self._walls: list[int] | None = None
+        self._keys: dict[str, list[int]] = {}
+
+    @property
+    def is_full(self) -> list[bool]:
+        """Whether each candidate is a full backup."""
+        return [backup.kind == FULL for backup in self.backups]
+
+    @property
+    def fulls(self) -> list[int]:
+        """The positions of the full backups."""
+        if self._fulls is None:
+            self._fulls = [position for position, full in enumerate(self.is_full) if full]
+        return self._fulls
+
+    def keys(self, bucket: Bucket) -> list[int]:
+        """The bucket of each candidate."""
+        if bucket.rule not in self._keys:
+            if self._walls is None:
+                self._walls = self.calendar.zone.walls(self.instants)
+            self._keys[bucket.rule] = self.calendar.keys(bucket, self._walls)
+        return self._keys[bucket.rule]

@@ -1,0 +1,108 @@
+# Copyright (c) The prlsdk.core developers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The dependency closure: what kept backups need is kept too, and the rest goes in an order that never breaks a chain."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+from .inventory import FULL
+from .keeping import Keeping, Reasons
+from .policy import Policy
+from .rules import ANY_TIME
+from .survey import Survey
+
+CHAIN, INCREMENT, MERGE = "chain", "increment", "merge"
+
+#: How many of the backups that need one are named with it; all of them would make long chains quadratic.
+NAMED = 3
+
+#: From this version on the storage can take an increment out of the middle of a chain.
+_MERGING_STORAGE = 4
+
+
+class Step(NamedTuple):
+    """One removal: ``removes`` are positions, the newest first; ``position`` is the one to ask the server for."""
+
+    position: int
+    action: str  # CHAIN, INCREMENT or MERGE
+    removes: list[int]
+
+
+class Closure(NamedTuple):
+    """What stays and what goes of one VM."""
+
+    own: list[bool]  # by position: kept for a reason of its own
+    ends: list[tuple[int, str]]  # ends of chains that stay with the rest of it, and the reason's code
+    steps: list[Step]  # in the order in which to remove
+    mergeable: list[bool]  # by position: may be taken out of the middle of its chain
+
+
+def close(survey: Survey, keeping: Keeping, policy: Policy, storage_version: int) -> Closure:
+    """Settle what goes, given what is kept for its own sake."""
+    closure = Closure(list(keeping.held), [], [], [False] * len(keeping.held))
+    own = closure.own
+    merging = policy.merge == "allow" and storage_version >= _MERGING_STORAGE
+    later_steps: list[Step] = []
+    for chain in survey.chains:
+        members, end = chain.members, chain.members[-1]
+        if chain.uuid == keeping.active:
+            closure.ends.append((end, "active_chain"))
+            own[end] = True
+        elif not any([own[position] for position in members]):
+            closure.steps.append(Step(members[0], CHAIN, members[::-1]))
+            continue
+        elif policy.tails == "keep" and not own[end]:
+            closure.ends.append((end, "tail"))
+            own[end] = True
+        if merging and chain.restorable:
+            for position in members[1:]:
+                closure.mergeable[position] = survey.backups[position].kind != FULL
+        later_steps += _trim(members, closure)
+    # Whole chains free most and cannot hurt; increments go from the end of a chain, before any merge rewrites an image.
+    closure.steps.extend(sorted(later_steps, key=lambda step: step.action != INCREMENT))
+    return closure
+
+
+def _trim(members, closure):
+    """The removals from a chain of which something stays, newest first."""
+    at_end = True
+    for position in reversed(members):
+        if closure.own[position]:
+            at_end = False
+        elif at_end:
+            yield Step(position, INCREMENT, [position])
+        elif closure.mergeable[position]:
+            yield Step(position, MERGE, [position])
+
+
+def explain_needs(survey: Survey, keeping: Keeping, closure: Closure, reasons: Reasons, policy: Policy) -> None:
+    """Add the reasons ``active_chain``, ``tail`` and ``needed_by``, and let what is needed last as long as what needs it."""
+    for position, code in closure.ends:
+        reasons.given[position].append({"code": code})
+    for chain in survey.chains:
+        end = chain.members[-1]
+        # The end stays as long as anything else in the chain does; unless the next increment makes a middle of it.
+        if policy.tails == "keep" and not (closure.mergeable[end] and chain.uuid == keeping.active):
+            reasons.until[end] = max([reasons.until[position] for position in chain.members])
+        _explain_chain(survey.backups, chain.members, closure, reasons)
+
+
+def _explain_chain(backups, members, closure, reasons):
+    nearest: list[str] = []  # the kept ones after this one that have reasons of their own
+    count, until = 0, ANY_TIME
+    for position in reversed(members):
+        own = closure.own[position]
+        if not own and (not count or closure.mergeable[position]):
+            continue  # it goes
+        if count:
+            needed: dict[str, Any] = {"code": "needed_by", "ids": nearest[:], "count": count}
+            reasons.given[position].append(needed)
+        if reasons.until[position] > until:
+            until = reasons.until[position]
+        elif not closure.mergeable[position]:
+            reasons.until[position] = until
+        if own:
+            count += 1
+            nearest = [backups[position].id, *nearest[: NAMED - 1]]

@@ -1,0 +1,89 @@
+# Copyright (c) The prlsdk.core developers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Guards: each looks at what a VM's plan would do and can refuse the whole of it, never half."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+from ansible_collections.prlsdk.core.plugins.module_utils import _instants
+
+from .policy import Policy
+from .zone import Zone
+
+
+class Numbers(NamedTuple):
+    """What a plan would do to one VM, in numbers."""
+
+    duplicate_ids: int
+    broken_chains: int  # that the plan does not remove
+    restorable: int  # restorable and not in the future, before
+    restorable_left: int  # and after
+    chains_left: int  # that are restorable
+    removed: int  # all backups
+    removed_restorable: int
+    newest: int | None  # epoch seconds of the newest restorable one
+
+
+def refusing(numbers: Numbers, policy: Policy, zone: Zone, now: int) -> dict[str, Any] | None:
+    """The first guard that refuses, as ``{name, value, limit}``; None if none does or there is nothing to remove."""
+    if not numbers.removed:
+        return None
+    for guard in _GUARDS:
+        refusal = guard(numbers, policy, zone, now)
+        if refusal is not None:
+            return dict(zip(("name", "value", "limit"), (guard.__name__.lstrip("_"), *refusal)))
+    return None
+
+
+def refusing_total(removed: int, policy: Policy) -> dict[str, Any] | None:
+    """The guard over all VMs together. It refuses every one of them: nobody can say which ones are at fault."""
+    if policy.max_remove_total is None or removed <= policy.max_remove_total:
+        return None
+    return {"name": "max_remove_total", "value": removed, "limit": policy.max_remove_total}
+
+
+def stale(newest: int | None, policy: Policy, zone: Zone, now: int) -> tuple[str | None, str] | None:
+    """The newest restorable backup and the oldest that it may be, as text, if it is older."""
+    if not policy.max_staleness:
+        return None
+    edge = zone.before(now, policy.max_staleness)
+    if newest is not None and newest >= edge:
+        return None
+    return (None if newest is None else _instants.format(newest)), _instants.format(edge)
+
+
+def _duplicate_ids(numbers, policy, zone, now):
+    return (numbers.duplicate_ids, 0) if numbers.duplicate_ids else None
+
+
+def _max_broken_chains(numbers, policy, zone, now):
+    return (numbers.broken_chains, policy.max_broken_chains) if numbers.broken_chains > policy.max_broken_chains else None
+
+
+def _no_restorable_left(numbers, policy, zone, now):
+    return (0, 1) if not numbers.restorable_left else None
+
+
+def _max_staleness(numbers, policy, zone, now):
+    return stale(numbers.newest, policy, zone, now)
+
+
+def _min_chains(numbers, policy, zone, now):
+    return (numbers.chains_left, policy.min_chains) if policy.min_chains and numbers.chains_left < policy.min_chains else None
+
+
+def _max_remove(numbers, policy, zone, now):
+    return (numbers.removed, policy.max_remove) if policy.max_remove is not None and numbers.removed > policy.max_remove else None
+
+
+def _max_remove_share(numbers, policy, zone, now):
+    # Broken and future backups are in neither number: they must not dilute the share of what can be restored.
+    if numbers.removed_restorable < policy.max_remove_floor or not numbers.restorable:
+        return None
+    share = numbers.removed_restorable / numbers.restorable
+    return (round(share, 4), policy.max_remove_share) if share > policy.max_remove_share else None
+
+
+_GUARDS = (_duplicate_ids, _max_broken_chains, _no_restorable_left, _max_staleness, _min_chains, _max_remove, _max_remove_share)

@@ -1,0 +1,238 @@
+# Copyright (c) The prlsdk.core developers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The plan: read the inventory, apply the policy VM by VM, let the guards look, and say all of it in plain data."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ansible_collections.prlsdk.core.plugins.module_utils import _instants
+from ansible_collections.prlsdk.core.plugins.module_utils._errors import InputError
+
+from . import guards, inventory
+from . import policy as policies
+from .buckets import Calendar
+from .closure import close, explain_needs
+from .digest import Digest
+from .full_due import Present, full_due
+from .inventory import INCREMENTAL, Vm, plain_id
+from .keeping import explain, keep
+from .lint import lint, warning
+from .rules import NEVER
+from .stamps import Writer
+from .survey import Surveyor
+from .zone import DAY, Zone
+
+
+def make_plan(backup_trees, policy, now) -> dict[str, Any]:
+    """What a policy keeps and removes of some VMs' backups.
+
+    :arg backup_trees: as the module ``prl_backup_info`` returns them.
+    :arg policy: a dictionary; see ``docs/retention.md``.
+    :arg now: ISO 8601 text or epoch seconds.
+    :returns: plain dictionaries, lists, strings, integers; documented with the filter ``retention_plan``.
+    :raises InputError: names what cannot be used as it is.
+    """
+    policy = policies.read(policy)
+    try:
+        now = _instants.parse(now)
+    except InputError as error:
+        raise InputError("now: %s" % error) from None
+    return Planner(policy, now).plan(inventory.read(backup_trees))
+
+
+class Planner:
+    """One policy at one instant. Holds the caches that all VMs share."""
+
+    def __init__(self, policy: policies.Policy, now: int):
+        self.policy = policy
+        self.now = now
+        self.zone = Zone(policy.timezone)
+        self.calendar = Calendar(self.zone, policy.day_start_seconds)
+        self.surveyor = Surveyor(policy, self.zone, now)
+        self.stamp = Writer()
+
+    def plan(self, vms: list[Vm]) -> dict[str, Any]:
+        """The plan of all VMs."""
+        digest = Digest(self.policy, self.zone, self.now)
+        warnings = lint(self.policy)
+        drafts = []
+        for vm in vms:
+            digest.add(vm)
+            drafts.append(Draft(vm, self))
+            warnings += drafts[-1].warnings
+        total = guards.refusing_total(sum(draft.removed for draft in drafts if draft.guard is None), self.policy)
+        results = [draft.result(total) for draft in drafts]
+        warnings += _unknown_pins(self.policy, vms)
+        warnings += _weekly_cost(self.policy, drafts)
+        return {
+            "digest": digest.hexdigest(),
+            "now": self.stamp(self.now),
+            "timezone": self.policy.timezone,
+            "policy": self.policy.normalised(),
+            "warnings": warnings,
+            "totals": _totals(results),
+            "vms": results,
+        }
+
+
+class Draft:
+    """One VM's plan before the guard over all VMs has spoken."""
+
+    def __init__(self, vm: Vm, planner: Planner):
+        self.vm = vm
+        self.planner = planner
+        policy, now = planner.policy, planner.now
+        self.survey = planner.surveyor.survey(vm.backups)
+        self.keeping = keep(self.survey, policy, planner.calendar, now)
+        self.closure = close(self.survey, self.keeping, policy, vm.storage_version)
+        self.reasons = explain(self.keeping)
+        explain_needs(self.survey, self.keeping, self.closure, self.reasons, policy)
+        self.goes = [False] * len(vm.backups)
+        for step in self.closure.steps:
+            for position in step.removes:
+                self.goes[position] = True
+        self.removed = sum(self.goes)
+        self.guard = guards.refusing(self._numbers(), policy, planner.zone, now)
+        self.warnings = list(self._warn())
+
+    def result(self, total_guard: dict[str, Any] | None) -> dict[str, Any]:
+        """The VM's part of the plan, as plain data."""
+        planner = self.planner
+        guard = self.guard or (dict(total_guard) if total_guard and self.removed else None)
+        status = "nothing" if not self.removed else "refused" if guard else "planned"
+        going = "refused" if guard else "remove"
+        sizes = [backup.size for backup in self.vm.backups]
+        freed = sum(size for size, goes in zip(sizes, self.goes) if goes)
+        own = sum(size for size, owns in zip(sizes, self.closure.own) if owns)
+        return {
+            "vm": {"uuid": self.vm.uuid, "name": self.vm.name, "type": self.vm.type},
+            "status": status,
+            "guard": guard,
+            "counts": {"keep": len(sizes) - self.removed, "remove": 0 if guard else self.removed, "refused": self.removed if guard else 0},
+            "bytes": {"own": own, "needed": sum(sizes) - own - freed, "freed": 0 if guard else freed, "refused": freed if guard else 0},
+            "full_due": full_due(
+                Present(self.survey, self.keeping, self.closure, self.reasons, self.vm.storage_version),
+                planner.policy,
+                planner.surveyor,
+                planner.calendar,
+                planner.now,
+            ),
+            "backups": self._backups(going),
+            "remove": [] if guard else [self._step(step) for step in self.closure.steps],
+        }
+
+    def _backups(self, going):
+        stamp, now, goes, own = self.planner.stamp, self.planner.now, self.goes, self.closure.own
+        given, until, against = self.reasons.given, self.reasons.until, self._against()
+        return [
+            {
+                "id": backup.id,
+                "chain": backup.chain,
+                "type": backup.kind,
+                "created": stamp(backup.instant),
+                "size": backup.size,
+                "verdict": going if goes[position] else "keep",
+                "own": own[position],
+                "reasons": against[position] if goes[position] else given[position],
+                "earliest_removal": stamp(until[position]) if now < until[position] < NEVER and not goes[position] else None,
+            }
+            for position, backup in zip(range(len(goes) - 1, -1, -1), reversed(self.vm.backups))
+        ]
+
+    def _against(self):
+        """Position of a backup that goes -> why each rule that looked at it did not keep it."""
+        against = {position: [{"code": "broken"}] for position in self.survey.broken if self.goes[position]}
+        positions = [number for number, position in enumerate(self.keeping.counted) if self.goes[position]]
+        columns = [selection.why_not(positions) for selection in self.keeping.selections]
+        against.update(zip([self.keeping.counted[number] for number in positions], map(list, zip(*columns))))
+        return against
+
+    def _step(self, step):
+        backup = self.vm.backups[step.position]
+        return {
+            "id": backup.id,
+            "created": self.planner.stamp(backup.instant),
+            "size": backup.size,
+            "action": step.action,
+            "removes": [self.vm.backups[position].id for position in step.removes],
+        }
+
+    def _numbers(self):
+        survey, goes = self.survey, self.goes
+        left = [position for position in survey.sound if not goes[position]]
+        return guards.Numbers(
+            duplicate_ids=len(self.vm.backups) - len({plain_id(backup.id) for backup in self.vm.backups}),
+            broken_chains=sum(not chain.restorable and not all(goes[position] for position in chain.members) for chain in survey.chains),
+            restorable=len(survey.sound),
+            restorable_left=len(left),
+            chains_left=len({self.vm.backups[position].chain for position in left}),
+            removed=self.removed,
+            removed_restorable=len(survey.sound) - len(left),
+            newest=self._newest(),
+        )
+
+    def _newest(self):
+        return self.vm.backups[self.survey.sound[-1]].instant if self.survey.sound else None
+
+    def _warn(self):
+        policy, planner, name = self.planner.policy, self.planner, self.vm.name or self.vm.uuid
+        if self.survey.future:
+            newest = planner.stamp(self.vm.backups[-1].instant)
+            message = "%s has %d backups from the future (up to %s): kept and not counted; look at the clocks"
+            yield warning("future", message % (name, len(self.survey.future), newest), vm=self.vm.uuid)
+        if self.survey.broken:
+            message = "%s has %d backups in chains without a full: they cannot be restored and do not count"
+            yield warning("broken", message % (name, len(self.survey.broken)), vm=self.vm.uuid)
+        late = guards.stale(self._newest(), policy, planner.zone, planner.now) if self.vm.backups else None
+        if late:
+            message = "the newest restorable backup of %s is of %s, and max_staleness allows none before %s: nothing of it is removed"
+            yield warning("stale", message % (name, late[0] or "no time: there is none", late[1]), vm=self.vm.uuid)
+
+    def bytes_for_weekly_increments(self) -> int:
+        """Bytes kept only because a weekly rule picks increments of chains that are longer than a week."""
+        weekly = {"weekly", "within_weekly"}
+        backups, reasons = self.vm.backups, self.reasons.given
+        cost = 0
+        for chain in self.survey.chains:
+            instants = [backups[position].instant for position in chain.members]
+            if max(instants) - min(instants) <= 7 * DAY:
+                continue
+            if any(
+                backups[position].kind == INCREMENTAL and any(reason.get("name") in weekly for reason in reasons[position])
+                for position in chain.members
+            ):
+                cost += sum(backups[p].size for p in chain.members if not self.goes[p] and not self.closure.own[p])
+        return cost
+
+
+def _unknown_pins(policy, vms):
+    if not policy.pins:
+        return []
+    there = {plain_id(backup.id) for vm in vms for backup in vm.backups}
+    return [warning("unknown_pin", "pins has %s, and no backup has this id" % pin, "pins") for pin in policy.pins if pin not in there]
+
+
+def _weekly_cost(policy, drafts):
+    names = [rule.name for rule in policy.rules if rule.name in ("weekly", "within_weekly") and rule.of == "any"]
+    costs = [cost for cost in (draft.bytes_for_weekly_increments() for draft in drafts) if cost] if names else []
+    if not costs:
+        return []
+    message = (
+        "%s keeps the newest backup of a week, which in chains longer than a week is an increment: %d bytes of %d VMs are kept only because "
+        "such increments need them; of: full keeps fulls instead"
+    )
+    return [warning("weekly_increments", message % (names[0], sum(costs), len(costs)), names[0])]
+
+
+def _totals(results):
+    return {
+        "vms": {status: sum(result["status"] == status for result in results) for status in ("nothing", "planned", "refused")},
+        "counts": _sums(results, "counts", ("keep", "remove", "refused")),
+        "bytes": _sums(results, "bytes", ("own", "needed", "freed", "refused")),
+    }
+
+
+def _sums(results, part, names):
+    return {name: sum(result[part][name] for result in results) for name in names}

@@ -1,0 +1,257 @@
+# Copyright (c) The prlsdk.core developers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A policy as people write it, checked key by key and made whole."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Mapping
+from typing import Any, Callable, NamedTuple
+
+from ansible_collections.prlsdk.core.plugins.module_utils import _durations
+from ansible_collections.prlsdk.core.plugins.module_utils._durations import Duration
+from ansible_collections.prlsdk.core.plugins.module_utils._errors import InputError
+
+from .inventory import plain_id
+from .rules import RULES, Rule
+from .zone import Zone
+
+ALL = "all"
+
+
+class Policy(NamedTuple):
+    """A policy with every key: the rules that are set in the order of the table, and everything else by its name."""
+
+    rules: tuple[Rule, ...]
+    timezone: str
+    day_start: str
+    anchor: str
+    counting: str
+    keep_oldest: bool
+    min_restorable: int
+    grace: Duration
+    pins: tuple[str, ...]
+    pin_pattern: str | None
+    tags_pattern: str | None
+    keep_tags: tuple[str, ...]
+    count_pinned: bool
+    tails: str
+    merge: str
+    remove_broken: bool
+    max_clock_skew: Duration
+    max_remove: int | None
+    max_remove_share: float | None
+    max_remove_floor: int
+    max_remove_total: int | None
+    min_chains: int | None
+    max_staleness: Duration | None
+    max_broken_chains: int
+
+    @property
+    def day_start_seconds(self) -> int:
+        """How long after midnight a day begins."""
+        return int(self.day_start[:2]) * 3600 + int(self.day_start[3:]) * 60
+
+    def normalised(self) -> dict[str, Any]:
+        """The policy as plain data, every key written out; reading it again gives the same policy."""
+        plain: dict[str, Any] = {rule.name: rule.normalised() for rule in self.rules}
+        for name, value in self._asdict().items():
+            if name != "rules":
+                plain[name] = str(value) if isinstance(value, Duration) else list(value) if isinstance(value, tuple) else value
+        return plain
+
+
+def read(policy) -> Policy:
+    """Check a policy and fill in the defaults.
+
+    :raises InputError: names the key, its value and what is allowed; for an unknown key the nearest known one.
+    """
+    if not isinstance(policy, Mapping):
+        raise InputError("the policy must be a dictionary such as {daily: 7, timezone: UTC}, not %r" % (policy,))
+    for key in policy:
+        _known(key, (*RULES, *_OPTIONS), "the policy")
+    rules = tuple(rule for rule in (_rule(row, policy[name]) for name, row in RULES.items() if policy.get(name) is not None) if rule)
+    if not rules:
+        raise InputError("the policy keeps nothing: at least one rule is needed, of %s" % ", ".join(RULES))
+    options = {name: _option(name, option, policy.get(name)) for name, option in _OPTIONS.items()}
+    if options["timezone"] is None:
+        in_need = [rule.name for rule in rules if rule.bucket]
+        if in_need:
+            raise InputError("timezone is missing: %s needs it, for example timezone: Europe/Berlin (or UTC)" % in_need[0])
+        options["timezone"] = "UTC"
+    if options["keep_tags"] and options["tags_pattern"] is None:
+        raise InputError("keep_tags needs tags_pattern, which says how tags are found in a description")
+    return Policy(rules=rules, **options)
+
+
+def _known(key, known, where: str) -> None:
+    if key in known:
+        return
+    near = difflib.get_close_matches(str(key), known, 1, 0.5)
+    raise InputError("%s has an unknown key %r; %s" % (where, key, "did you mean %s?" % near[0] if near else "known are %s" % ", ".join(known)))
+
+
+def _rule(row, value) -> Rule | None:
+    """A rule that is set, or None where its count or its duration is nothing."""
+    settings = {"of": "any", "pick": "newest"}
+    takes = "duration" if row.takes_duration else "count"
+    if isinstance(value, Mapping):
+        if row.bucket is None:
+            raise InputError("%s is %r; it must be %s" % (row.name, dict(value), "a duration" if row.takes_duration else "a number"))
+        for key in value:
+            _known(key, (takes, "of", "pick"), row.name)
+        if value.get(takes) is None:
+            raise InputError("%s has no %s" % (row.name, takes))
+        for key, read in (("of", _one_of("any", "full")), ("pick", _one_of("newest", "oldest"))):
+            if value.get(key) is not None:
+                settings[key] = _read("%s.%s" % (row.name, key), read, value[key])
+        if row.takes_duration and settings["pick"] == "oldest":
+            raise InputError(
+                "%s.pick is 'oldest', which goes with a count only: over a duration the oldest of the last bucket would move with the "
+                "window and nothing would last; use newest, or %s with a count" % (row.name, row.bucket.rule)
+            )
+        name, value = "%s.%s" % (row.name, takes), value[takes]
+    else:
+        name = row.name
+    amount = _read(name, _duration if row.takes_duration else _count, value)
+    if not amount:
+        return None
+    return Rule(row, amount if row.takes_duration else None, None if row.takes_duration or amount == ALL else amount, **settings)
+
+
+def _option(name: str, option: _Option, value):
+    return option.default if value is None else _read(name, option.read, value)
+
+
+def _read(name: str, read: Callable, value):
+    try:
+        return read(value)
+    except InputError as error:
+        raise InputError("%s: %s" % (name, error)) from None
+    except (ValueError, TypeError) as error:
+        raise InputError("%s is %r; it must be %s" % (name, value, error)) from None
+
+
+def _duration(value) -> Duration:
+    # Templates make texts of numbers, and 0 needs no unit.
+    return Duration(0, 0, 0, 0, 0, 0) if value in (0, "0") and value is not False else _durations.parse(value)
+
+
+def _number(value) -> int:
+    if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) < 10:
+        return int(value)
+    if isinstance(value, bool) or not isinstance(value, int) or value < 0:
+        raise ValueError("a whole number, 0 or more")
+    return int(value)
+
+
+def _count(value) -> int | str:
+    if isinstance(value, str) and value == ALL:
+        return ALL
+    try:
+        return _number(value)
+    except ValueError:
+        raise ValueError("a whole number, 0 or more, or all") from None
+
+
+def _share(value) -> float:
+    try:
+        share = float(value)
+    except (ValueError, TypeError):
+        share = -1.0
+    if isinstance(value, bool) or not 0 <= share <= 1:
+        raise ValueError("a number from 0 to 1, where 0.5 is one half")
+    return share
+
+
+def _truth(value) -> bool:
+    truth = {"true": True, "yes": True, "false": False, "no": False}.get(value.lower()) if isinstance(value, str) else value
+    if not isinstance(truth, bool):
+        raise ValueError("true or false")
+    return truth
+
+
+def _one_of(*words: str) -> Callable:
+    def read(value):
+        if isinstance(value, str) and value in words:
+            return str(value)
+        raise ValueError("one of %s" % ", ".join(words))
+
+    return read
+
+
+def _zone_name(value) -> str:
+    if not isinstance(value, str):
+        raise ValueError("an IANA name such as Europe/Berlin or UTC")
+    try:
+        return Zone(str(value)).name
+    except ValueError:
+        raise ValueError(
+            "an IANA name such as Europe/Berlin or UTC that the zone database of the controller has (its package is called tzdata)"
+        ) from None
+
+
+def _time_of_day(value) -> str:
+    if isinstance(value, int) and not isinstance(value, bool):
+        raise ValueError("a time of day such as '06:00'; write it in quotes, or YAML makes a number of it")
+    if not isinstance(value, str) or not re.match(r"([01][0-9]|2[0-3]):[0-5][0-9]\Z", value):
+        raise ValueError("a time of day from '00:00' to '23:59'")
+    return str(value)
+
+
+def _pattern(value) -> str:
+    if not isinstance(value, str) or not value:
+        raise ValueError("a regular expression")
+    try:
+        re.compile(value)
+    except (re.error, OverflowError, RecursionError) as error:
+        raise ValueError("a regular expression; at this one Python says: %s" % error) from None
+    return str(value)
+
+
+def _texts(value) -> tuple[str, ...]:
+    texts = [value] if isinstance(value, str) else value
+    if not isinstance(texts, (list, tuple)) or not all(isinstance(text, str) and text for text in texts):
+        raise ValueError("a list of texts")
+    return tuple(sorted({str(text) for text in texts}))
+
+
+def _ids(value) -> tuple[str, ...]:
+    try:
+        return tuple(sorted({plain_id(text) for text in _texts(value)}))
+    except ValueError:
+        raise ValueError("a list of backup ids") from None
+
+
+class _Option(NamedTuple):
+    read: Callable
+    default: Any
+
+
+_OPTIONS = {
+    "timezone": _Option(_zone_name, None),
+    "day_start": _Option(_time_of_day, "00:00"),
+    "anchor": _Option(_one_of("newest", "now"), "newest"),
+    "counting": _Option(_one_of("independent", "additional"), "independent"),
+    "keep_oldest": _Option(_truth, True),
+    "min_restorable": _Option(_number, 1),
+    "grace": _Option(_duration, Duration(0, 0, 0, 0, 24, 0)),
+    "pins": _Option(_ids, ()),
+    "pin_pattern": _Option(_pattern, None),
+    "tags_pattern": _Option(_pattern, None),
+    "keep_tags": _Option(_texts, ()),
+    "count_pinned": _Option(_truth, True),
+    "tails": _Option(_one_of("keep", "remove"), "keep"),
+    "merge": _Option(_one_of("never", "allow"), "never"),
+    "remove_broken": _Option(_truth, False),
+    "max_clock_skew": _Option(_duration, Duration(0, 0, 0, 0, 0, 5)),
+    "max_remove": _Option(_number, None),
+    "max_remove_share": _Option(_share, 0.5),
+    "max_remove_floor": _Option(_number, 3),
+    "max_remove_total": _Option(_number, None),
+    "min_chains": _Option(_number, None),
+    "max_staleness": _Option(_duration, None),
+    "max_broken_chains": _Option(_number, 0),
+}

@@ -1,0 +1,57 @@
+# Copyright (c) The prlsdk.core developers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Instants of many backups, to and from text: the days and the times of day of a run repeat, so each is worked out once."""
+
+from __future__ import annotations
+
+from ansible_collections.prlsdk.core.plugins.module_utils import _instants
+from ansible_collections.prlsdk.core.plugins.module_utils._errors import InputError
+
+from .zone import DAY
+
+
+class Reader:
+    """Reads instants in every spelling of ``_instants.parse``, ten times as fast where they are ISO 8601 text.
+
+    An ISO instant is the sum of its day (ten characters) and its time of day with the zone (the rest).
+    """
+
+    def __init__(self):
+        self._days = _Days()
+        self._times = _Times()
+
+    def __call__(self, value) -> int:
+        try:
+            return self._days[value[:10]] + self._times[value[10:]]
+        except (InputError, TypeError, KeyError):  # another spelling, or nonsense: the slow way knows
+            return _instants.parse(value)
+
+
+class Writer:
+    """Writes instants as ``_instants.format`` does."""
+
+    def __init__(self):
+        self._days = {}
+        self._times = {}
+
+    def __call__(self, instant: int) -> str:
+        try:
+            return self._days[instant // DAY] + self._times[instant % DAY]
+        except KeyError:
+            text = _instants.format(instant)
+            if _instants.EARLIEST <= instant <= _instants.LATEST:
+                self._days[instant // DAY], self._times[instant % DAY] = text[:10], text[10:]
+            return text
+
+
+class _Days(dict):
+    def __missing__(self, day):
+        self[day] = instant = _instants.parse(day + "T00:00:00Z")
+        return instant
+
+
+class _Times(dict):
+    def __missing__(self, time):
+        self[time] = seconds = _instants.parse("1970-01-01" + time)
+        return seconds

@@ -1,0 +1,91 @@
+# Copyright (c) The prlsdk.core developers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a VM has, before any rule looks: its chains, what is restorable, what is in the future, what is pinned, what counts."""
+
+from __future__ import annotations
+
+import operator
+import re
+from typing import NamedTuple
+
+from .inventory import FULL, Backup, plain_id
+from .policy import Policy
+from .zone import Zone
+
+
+class Chain(NamedTuple):
+    """A full and the increments built on it, or what is left of that."""
+
+    uuid: str
+    members: list[int]  # positions in the VM's backups, the head first: each needs all before it
+    restorable: bool  # it begins with a full
+
+
+class Survey(NamedTuple):
+    """One VM's backups and what is known of each, by position, oldest first."""
+
+    backups: list[Backup]
+    chains: list[Chain]
+    broken: list[int]  # not restorable: in a chain that does not begin with a full
+    future: list[int]  # later than the clock allows
+    pinned: list[tuple[int, str]]  # and by which key of the policy
+    sound: list[int]  # restorable and not in the future
+    counted: list[int]  # the candidates of the rules
+
+
+class Surveyor:
+    """Looks at VMs the way a policy says; ``now`` in epoch seconds."""
+
+    def __init__(self, policy: Policy, zone: Zone, now: int):
+        self._future_from = zone.after(now, policy.max_clock_skew)
+        self._ids = frozenset(policy.pins)
+        self._pin = re.compile(policy.pin_pattern) if policy.pin_pattern else None
+        self._tag = re.compile(policy.tags_pattern) if policy.tags_pattern and policy.keep_tags else None
+        self._keep_tags = frozenset(policy.keep_tags)
+        self._count_pinned = policy.count_pinned
+        self._pins_at_all = bool(self._ids or self._pin or self._tag)
+
+    def survey(self, backups: list[Backup]) -> Survey:
+        """Look at one VM's backups, given oldest first."""
+        chains = _chains(backups)
+        everything = range(len(backups))
+        broken = sorted(position for chain in chains if not chain.restorable for position in chain.members)
+        pinned = self._pinned(backups)
+        first_future = len(backups)
+        while first_future and backups[first_future - 1].instant > self._future_from:
+            first_future -= 1
+        sound = list(everything[:first_future])
+        if broken:
+            lost = set(broken)
+            sound = [position for position in sound if position not in lost]
+        counted = sound
+        if pinned and not self._count_pinned:
+            uncounted = {position for position, by in pinned}
+            counted = [position for position in sound if position not in uncounted]
+        return Survey(backups, chains, broken, list(everything[first_future:]), pinned, sound, counted)
+
+    def _pinned(self, backups):
+        if not self._pins_at_all:
+            return []
+        return [(position, by) for position, backup in enumerate(backups) for by in self._pins_of(backup)]
+
+    def _pins_of(self, backup):
+        if self._ids and plain_id(backup.id) in self._ids:
+            yield "pins"
+        if self._pin and self._pin.search(backup.description):
+            yield "pin_pattern"
+        # A tag is the pattern's first group, or the whole match where it has none.
+        if self._tag and any(match[self._tag.groups and 1] in self._keep_tags for match in self._tag.finditer(backup.description)):
+            yield "keep_tags"
+
+
+def _chains(backups):
+    members: dict[str, list[int]] = {}
+    for position, backup in enumerate(backups):
+        members.setdefault(backup.chain, []).append(position)
+    for positions in members.values():
+        numbers = [backups[position].position for position in positions]
+        if any(map(operator.ge, numbers, numbers[1:])):  # not already in order, as nearly always
+            positions.sort(key=lambda position: (backups[position].position, backups[position].kind, position))
+    return [Chain(uuid, positions, backups[positions[0]].kind == FULL) for uuid, positions in members.items()]

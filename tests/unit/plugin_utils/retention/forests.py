@@ -1,0 +1,198 @@
+# Copyright (c) The prlsdk.core developers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Forests of chains: builders for examples, and hypothesis strategies for anything a server may hold."""
+
+from __future__ import annotations
+
+import copy
+import random
+
+from ansible_collections.prlsdk.core.plugins.module_utils import _instants
+from hypothesis import strategies as st
+
+HOUR, DAY, WEEK = 3600, 86400, 7 * 86400
+
+#: A zone, and an instant near which its clock does something that breaks naive arithmetic.
+TURNS = {
+    "Europe/Berlin": "2025-10-26T01:00:00Z",
+    "America/New_York": "2026-03-08T07:00:00Z",
+    "Australia/Lord_Howe": "2026-04-04T15:00:00Z",
+    "Asia/Kathmandu": "1985-12-31T18:30:00Z",
+    "Pacific/Apia": "2011-12-30T10:00:00Z",
+    "America/St_Johns": "2010-11-07T02:31:00Z",
+    "UTC": "2026-01-01T00:00:00Z",
+}
+
+#: Switches everything off that is not a rule.
+BARE = {"grace": "0h", "max_remove_share": 1.0, "max_broken_chains": 1000000}
+
+
+def backup(chain, number, created, kind=None, size=10, description="", promoted=False, server="{5e}"):
+    """A backup as ``prl_backup_info`` returns it; ``created`` in epoch seconds or as text."""
+    kind = kind or ("full" if number == 1 or promoted else "incremental")
+    return {
+        "id": chain if kind == "full" and not promoted else "%s.%d" % (chain, number),
+        "type": kind,
+        "number": number,
+        "created": created if isinstance(created, str) else _instants.format(created),
+        "size": size,
+        "description": description,
+        "creator": "root",
+        "host": "node-a",
+        "server_uuid": server,
+    }
+
+
+def chain(uuid, *backups):
+    return {"uuid": uuid, "size": 0, "directory": None, "backups": list(backups)}
+
+
+def tree(*chains, name="web", uuid="{a1}", storage_version=5, **more):
+    return {"vm": {"uuid": uuid, "name": name, "type": "vm", "storage_version": storage_version, "registered": True}, "omitted": 0, "chains": list(chains), **more}
+
+
+def singles(instants, name="web", uuid="{a1}"):
+    """A VM that has fulls only."""
+    chains = [chain("{c%d}" % number, backup("{c%d}" % number, 1, instant)) for number, instant in enumerate(instants)]
+    return tree(*chains, name=name, uuid=uuid)
+
+
+def verdicts(plan, *which):
+    """The ids of all VMs with one of these verdicts."""
+    return {entry["id"] for vm in plan["vms"] for entry in vm["backups"] if entry["verdict"] in which}
+
+
+def kept(plan):
+    return verdicts(plan, "keep")
+
+
+def let_go(plan):
+    """What the rules let go, whether or not a guard refused it."""
+    return verdicts(plan, "remove", "refused")
+
+
+def entries(plan):
+    """Id -> entry, of all VMs."""
+    return {entry["id"]: entry for vm in plan["vms"] for entry in vm["backups"]}
+
+
+def only_kept(trees, plan):
+    """The trees as they are once the plan has been carried out."""
+    stay = verdicts(plan, "keep", "refused")
+    left = []
+    for one in trees:
+        chains = [{**each, "backups": [item for item in each["backups"] if item["id"] in stay]} for each in one["chains"]]
+        left.append({**one, "chains": [each for each in chains if each["backups"]]})
+    return left
+
+
+def all_backups(trees):
+    return [item for one in trees for each in one["chains"] for item in each["backups"]]
+
+
+def shuffled(trees, seed):
+    """The same trees with trees, chains and backups in another order."""
+    trees, chance = copy.deepcopy(trees), random.Random(seed)
+    chance.shuffle(trees)
+    for one in trees:
+        chance.shuffle(one["chains"])
+        for each in one["chains"]:
+            chance.shuffle(each["backups"])
+    return trees
+
+
+@st.composite
+def scenes(draw, max_vms=2, max_chains=5, max_length=5, future=True, broken=True, pins=True):
+    """(trees, zone, now): a few VMs around a turn of their zone's clock, with all that a server may hold."""
+    zone = draw(st.sampled_from(sorted(TURNS)))
+    now = _instants.parse(TURNS[zone]) + draw(st.sampled_from([0, HOUR, DAY, 40 * DAY])) + draw(st.integers(-2 * HOUR, 2 * HOUR))
+    # One seed in place of thousands of draws keeps the suite fast; the shape, which is what shrinks well, is drawn.
+    chance = random.Random(draw(st.integers(0, 2**32)))
+    trees = [
+        _some_tree(chance, now, "{a%d}" % number, draw(st.lists(st.integers(1, max_length), max_size=max_chains)), future, broken, pins)
+        for number in range(draw(st.integers(1, max_vms)))
+    ]
+    return trees, zone, now
+
+
+def _some_tree(chance, now, uuid, lengths, future, broken, pins):
+    step = chance.choice([900, HOUR, 6 * HOUR, DAY, 3 * DAY, WEEK, 40 * DAY])
+    chains = []
+    for number, length in enumerate(lengths):
+        name = "{%s-c%d}" % (uuid[1:-1], number)
+        moment = now - chance.randrange(12) * step - chance.choice([0, 0, 1, 600, 7200])
+        position = chance.choice([1, 1, 1, 1, 3])  # 3: the head went with its chain kept, and this one was promoted
+        headless = broken and chance.random() < 0.15
+        members = []
+        for place in range(length):
+            kind = "full" if place == 0 and not headless else "incremental"
+            members.append(
+                backup(
+                    name,
+                    position,
+                    min(moment, now if not future else moment),
+                    kind,
+                    size=chance.randrange(100),
+                    description="keep" if pins and chance.random() < 0.05 else "",
+                    promoted=position > 1,
+                )
+            )
+            moment += chance.choice([0, 1, step // 2, step, step, step])  # ties, too
+            position += chance.choice([1, 1, 1, 2])
+        chains.append(chain(name, *members))
+    if future and chance.random() < 0.2:
+        chains.append(chain("{%s-f}" % uuid[1:-1], backup("{%s-f}" % uuid[1:-1], 1, now + chance.choice([301, DAY, 400 * DAY]))))
+    return tree(*chains, name="vm-" + uuid, uuid=uuid, storage_version=chance.choice([5, 5, 3]))
+
+
+_AMOUNTS = st.integers(1, 6)
+_DURATIONS = st.sampled_from(["90min", "6h", "1d", "3d", "1w", "2w1d", "1mo", "1mo1d", "3mo", "1y", "1y2mo3w4d5h6min"])
+_BUCKETS = ("hourly", "daily", "weekly", "monthly", "quarterly", "yearly")
+COUNTED = ("last", "chains", *_BUCKETS)
+LASTING = ("within", "window", *("within_" + bucket for bucket in _BUCKETS))
+
+
+@st.composite
+def rule_of(draw, name):
+    """One rule's value."""
+    value = draw(_DURATIONS if name in LASTING else _AMOUNTS)
+    if name in ("last", "chains", "within", "window") or draw(st.booleans()):
+        return value
+    written = {"duration" if name in LASTING else "count": value, "of": draw(st.sampled_from(["any", "any", "full"]))}
+    if name not in LASTING:
+        written["pick"] = draw(st.sampled_from(["newest", "newest", "oldest"]))
+    return written
+
+
+@st.composite
+def rules(draw, names=COUNTED + LASTING, max_size=3):
+    """Some rules."""
+    return {name: draw(rule_of(name)) for name in draw(st.lists(st.sampled_from(names), min_size=1, max_size=max_size, unique=True))}
+
+
+@st.composite
+def options(draw, counting=None, anchor=None, guards=False):
+    """Everything of a policy but its rules and its zone."""
+    some = {
+        "anchor": anchor or draw(st.sampled_from(["newest", "now"])),
+        "counting": counting or draw(st.sampled_from(["independent", "additional"])),
+        "keep_oldest": draw(st.booleans()),
+        "day_start": draw(st.sampled_from(["00:00", "00:00", "06:00"])),
+        "tails": draw(st.sampled_from(["keep", "remove"])),
+        "merge": draw(st.sampled_from(["never", "allow"])),
+        "min_restorable": draw(st.integers(0, 3)),
+        "grace": draw(st.sampled_from(["0h", "24h", "3d"])),
+        "remove_broken": draw(st.booleans()),
+        "pin_pattern": "keep",
+    }
+    if not guards:
+        some.update(max_remove_share=1.0, max_broken_chains=1000000)
+    return some
+
+
+@st.composite
+def policies(draw, **how):
+    """A whole policy but for its zone."""
+    names = how.pop("names", COUNTED + LASTING)
+    return {**draw(options(**how)), **draw(rules(names))}

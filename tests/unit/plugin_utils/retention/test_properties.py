@@ -1,0 +1,409 @@
+# Copyright (c) The prlsdk.core developers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the engine promises of every policy and every forest of chains."""
+
+from __future__ import annotations
+
+import copy
+import os
+import time
+
+import pytest
+from ansible_collections.prlsdk.core.plugins.module_utils import _durations, _instants
+from ansible_collections.prlsdk.core.plugins.plugin_utils._retention.buckets import BUCKETS, Calendar
+from ansible_collections.prlsdk.core.plugins.plugin_utils._retention.plan import make_plan
+from ansible_collections.prlsdk.core.plugins.plugin_utils._retention.zone import Zone
+from hypothesis import given
+from hypothesis import strategies as st
+
+from . import forests
+from .forests import DAY, HOUR, WEEK, all_backups, entries, kept, let_go, only_kept, verdicts
+
+pytestmark = pytest.mark.property
+
+
+def restorable(trees):
+    """Ids of backups whose chain begins with a full."""
+    ids = set()
+    for tree in trees:
+        for chain in tree["chains"]:
+            members = sorted(chain["backups"], key=lambda item: item["number"])
+            if members and members[0]["type"] == "full":
+                ids |= {item["id"] for item in members}
+    return ids
+
+
+def needs(trees):
+    """Id -> ids of all earlier backups of its chain."""
+    found = {}
+    for tree in trees:
+        for chain in tree["chains"]:
+            members = [item["id"] for item in sorted(chain["backups"], key=lambda item: item["number"])]
+            found.update({each: set(members[:place]) for place, each in enumerate(members)})
+    return found
+
+
+def merged(plan):
+    """Ids that go without what is built on them."""
+    return {gone for vm in plan["vms"] for step in vm["remove"] if step["action"] == "merge" for gone in step["removes"]}
+
+
+def own_reasons(plan):
+    return {
+        identity: [reason for reason in entry["reasons"] if reason["code"] != "needed_by"]
+        for identity, entry in entries(plan).items()
+        if entry["verdict"] == "keep" and entry["own"]
+    }
+
+
+def newest_restorable(tree, now):
+    """The newest one that is restorable and not in the future, in the engine's order."""
+    whole = restorable([tree])
+    found = [
+        (_instants.parse(item["created"]), item["number"], chain["uuid"], item["id"])
+        for chain in tree["chains"]
+        for item in chain["backups"]
+        if item["id"] in whole and _instants.parse(item["created"]) <= now + 300
+    ]
+    return max(found)[-1] if found else None
+
+
+@given(forests.scenes(), forests.policies(guards=True))
+def test_p01_verdicts_partition_the_inventory(scene, policy):
+    trees, zone, now = scene
+    plan = make_plan(trees, {**policy, "timezone": zone}, now)
+    listed = [entry for vm in plan["vms"] for entry in vm["backups"]]
+    assert sorted(entry["id"] for entry in listed) == sorted(item["id"] for item in all_backups(trees))
+    assert {entry["verdict"] for entry in listed} <= {"keep", "remove", "refused"}
+    for vm in plan["vms"]:
+        for verdict, number in vm["counts"].items():
+            assert number == sum(entry["verdict"] == verdict for entry in vm["backups"])
+        assert sum(vm["bytes"].values()) == sum(entry["size"] for entry in vm["backups"])
+        removes = [identity for step in vm["remove"] for identity in step["removes"]]
+        assert sorted(removes) == sorted(entry["id"] for entry in vm["backups"] if entry["verdict"] == "remove")
+
+
+@given(forests.scenes(), forests.policies())
+def test_p02_nothing_removed_is_needed_by_a_kept_one(scene, policy):
+    trees, zone, now = scene
+    plan = make_plan(trees, {**policy, "timezone": zone}, now)
+    needed = needs(trees)
+    for identity in kept(plan):
+        assert not needed[identity] & (verdicts(plan, "remove") - merged(plan))
+    fulls = {item["id"] for item in all_backups(trees) if item["type"] == "full"}
+    old_storage = {item["id"] for tree in trees if tree["vm"]["storage_version"] < 4 for item in all_backups([tree])}
+    assert not merged(plan) & (fulls | old_storage)
+    assert policy["merge"] == "allow" or not merged(plan)
+
+
+@given(forests.scenes(), forests.policies(guards=True))
+def test_p03_the_newest_restorable_backup_is_kept(scene, policy):
+    trees, zone, now = scene
+    plan = make_plan(trees, {**policy, "timezone": zone}, now)
+    for tree in trees:
+        newest = newest_restorable(tree, now)
+        assert newest is None or newest in kept(plan)
+
+
+@given(forests.scenes(), forests.policies())
+def test_p04_after_every_prefix_of_the_removals_all_kept_ones_are_restorable(scene, policy):
+    trees, zone, now = scene
+    plan = make_plan(trees, {**policy, "timezone": zone}, now)
+    needed, whole, stay = needs(trees), restorable(trees), kept(plan)
+    there = set(needed)
+    excused = set()  # a merge hands its data on to the next one
+    for vm in plan["vms"]:
+        for step in vm["remove"]:
+            gone = set(step["removes"])
+            chain = {identity for identity in there if identity in needed and needed[identity] & gone} - gone
+            if step["action"] == "merge":
+                excused |= gone
+            else:
+                assert not chain, "something that is still there needs it"
+            assert step["id"] in gone
+            there -= gone
+            for identity in (there & whole) - excused:
+                assert needed[identity] - excused <= there
+    assert stay <= there
+
+
+@given(forests.scenes(), forests.policies())
+def test_p05_planning_what_was_kept_removes_nothing_for_the_same_reasons(scene, policy):
+    trees, zone, now = scene
+    policy = {**policy, "timezone": zone}
+    first = make_plan(trees, policy, now)
+    second = make_plan(only_kept(trees, first), policy, now)
+    assert not let_go(second)
+    assert own_reasons(second) == own_reasons(first)
+
+
+@given(forests.scenes(), forests.policies(), st.integers(1, 5), st.data())
+def test_p06_more_of_anything_never_removes_more(scene, policy, more, data):
+    trees, zone, now = scene
+    policy = {**policy, "timezone": zone}
+    before = let_go(make_plan(trees, policy, now))
+    name = data.draw(st.sampled_from([key for key in policy if key in forests.COUNTED + forests.LASTING + ("min_restorable", "grace")]))
+    assert let_go(make_plan(trees, {**policy, name: raised(policy[name], more)}, now)) <= before
+
+
+def raised(value, more):
+    """A rule's value with a higher count or a longer duration."""
+    if isinstance(value, dict):
+        return {key: member if key in ("of", "pick") else raised(member, more) for key, member in value.items()}
+    if isinstance(value, int):
+        return value + more
+    duration = _durations.parse(value)
+    unit = ("minutes", "hours", "days", "weeks", "months", "years")[more % 6]
+    return str(duration._replace(**{unit: getattr(duration, unit) + more}))
+
+
+@given(forests.scenes(), forests.policies(counting="independent"), forests.rules(max_size=1))
+def test_p07_a_further_rule_never_removes_more(scene, policy, further):
+    trees, zone, now = scene
+    policy = {**policy, "timezone": zone}
+    (name, value), *none = further.items()
+    assert let_go(make_plan(trees, {name: value, **policy}, now)) <= let_go(
+        make_plan(trees, {key: member for key, member in policy.items() if key != name or len(set(policy) & set(forests.COUNTED + forests.LASTING)) == 1}, now)
+    )
+
+
+@given(forests.scenes(), forests.policies(guards=True), st.integers(0, 2**32))
+def test_p08_the_order_of_the_input_changes_nothing(scene, policy, seed):
+    trees, zone, now = scene
+    policy = {**policy, "timezone": zone}
+    assert make_plan(forests.shuffled(trees, seed), dict(reversed(policy.items())), now) == make_plan(trees, policy, now)
+
+
+@given(forests.scenes(), forests.policies(), st.data())
+def test_p09_a_pin_adds_its_backup_and_what_that_needs(scene, policy, data):
+    trees, zone, now = scene
+    policy = {**policy, "timezone": zone, "tails": "remove"}
+    without = make_plan(trees, policy, now)
+    ids = sorted(item["id"] for item in all_backups(trees)) or ["{none}"]
+    pin = data.draw(st.sampled_from(ids))
+    pinned = kept(make_plan(trees, {**policy, "pins": [pin.upper().strip("{")]}, now))
+    added = needs(trees).get(pin, set()) | {pin} if all_backups(trees) else set()
+    if policy["merge"] == "never":
+        assert pinned == kept(without) | added
+    else:
+        assert kept(without) | {pin} & added <= pinned <= kept(without) | added
+    tails_kept = {**policy, "tails": "keep"}
+    assert kept(make_plan(trees, tails_kept, now)) | added & pinned <= kept(make_plan(trees, {**tails_kept, "pins": [pin]}, now))
+
+
+@given(forests.scenes(), forests.policies(guards=True), st.integers(301, 10**8))
+def test_p10_a_backup_from_the_future_changes_no_other_verdict(scene, policy, ahead):
+    trees, zone, now = scene
+    policy = {**policy, "timezone": zone}
+    more = copy.deepcopy(trees)
+    more[0]["chains"].append(forests.chain("{new}", forests.backup("{new}", 1, now + ahead)))
+    with_it, without = entries(make_plan(more, policy, now)), entries(make_plan(trees, policy, now))
+    assert with_it.pop("{new}")["verdict"] == "keep"
+    assert {identity: (entry["verdict"], entry["reasons"]) for identity, entry in with_it.items()} == {
+        identity: (entry["verdict"], entry["reasons"]) for identity, entry in without.items()
+    }
+
+
+@given(forests.scenes(), forests.policies(), st.integers(-(10**8), 10**4))
+def test_p11_nor_does_one_that_cannot_be_restored(scene, policy, ahead):
+    trees, zone, now = scene
+    policy = {**policy, "timezone": zone}
+    more = copy.deepcopy(trees)
+    more[0]["chains"].append(forests.chain("{new}", forests.backup("{new}", 2, now + ahead)))
+    with_it, without = entries(make_plan(more, policy, now)), entries(make_plan(trees, policy, now))
+    del with_it["{new}.2"]
+    assert {identity: (entry["verdict"], entry["reasons"]) for identity, entry in with_it.items()} == {
+        identity: (entry["verdict"], entry["reasons"]) for identity, entry in without.items()
+    }
+
+
+@given(
+    forests.scenes(max_vms=1, pins=False),
+    st.sampled_from(BUCKETS),
+    st.integers(1, 8),
+    st.sampled_from(["newest", "oldest"]),
+    st.sampled_from(["any", "full"]),
+)
+def test_p12_a_count_rule_picks_the_extreme_of_each_of_the_newest_buckets(scene, bucket, count, pick, of):
+    trees, zone, now = scene
+    policy = {bucket.rule: {"count": count, "pick": pick, "of": of}, "timezone": zone, "keep_oldest": False}
+    plan = make_plan(trees, policy, now)
+    calendar, whole = Calendar(Zone(zone)), restorable(trees)
+    members = {}
+    for tree in trees:
+        for chain in tree["chains"]:
+            for item in chain["backups"]:
+                instant = _instants.parse(item["created"])
+                if item["id"] in whole and instant <= now + 300 and of in ("any", item["type"]):
+                    order = (instant, item["number"], chain["uuid"], item["id"])
+                    members.setdefault(calendar.key(bucket, instant), []).append(order)
+    expected = {(max if pick == "newest" else min)(members[key])[-1] for key in sorted(members)[-count:]}
+    picked = [(identity, reason) for identity, entry in entries(plan).items() for reason in entry["reasons"] if reason["code"] == "rule"]
+    assert sorted(identity for identity, reason in picked) == sorted(expected)
+    assert len(expected) == min(count, len(members))
+    assert len({reason["bucket"] for identity, reason in picked}) == len(picked)
+    assert sorted(reason["rank"] for identity, reason in picked) == list(range(1, len(picked) + 1))
+
+
+@given(forests.scenes(), forests.options(counting="independent"), forests.rules())
+def test_p13_keeping_is_the_union_of_what_each_rule_keeps(scene, options, rules):
+    trees, zone, now = scene
+    options = {**options, "timezone": zone, "keep_oldest": False}
+    together = kept(make_plan(trees, {**options, **rules}, now))
+    apart = [kept(make_plan(trees, {**options, name: value}, now)) for name, value in rules.items()]
+    # The union is closed as it is: each part holds its needs, and with tails: keep its whole chains. Where middle
+    # increments are merged away, only what stays can be compared.
+    assert together == set().union(*apart)
+
+
+@given(
+    st.sampled_from(sorted(forests.TURNS)),
+    st.lists(st.tuples(st.booleans(), st.sampled_from([1, 900, HOUR, 6 * HOUR, DAY, 3 * DAY, 20 * DAY])), min_size=1, max_size=14),
+    forests.policies(counting="independent", anchor="newest"),
+)
+def test_p14_pruning_after_each_backup_ends_where_pruning_once_ends(zone, arrivals, policy):
+    policy = {**policy, "timezone": zone, "grace": "0h"}
+    moment = _instants.parse(forests.TURNS[zone]) - sum(wait for full, wait in arrivals) // 2
+    chains, left = [], []
+    for number, (full, wait) in enumerate(arrivals):
+        moment += wait
+        if full or not chains:
+            name = "{c%d}" % number
+            chains.append(forests.chain(name, forests.backup(name, 1, moment)))
+            left = [*left, copy.deepcopy(chains[-1])]
+        else:
+            position = chains[-1]["backups"][-1]["number"] + 1
+            chains[-1]["backups"].append(forests.backup(chains[-1]["uuid"], position, moment))
+            left[-1]["backups"].append(chains[-1]["backups"][-1])
+        trees = [forests.tree(*left)]
+        left = only_kept(trees, make_plan(trees, policy, moment))[0]["chains"]
+    once = make_plan([forests.tree(*chains)], policy, moment)
+    assert {item["id"] for chain in left for item in chain["backups"]} == kept(once)
+
+
+@given(forests.scenes(future=False), forests.policies(anchor="newest"), st.integers(0, 4 * 10**8))
+def test_p15_time_alone_removes_nothing(scene, policy, passed):
+    trees, zone, now = scene
+    policy = {**policy, "timezone": zone, "grace": "0h"}
+    assert let_go(make_plan(trees, policy, now + passed)) == let_go(make_plan(trees, policy, now))
+
+
+@given(forests.scenes(), forests.policies(guards=True), st.sampled_from(["Pacific/Kiritimati", "America/Caracas"]), st.integers(-12, 14))
+def test_p16_neither_the_zone_of_the_process_nor_the_spelling_of_instants_matters(scene, policy, process_zone, offset):
+    trees, zone, now = scene
+    policy = {**policy, "timezone": zone}
+    plan = make_plan(trees, policy, now)
+    spelled = copy.deepcopy(trees)
+    for number, item in enumerate(all_backups(spelled)):
+        instant = _instants.parse(item["created"])
+        item["created"] = instant if number % 3 == 0 else "%s%+03d:00" % (_instants.format(instant + offset * HOUR)[:-1].replace("T", " "), offset)
+    before = os.environ.get("TZ")
+    try:
+        os.environ["TZ"] = process_zone
+        time.tzset()
+        assert make_plan(spelled, policy, _instants.format(now)) == plan
+    finally:
+        os.environ.pop("TZ") if before is None else os.environ.update(TZ=before)
+        time.tzset()
+
+
+@given(forests.scenes(max_vms=3), forests.policies(guards=True))
+def test_p17_vms_do_not_affect_each_other(scene, policy):
+    trees, zone, now = scene
+    policy = {**policy, "timezone": zone}
+    together = {vm["vm"]["uuid"]: vm for vm in make_plan(trees, policy, now)["vms"]}
+    for tree in trees:
+        assert make_plan([tree], policy, now)["vms"] == [together[tree["vm"]["uuid"]]]
+
+
+@given(forests.scenes(), forests.policies(names=("last", "hourly", "daily", "weekly", "chains")), st.integers(-500, 500))
+def test_p18_whole_weeks_in_utc_make_no_difference(scene, policy, weeks):
+    trees, zone, now = scene
+    policy = {**policy, "timezone": "UTC"}
+    moved = copy.deepcopy(trees)
+    for item in all_backups(moved):
+        item["created"] = _instants.format(_instants.parse(item["created"]) + weeks * WEEK)
+    assert kept(make_plan(moved, policy, now + weeks * WEEK)) == kept(make_plan(trees, policy, now))
+
+
+@given(forests.scenes(max_vms=3), forests.policies(guards=True), st.data())
+def test_p19_a_refused_plan_removes_nothing(scene, policy, data):
+    trees, zone, now = scene
+    guard = data.draw(
+        st.sampled_from([("max_remove", 0), ("max_remove_total", 1), ("min_chains", 3), ("max_staleness", "1d"), ("max_remove_share", 0.1), ("max_remove_floor", 0)])
+    )
+    plan = make_plan(trees, {**policy, "timezone": zone, guard[0]: guard[1]}, now)
+    for vm in plan["vms"]:
+        if vm["status"] == "planned":
+            assert vm["guard"] is None and vm["remove"] and vm["counts"]["refused"] == 0
+        if vm["status"] == "refused":
+            assert set(vm["guard"]) == {"name", "value", "limit"}
+            assert vm["remove"] == [] and vm["counts"]["remove"] == 0 and vm["counts"]["refused"] and vm["bytes"]["freed"] == 0
+        if vm["status"] == "nothing":
+            assert vm["guard"] is None and vm["counts"]["keep"] == len(vm["backups"])
+    if guard == ("max_remove", 0):
+        assert not verdicts(plan, "remove")
+    if guard[0] == "max_remove_total":
+        assert plan["totals"]["counts"]["remove"] <= 1
+
+
+@given(forests.scenes(), forests.policies(guards=True))
+def test_p20_every_verdict_has_reasons_that_hold(scene, policy):
+    trees, zone, now = scene
+    plan = make_plan(trees, {**policy, "timezone": zone}, now)
+    needed, stay = needs(trees), kept(plan)
+    for identity, entry in entries(plan).items():
+        assert entry["reasons"], "no verdict without a reason"
+        for reason in entry["reasons"]:
+            if reason["code"] == "needed_by":
+                assert reason["ids"] and set(reason["ids"]) <= stay and reason["count"] >= len(reason["ids"])
+                assert all(identity in needed[later] for later in reason["ids"])
+            if reason["code"] == "superseded":
+                assert reason["by"] in stay and reason["by"] != identity
+        codes = {reason["code"] for reason in entry["reasons"]}
+        assert entry["own"] == (entry["verdict"] == "keep" and codes != {"needed_by"})
+
+
+@given(forests.scenes(), forests.policies(guards=True), st.data())
+def test_p21_the_digest_follows_inventory_policy_and_day(scene, policy, data):
+    trees, zone, now = scene
+    policy = {**policy, "timezone": zone}
+    digest = make_plan(trees, policy, now)["digest"]
+    assert make_plan(forests.shuffled(trees, 1), dict(reversed(policy.items())), now)["digest"] == digest
+    assert make_plan(trees, policy, now + 2 * DAY)["digest"] != digest
+    assert make_plan(trees, {**policy, "keep_oldest": not policy["keep_oldest"]}, now)["digest"] != digest
+    changed = copy.deepcopy(trees)
+    if not all_backups(changed):
+        changed[0]["vm"]["name"] += "!"
+    else:
+        item = data.draw(st.sampled_from(all_backups(changed)))
+        key = data.draw(st.sampled_from(["created", "size", "description", "creator", "server_uuid", "number", "id"]))
+        value = item[key]
+        item[key] = value + 7 if isinstance(value, int) else _instants.parse(value) + 1 if key == "created" else value + "!"
+    assert make_plan(changed, policy, now)["digest"] != digest
+
+
+@given(forests.scenes(future=False), forests.policies(), st.integers(1, 6), st.sampled_from([1, 600, HOUR, 6 * HOUR, DAY, 5 * DAY]), st.booleans())
+def test_nothing_goes_before_the_earliest_removal_that_was_foreseen(scene, policy, more, wait, join):
+    trees, zone, now = scene
+    policy = {**policy, "timezone": zone}
+    foreseen = {identity: entry["earliest_removal"] for identity, entry in entries(make_plan(trees, policy, now)).items() if entry["earliest_removal"]}
+    trees, moment = copy.deepcopy(trees), now
+    for number in range(more):
+        moment += wait
+        for tree in trees:
+            name = "{%s-n}" % tree["vm"]["uuid"][1:-1]
+            if number and join:
+                tree["chains"][-1]["backups"].append(forests.backup(name, number + 1, moment))
+            else:
+                tree["chains"].append(forests.chain(name if join else "%s%d" % (name, number), forests.backup(name if join else "%s%d" % (name, number), 1, moment)))
+        gone = let_go(make_plan(trees, policy, moment))
+        assert not {identity for identity in gone if identity in foreseen and _instants.format(moment) < foreseen[identity]}
+
+
+@given(forests.scenes(), forests.policies(guards=True))
+def test_a_normalised_policy_is_the_same_policy(scene, policy):
+    trees, zone, now = scene
+    plan = make_plan(trees, {**policy, "timezone": zone}, now)
+    assert make_plan(trees, plan["policy"], now) == plan
