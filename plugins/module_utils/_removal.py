@@ -81,11 +81,12 @@ class Entry:
 # --- decisions: values in, values out ---------------------------------------------------------------------------------------
 
 
-def decide(vm, entries, pending, options):
+def decide(vm, entries, pending, options, barred=frozenset()):
     """What to do about entries that name backups of one chain.
 
-    ``vm`` is the VM's live tree, ``pending`` are all entries about this VM that are not settled, these among them. Returns
-    ({entry: Verdict} for those that are settled by looking, [Step, ...] in the order in which to do them).
+    ``vm`` is the VM's live tree, ``pending`` are all entries about this VM that are not settled, these among them, ``barred`` the keys of
+    backups that must not go along with others, because they were refused themselves. Returns ({entry: Verdict} for those that are
+    settled by looking, [Step, ...] in the order in which to do them).
     """
     verdicts, found = {}, []
     for entry in entries:
@@ -109,9 +110,10 @@ def decide(vm, entries, pending, options):
         for entry in by_position.values():
             refuse(entry, "last_backup", "It belongs to the newest restore point of the VM, and nothing else would be left. 'allow_remove_last' permits that.")
         return verdicts, []
-    steps = _chain_step(chain, by_position, refuse, options)
+    barred = barred.union(entry.key for entry, verdict in verdicts.items() if verdict.outcome == REFUSED)
+    steps = _chain_step(chain, by_position, barred, refuse, options)
     if not steps:
-        steps = _increment_steps(chain, by_position, refuse, vm, options)
+        steps = _increment_steps(chain, by_position, barred, refuse, vm, options)
     if steps and not options.allow_remove_last and len(vm.keys()) <= len(steps[0].intended):
         for entry in steps[0].covers:
             refuse(entry, "last_backup", "It is the last restorable backup of the VM. 'allow_remove_last' permits its removal.")
@@ -166,25 +168,31 @@ def _would_be_last(vm, chain, pending, options):
     return vm.newest()[0] is chain and not vm.keys() - doomed(vm, pending, options)
 
 
-def _chain_step(chain, by_position, refuse, options):
+def _chain_step(chain, by_position, barred, refuse, options):
     head = by_position.get(0)
     if head is None:
         return []
     asked = set(head.removes)
     for entry in by_position.values():
         asked.add(entry.key)
-    left_out = [backup.id for backup in chain.backups if backup.key not in asked]
-    if left_out and options.dependents == "refuse":
-        refuse(head, "dependents", "%s of its chain not asked for: %s. 'dependents: remove' permits their removal." % (
-            "Backups are" if len(left_out) > 1 else "A backup is", ", ".join(left_out)))
+    if options.dependents == "remove":
+        asked.update(backup.key for backup in chain.backups)
+    left_out = [backup.id for backup in chain.backups if backup.key not in asked - barred]
+    if left_out:
+        refuse(head, "dependents", "Other backups of its chain are not asked for, or refused: %s. 'dependents: remove' permits the removal of those not asked for."
+               % ", ".join(left_out))
         del by_position[0]
         return []
     intended = frozenset(backup.key for backup in chain.backups)
     return [Step("chain", chain.backups[0].id, False, intended, head, tuple(by_position[position] for position in sorted(by_position)))]
 
 
-def _increment_steps(chain, by_position, refuse, vm, options):
-    steps, kept_later, owner = [], [], None
+def _increment_steps(chain, by_position, barred, refuse, vm, options):
+    steps, kept_later = [], []
+    if options.dependents == "remove":
+        last_barred = max([position for position, backup in enumerate(chain.backups) if backup.key in barred] or [0])
+        for position in [position for position, entry in by_position.items() if position < last_barred and entry.action != "merge"]:
+            refuse(by_position.pop(position), "dependents", "%s depends on it and is refused itself." % chain.backups[last_barred].id)
     # With 'dependents: remove' everything after the first increment that is to go, other than by a merge, goes with it.
     cascade = [position for position, entry in by_position.items() if entry.action != "merge"]
     cascade_from = min(cascade) if cascade and options.dependents == "remove" else None
@@ -286,14 +294,16 @@ class Removal:
             self._check_errors(group)
 
     def _seen(self, vm):
-        self.before.setdefault(vm.uuid, vm)
+        first = self.before.setdefault(vm.uuid, vm)
+        vm.name = vm.name or first.name  # the answer does not name a VM without backups
         self.after[vm.uuid] = vm
 
     def _do_chain(self, vm, group, entries):
         tries = Tries(self.server, self.options.busy_timeout, self.reserve)
         while True:
             todo = [entry for entry in group if entry.verdict is None]
-            verdicts, steps = decide(vm, todo, [entry for entry in entries if entry.verdict is None], self.options)
+            barred = frozenset(entry.key for entry in group if entry.verdict and entry.verdict.outcome == REFUSED)
+            verdicts, steps = decide(vm, todo, [entry for entry in entries if entry.verdict is None], self.options, barred)
             for entry in todo:
                 if entry in verdicts:
                     verdict = verdicts[entry]

@@ -693,10 +693,7 @@ def find_vms(connection, words, keys=()):
     names = set(words) - set(found)
     if names:
         known = list_vms(connection.node, ("vm", "ct"))
-        for word in sorted(names):
-            fits = resolve([word], known)[0]
-            if fits:
-                found[word] = fits[0]["uuid"]
+        found.update((word, vm["uuid"]) for word, vm in resolve(sorted(names), known) if vm)
     names -= set(found)
     if not names and not keys:
         return found, {}
@@ -704,10 +701,10 @@ def find_vms(connection, words, keys=()):
     for word in sorted(names):
         uuids = gone.get(word, [])
         if len(uuids) > 1:
-            raise Failure("AMBIGUOUS_VM_NAME", "%d VMs with backups were called '%s'." % (len(uuids), word), subject=word,
+            raise Failure("AMBIGUOUS_VM_NAME", u"%d VMs with backups were called '%s'." % (len(uuids), word), subject=word,
                           candidates=[{"uuid": uuid, "name": word, "type": None, "home": None} for uuid in uuids])
         if not uuids:
-            raise Failure("UNKNOWN_VM", "There is no VM '%s', and no backup of one." % word, subject=word)
+            raise Failure("UNKNOWN_VM", u"There is no VM '%s', and no backup of one." % word, subject=word)
         found[word] = uuids[0]
     return found, owners
 
@@ -757,14 +754,14 @@ def remove_operation(connection, arguments, spool):
 
 def create_operation(connection, arguments, spool):
     """Make a backup. arguments: vm, full, description, compress, newer_than, wait, busy_timeout, check. -> server, vm, and as Creation.run()."""
-    vms, unknown = resolve([arguments["vm"]], list_vms(connection.node, ("vm", "ct")))
-    if unknown:
-        raise Failure("UNKNOWN_VM", "There is no VM or container '%s' on %s." % (arguments["vm"], connection.node.server["host"]), subject=arguments["vm"])
+    vm = resolve([arguments["vm"]], list_vms(connection.node, ("vm", "ct")))[0][1]
+    if vm is None:
+        raise Failure("UNKNOWN_VM", u"There is no VM or container '%s' on %s." % (arguments["vm"], connection.node.server["host"]), subject=arguments["vm"])
     wish = _creation.Wish(
         arguments["full"], arguments["description"], arguments["compress"], arguments["newer_than"], arguments["wait"], arguments["busy_timeout"]
     )
-    made = _creation.Creation(Backups(connection), vms[0]["uuid"], wish).run(arguments["check"])
-    return dict(made, server=connection.node.server, vm=dict((name, vms[0][name]) for name in ("uuid", "name", "type")))
+    made = _creation.Creation(Backups(connection), vm["uuid"], wish).run(arguments["check"])
+    return dict(made, server=connection.node.server, vm=dict((name, vm[name]) for name in ("uuid", "name", "type")))
 
 
 def restore_operation(connection, arguments, spool):
