@@ -17,7 +17,7 @@ def backup_list(backup_trees):
         refuse_undefined(backup_trees, "backup_trees")
         return flat_list(backup_trees)
     except InputError as error:
-        raise AnsibleFilterError("prlsdk.core.backup_list: %s" % error) from error
+        raise AnsibleFilterError("backup_list: %s" % error) from error
 
 
 class FilterModule:

@@ -21,7 +21,7 @@ def retention_plan(backup_trees, policy=None, now=None):
         refuse_undefined(now, "now")
         return make_plan(backup_trees, policy, int(time.time()) if now is None else now)
     except InputError as error:
-        raise AnsibleFilterError("prlsdk.core.retention_plan: %s" % error) from error
+        raise AnsibleFilterError("retention_plan: %s" % error) from error
 
 
 class FilterModule:

@@ -333,7 +333,7 @@ class _Parser(object):
                 # What was read is dropped one step later: the parser still adds to the text behind the element that
                 # has just ended, and taking that text away would corrupt its memory.
                 if tag == "PartialBackupItem" and parent is chain and chain is not None:
-                    increments.append((element.sourceline, self._increment(element)))
+                    increments.append((_line(element), self._increment(element)))
                     if done_increment is not None:
                         parent.remove(done_increment)
                     done_increment = element
@@ -358,7 +358,7 @@ class _Parser(object):
             if root is not None and len(root) > 1:
                 del root[:-1]
             if unknown > _UNKNOWN_LIMIT and element is not None:
-                raise _damaged("it goes on for more than %d bytes without the end of a backup" % _UNKNOWN_LIMIT, element.sourceline)
+                raise _damaged("it goes on for more than %d bytes without the end of a backup" % _UNKNOWN_LIMIT, _line(element))
             piece = self._read(_CHUNK)
 
     def _vm(self, element, chains):
@@ -367,7 +367,7 @@ class _Parser(object):
         # Absent and not empty: trees from before containers had no VmType.
         number = _number(element, fields, "VmType", 0)
         if number not in _VM_TYPES:
-            raise _damaged("VmType is %d, where 0 to 3 are known," % number, element.sourceline)
+            raise _damaged("VmType is %d, where 0 to 3 are known," % number, _line(element))
         chains.sort(key=order_of_chain)
         return VmTree(uuid, fields.get("Name") or "", _VM_TYPES[number], _number(element, fields, "Version", 0), tuple(chains))
 
@@ -396,7 +396,7 @@ class _Parser(object):
         if fields.get("Number") is None:
             match = _NUMBERED_ID.match(backup_id)
             if match is None:
-                raise _damaged("a PartialBackupItem has no Number", element.sourceline)
+                raise _damaged("a PartialBackupItem has no Number", _line(element))
             number = int(match.group(2))
         else:
             number = _number(element, fields, "Number", None)
@@ -435,6 +435,15 @@ class _Parser(object):
         return tuple(disks)
 
 
+def _line(element):
+    """The line on which the element begins."""
+    line = element.sourceline
+    # libxml2 keeps 16 bits of an element's line; beyond them it answers with the end of the text behind the start tag.
+    if line is not None and line >= 65535:
+        line -= (element.text or "").count("\n")
+    return line
+
+
 def _order_of_increment(pair):
     backup = pair[1]
     return backup.number, backup.created, backup.id
@@ -445,14 +454,14 @@ def _fields(element, names):
     pairs = [(child.tag, child.text) for child in element.iterchildren(*names)]
     fields = dict(pairs)
     if len(fields) != len(pairs):
-        raise _damaged("a %s has the same element twice" % element.tag, element.sourceline)
+        raise _damaged("a %s has the same element twice" % element.tag, _line(element))
     return fields
 
 
 def _required(element, fields, name):
     text = (fields.get(name) or "").strip()
     if not text:
-        raise _damaged("a %s has no %s" % (element.tag, name), element.sourceline)
+        raise _damaged("a %s has no %s" % (element.tag, name), _line(element))
     return text
 
 
@@ -463,12 +472,12 @@ def _number(element, fields, name, default):
         return default
     text = (text or "").strip()
     if not text:
-        raise _damaged("a %s has no %s" % (element.tag, name), element.sourceline)
+        raise _damaged("a %s has no %s" % (element.tag, name), _line(element))
     if _NUMBER.match(text) is not None:
         number = int(text)
         if number <= _NUMBER_MAX:
             return number
-    raise _damaged("the %s of a %s is %s, which is not a number of up to 64 bits," % (name, element.tag, _shorten(text, 40)), element.sourceline)
+    raise _damaged("the %s of a %s is %s, which is not a number of up to 64 bits," % (name, element.tag, _shorten(text, 40)), _line(element))
 
 
 def _created(element, fields):
@@ -476,7 +485,7 @@ def _created(element, fields):
     text = _required(element, fields, "DateTime")
     match = _DATE_TIME.match(text)
     if match is None or not _is_day(match.group(1)):
-        raise _damaged("the DateTime of a %s is %s, which is not a YYYY-MM-DD HH:MM:SS time," % (element.tag, _shorten(text, 40)), element.sourceline)
+        raise _damaged("the DateTime of a %s is %s, which is not a YYYY-MM-DD HH:MM:SS time," % (element.tag, _shorten(text, 40)), _line(element))
     return "%sT%sZ" % match.groups()
 
 
@@ -492,4 +501,4 @@ def _is_day(text):
 def _same_chain(element, own, uuid, backup_id, line=None):
     """A removal goes by the id, so an id that belongs to another chain must never be offered."""
     if own != uuid and own.lower() != uuid.lower():
-        raise _damaged("the id %s stands in the chain %s" % (_shorten(backup_id, 60), _shorten(uuid, 60)), line or element.sourceline)
+        raise _damaged("the id %s stands in the chain %s" % (_shorten(backup_id, 60), _shorten(uuid, 60)), line or _line(element))

@@ -10,6 +10,7 @@ A new kind of bucket is one more row of :data:`BUCKETS`; the policy's keys and t
 from __future__ import annotations
 
 import datetime
+import functools
 from typing import Callable, NamedTuple
 
 from ansible_collections.prlsdk.core.plugins.module_utils import _instants
@@ -101,6 +102,12 @@ BUCKETS = (
 )
 
 
+@functools.lru_cache(maxsize=16)
+def calendar(zone: Zone, day_start: int) -> Calendar:
+    """A calendar with what earlier plans have worked out about it."""
+    return Calendar(zone, day_start)
+
+
 class Calendar:
     """The buckets of one zone, with days that begin ``day_start`` seconds after midnight; remembers what it worked out."""
 
@@ -108,36 +115,39 @@ class Calendar:
         self.zone = zone
         self._day_start = day_start
         self._keys = {bucket.rule: _Memo(bucket.key) for bucket in BUCKETS}
-        self._open: dict[tuple[str, int], int] = {}
+        self._open: dict[str, tuple[int, int]] = {}  # rule -> the last now and its answer
         self._spans = {bucket.rule: _Memo(lambda key, bucket=bucket: self._span(bucket, key)) for bucket in BUCKETS}
 
-    def keys(self, bucket: Bucket, walls: list[int]) -> list[int]:
-        """The bucket of each wall time."""
-        shift = self._shift(bucket)
-        unit = bucket.unit
-        return list(map(self._keys[bucket.rule].__getitem__, [(wall - shift) // unit for wall in walls]))
+    def ticks(self, unit: int, walls: list[int]) -> list[int]:
+        """The hours or the days of wall times, as ``unit`` says."""
+        shift = self._shift(unit)
+        return [(wall - shift) // unit for wall in walls]
+
+    def keys(self, bucket: Bucket, ticks: list[int]) -> list[int]:
+        """The bucket of each tick."""
+        return list(map(self._keys[bucket.rule].__getitem__, ticks))
 
     def key(self, bucket: Bucket, instant: int) -> int:
         """The bucket of one instant."""
-        return self.keys(bucket, [self.zone.wall(instant)])[0]
+        return self.keys(bucket, self.ticks(bucket.unit, [self.zone.wall(instant)]))[0]
 
     def open_from(self, bucket: Bucket, now: int) -> int:
         """The first bucket that an instant from ``now`` on can fall into, also where the clock is turned back."""
-        memo = (bucket.rule, now)
-        if memo not in self._open:
-            self._open[memo] = min(self.key(bucket, now), self.key(bucket, now + _TURNING_BACK))
-        return self._open[memo]
+        known = self._open.get(bucket.rule)
+        if known is None or known[0] != now:
+            known = self._open[bucket.rule] = (now, min(self.key(bucket, now), self.key(bucket, now + _TURNING_BACK)))
+        return known[1]
 
     def spans(self, bucket: Bucket) -> dict[int, Span]:
         """The name and the bounds of each bucket, by its key."""
         return self._spans[bucket.rule]
 
     def _span(self, bucket, key):
-        start, end = (self.zone.instant(bucket.first(each) * bucket.unit + self._shift(bucket)) for each in (key, key + 1))
+        start, end = (self.zone.instant(bucket.first(each) * bucket.unit + self._shift(bucket.unit)) for each in (key, key + 1))
         return Span(bucket.label(key), start, _instants.format(start), _instants.format(end))
 
-    def _shift(self, bucket):
-        return self._day_start if bucket.unit == DAY else 0
+    def _shift(self, unit):
+        return self._day_start if unit == DAY else 0
 
 
 class _Memo(dict):

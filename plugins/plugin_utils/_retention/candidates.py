@@ -19,6 +19,7 @@ class Candidates:
         self.everything = range(len(backups))
         self._fulls: list[int] | None = None
         self._walls: list[int] | None = None
+        self._ticks: dict[int, list[int]] = {}
         self._keys: dict[str, list[int]] = {}
 
     @property
@@ -36,7 +37,12 @@ class Candidates:
     def keys(self, bucket: Bucket) -> list[int]:
         """The bucket of each candidate."""
         if bucket.rule not in self._keys:
+            self._keys[bucket.rule] = self.calendar.keys(bucket, self._ticks_of(bucket.unit))
+        return self._keys[bucket.rule]
+
+    def _ticks_of(self, unit):
+        if unit not in self._ticks:
             if self._walls is None:
                 self._walls = self.calendar.zone.walls(self.instants)
-            self._keys[bucket.rule] = self.calendar.keys(bucket, self._walls)
-        return self._keys[bucket.rule]
+            self._ticks[unit] = self.calendar.ticks(unit, self._walls)
+        return self._ticks[unit]

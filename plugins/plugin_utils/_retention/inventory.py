@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import itertools
 import operator
 from collections.abc import Mapping
 from typing import NamedTuple
@@ -78,19 +77,24 @@ def _vm(tree, where: str, instant: Reader) -> Vm:
             "gather without backup_ids, newer_than, older_than, latest_only, owner and limit, or run the plan on the whole trees"
             % (called, omitted)
         )
-    backups: list[Backup] = []
-    for number, chain in enumerate(_list(_member(tree, "chains", called), called + ".chains")):
-        backups += _chain(chain, "%s.chains[%d]" % (called, number), instant)
+    chains = [
+        _chain(chain, "%s.chains[%d]" % (called, number)) for number, chain in enumerate(_list(_member(tree, "chains", called), called + ".chains"))
+    ]
+    try:
+        backups = _plain_backups(chains, instant)
+    except (InputError, LookupError, TypeError, ValueError):  # the careful way copes, or names what is wrong
+        backups = [
+            _backup(backup, uuid, "%s.chains[%d].backups[%d]" % (called, place, number), instant)
+            for place, (uuid, members) in enumerate(chains)
+            for number, backup in enumerate(members)
+        ]
     return Vm(name, _text(vm, "uuid", where + ".vm"), _text(vm, "type", where + ".vm", ""), _integer(vm, "storage_version", where + ".vm", 0), backups)
 
 
-def _chain(chain, where: str, instant: Reader) -> list[Backup]:
+def _chain(chain, where: str):
+    """A chain's UUID and its backups, still as they came."""
     uuid = _text(_mapping(chain, where), "uuid", where)
-    backups = _list(_member(chain, "backups", where), where + ".backups")
-    try:
-        return _plain_backups(uuid, backups, instant)
-    except (InputError, LookupError, TypeError, ValueError):  # the careful way copes, or names what is wrong
-        return [_backup(backup, uuid, "%s.backups[%d]" % (where, number), instant) for number, backup in enumerate(backups)]
+    return uuid, _list(_member(chain, "backups", where), where + ".backups")
 
 
 _COLUMNS = operator.itemgetter("number", "id", "type", "size", "description", "creator", "server_uuid")
@@ -98,15 +102,17 @@ _COLUMN_TYPES = [{int}, {str}, {str}, {int}, {str}, {str}, {str}]
 _CREATED = operator.itemgetter("created")
 
 
-def _plain_backups(uuid: str, backups, instant: Reader) -> list[Backup]:
-    """A chain's backups where every value is there and plain, which a module's result is: column by column, so quickly."""
+def _plain_backups(chains, instant: Reader) -> list[Backup]:
+    """All backups of a VM where every value is there and plain, as in a module's result: column by column, so quickly."""
+    uuids = [uuid for uuid, members in chains for member in members]
+    backups = [member for uuid, members in chains for member in members]
     if not backups:
         return []
     columns = list(zip(*map(_COLUMNS, backups)))
-    if [set(map(type, column)) for column in columns] != _COLUMN_TYPES or not {FULL, INCREMENTAL}.issuperset(columns[2]) or min(*columns[0], *columns[3]) < 0:
+    positions, ids, kinds, sizes, *texts = columns
+    if [set(map(type, column)) for column in columns] != _COLUMN_TYPES or not {FULL, INCREMENTAL}.issuperset(kinds) or min(positions) < 0 or min(sizes) < 0:
         raise ValueError
-    positions, *rest = columns
-    return list(map(Backup, map(instant, map(_CREATED, backups)), positions, itertools.repeat(uuid), *rest))
+    return list(map(Backup, map(instant, map(_CREATED, backups)), positions, uuids, ids, kinds, sizes, *texts))
 
 
 def _backup(backup, chain: str, where: str, instant: Reader) -> Backup:
@@ -167,7 +173,7 @@ def _integer(mapping, key: str, where: str, default: int | None = None) -> int:
 
 
 def _kind(value) -> str:
-    names = {str: "text", bool: "a truth value", type(None): "nothing", dict: "a dictionary", list: "a list", int: "a number", float: "a number"}
+    names = {str: "text", bool: "a truth value", type(None): "none", dict: "a dictionary", list: "a list", int: "a number", float: "a number"}
     for kind, name in names.items():
         if isinstance(value, kind):
             return "%s (%.60r)" % (name, value) if kind in (str, bool, int, float) else name

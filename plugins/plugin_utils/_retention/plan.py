@@ -10,9 +10,9 @@ from typing import Any
 from ansible_collections.prlsdk.core.plugins.module_utils import _instants
 from ansible_collections.prlsdk.core.plugins.module_utils._errors import InputError
 
-from . import guards, inventory
+from . import collector, guards, inventory
 from . import policy as policies
-from .buckets import Calendar
+from .buckets import calendar
 from .closure import close, explain_needs
 from .digest import Digest
 from .full_due import Present, full_due
@@ -22,7 +22,7 @@ from .lint import lint, warning
 from .rules import NEVER
 from .stamps import Writer
 from .survey import Surveyor
-from .zone import DAY, Zone
+from .zone import DAY, named
 
 
 def make_plan(backup_trees, policy, now) -> dict[str, Any]:
@@ -39,7 +39,8 @@ def make_plan(backup_trees, policy, now) -> dict[str, Any]:
         now = _instants.parse(now)
     except InputError as error:
         raise InputError("now: %s" % error) from None
-    return Planner(policy, now).plan(inventory.read(backup_trees))
+    with collector.held():
+        return Planner(policy, now).plan(inventory.read(backup_trees))
 
 
 class Planner:
@@ -48,8 +49,8 @@ class Planner:
     def __init__(self, policy: policies.Policy, now: int):
         self.policy = policy
         self.now = now
-        self.zone = Zone(policy.timezone)
-        self.calendar = Calendar(self.zone, policy.day_start_seconds)
+        self.zone = named(policy.timezone)
+        self.calendar = calendar(self.zone, policy.day_start_seconds)
         self.surveyor = Surveyor(policy, self.zone, now)
         self.stamp = Writer()
 
@@ -57,15 +58,19 @@ class Planner:
         """The plan of all VMs."""
         digest = Digest(self.policy, self.zone, self.now)
         warnings = lint(self.policy)
-        drafts = []
+        results, weekly_costs = [], []
         for vm in vms:
             digest.add(vm)
-            drafts.append(Draft(vm, self))
-            warnings += drafts[-1].warnings
-        total = guards.refusing_total(sum(draft.removed for draft in drafts if draft.guard is None), self.policy)
-        results = [draft.result(total) for draft in drafts]
+            draft = Draft(vm, self)  # let go of at once: of 100,000 backups only the results are to stay in memory
+            results.append(draft.result())
+            warnings += draft.warnings()
+            weekly_costs.append(draft.bytes_for_weekly_increments())
+        total = guards.refusing_total(sum(result["counts"]["remove"] for result in results), self.policy)
+        if total:
+            for result in results:
+                _refuse(result, total)
         warnings += _unknown_pins(self.policy, vms)
-        warnings += _weekly_cost(self.policy, drafts)
+        warnings += _weekly_cost(self.policy, weekly_costs)
         return {
             "digest": digest.hexdigest(),
             "now": self.stamp(self.now),
@@ -78,7 +83,7 @@ class Planner:
 
 
 class Draft:
-    """One VM's plan before the guard over all VMs has spoken."""
+    """One VM's plan, before the guard over all VMs has spoken."""
 
     def __init__(self, vm: Vm, planner: Planner):
         self.vm = vm
@@ -95,23 +100,19 @@ class Draft:
                 self.goes[position] = True
         self.removed = sum(self.goes)
         self.guard = guards.refusing(self._numbers(), policy, planner.zone, now)
-        self.warnings = list(self._warn())
 
-    def result(self, total_guard: dict[str, Any] | None) -> dict[str, Any]:
+    def result(self) -> dict[str, Any]:
         """The VM's part of the plan, as plain data."""
         planner = self.planner
-        guard = self.guard or (dict(total_guard) if total_guard and self.removed else None)
-        status = "nothing" if not self.removed else "refused" if guard else "planned"
-        going = "refused" if guard else "remove"
         sizes = [backup.size for backup in self.vm.backups]
         freed = sum(size for size, goes in zip(sizes, self.goes) if goes)
         own = sum(size for size, owns in zip(sizes, self.closure.own) if owns)
-        return {
+        result = {
             "vm": {"uuid": self.vm.uuid, "name": self.vm.name, "type": self.vm.type},
-            "status": status,
-            "guard": guard,
-            "counts": {"keep": len(sizes) - self.removed, "remove": 0 if guard else self.removed, "refused": self.removed if guard else 0},
-            "bytes": {"own": own, "needed": sum(sizes) - own - freed, "freed": 0 if guard else freed, "refused": freed if guard else 0},
+            "status": "planned" if self.removed else "nothing",
+            "guard": None,
+            "counts": {"keep": len(sizes) - self.removed, "remove": self.removed, "refused": 0},
+            "bytes": {"own": own, "needed": sum(sizes) - own - freed, "freed": freed, "refused": 0},
             "full_due": full_due(
                 Present(self.survey, self.keeping, self.closure, self.reasons, self.vm.storage_version),
                 planner.policy,
@@ -119,11 +120,14 @@ class Draft:
                 planner.calendar,
                 planner.now,
             ),
-            "backups": self._backups(going),
-            "remove": [] if guard else [self._step(step) for step in self.closure.steps],
+            "backups": self._backups(),
+            "remove": [self._step(step) for step in self.closure.steps],
         }
+        if self.guard:
+            _refuse(result, self.guard)
+        return result
 
-    def _backups(self, going):
+    def _backups(self):
         stamp, now, goes, own = self.planner.stamp, self.planner.now, self.goes, self.closure.own
         given, until, against = self.reasons.given, self.reasons.until, self._against()
         return [
@@ -133,7 +137,7 @@ class Draft:
                 "type": backup.kind,
                 "created": stamp(backup.instant),
                 "size": backup.size,
-                "verdict": going if goes[position] else "keep",
+                "verdict": "remove" if goes[position] else "keep",
                 "own": own[position],
                 "reasons": against[position] if goes[position] else given[position],
                 "earliest_removal": stamp(until[position]) if now < until[position] < NEVER and not goes[position] else None,
@@ -163,7 +167,7 @@ class Draft:
         survey, goes = self.survey, self.goes
         left = [position for position in survey.sound if not goes[position]]
         return guards.Numbers(
-            duplicate_ids=len(self.vm.backups) - len({plain_id(backup.id) for backup in self.vm.backups}),
+            duplicate_ids=len(self.vm.backups) - len({backup.id for backup in self.vm.backups}),
             broken_chains=sum(not chain.restorable and not all(goes[position] for position in chain.members) for chain in survey.chains),
             restorable=len(survey.sound),
             restorable_left=len(left),
@@ -176,7 +180,8 @@ class Draft:
     def _newest(self):
         return self.vm.backups[self.survey.sound[-1]].instant if self.survey.sound else None
 
-    def _warn(self):
+    def warnings(self):
+        """What about this VM somebody should know."""
         policy, planner, name = self.planner.policy, self.planner, self.vm.name or self.vm.uuid
         if self.survey.future:
             newest = planner.stamp(self.vm.backups[-1].instant)
@@ -192,7 +197,9 @@ class Draft:
 
     def bytes_for_weekly_increments(self) -> int:
         """Bytes kept only because a weekly rule picks increments of chains that are longer than a week."""
-        weekly = {"weekly", "within_weekly"}
+        weekly = {"weekly", "within_weekly"}.intersection(rule.name for rule in self.planner.policy.rules if rule.of == "any")
+        if not weekly:
+            return 0
         backups, reasons = self.vm.backups, self.reasons.given
         cost = 0
         for chain in self.survey.chains:
@@ -207,6 +214,19 @@ class Draft:
         return cost
 
 
+def _refuse(result, guard):
+    """Turn what a VM's plan would remove into what it was not allowed to."""
+    if result["status"] != "planned":
+        return
+    counts, sizes = result["counts"], result["bytes"]
+    result["status"], result["guard"], result["remove"] = "refused", dict(guard), []
+    counts["remove"], counts["refused"] = 0, counts["remove"]
+    sizes["freed"], sizes["refused"] = 0, sizes["freed"]
+    for backup in result["backups"]:
+        if backup["verdict"] == "remove":
+            backup["verdict"] = "refused"
+
+
 def _unknown_pins(policy, vms):
     if not policy.pins:
         return []
@@ -214,11 +234,11 @@ def _unknown_pins(policy, vms):
     return [warning("unknown_pin", "pins has %s, and no backup has this id" % pin, "pins") for pin in policy.pins if pin not in there]
 
 
-def _weekly_cost(policy, drafts):
-    names = [rule.name for rule in policy.rules if rule.name in ("weekly", "within_weekly") and rule.of == "any"]
-    costs = [cost for cost in (draft.bytes_for_weekly_increments() for draft in drafts) if cost] if names else []
+def _weekly_cost(policy, costs):
+    costs = [cost for cost in costs if cost]
     if not costs:
         return []
+    names = [rule.name for rule in policy.rules if rule.name in ("weekly", "within_weekly") and rule.of == "any"]
     message = (
         "%s keeps the newest backup of a week, which in chains longer than a week is an increment: %d bytes of %d VMs are kept only because "
         "such increments need them; of: full keeps fulls instead"

@@ -16,7 +16,7 @@ from ansible_collections.prlsdk.core.plugins.module_utils._errors import InputEr
 
 from .inventory import plain_id
 from .rules import RULES, Rule
-from .zone import Zone
+from .zone import named
 
 ALL = "all"
 
@@ -186,7 +186,7 @@ def _zone_name(value) -> str:
     if not isinstance(value, str):
         raise ValueError("an IANA name such as Europe/Berlin or UTC")
     try:
-        return Zone(str(value)).name
+        return named(str(value)).name
     except ValueError:
         raise ValueError(
             "an IANA name such as Europe/Berlin or UTC that the zone database of the controller has (its package is called tzdata)"

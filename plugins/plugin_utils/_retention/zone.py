@@ -11,6 +11,7 @@ compares their wall times and so misorders the hour that is lived twice.
 from __future__ import annotations
 
 import datetime
+import functools
 import zoneinfo
 
 from ansible_collections.prlsdk.core.plugins.module_utils import _instants
@@ -19,6 +20,12 @@ DAY = 86400
 
 #: Names that the zone database may have, but that mean "whatever this machine is set to".
 _MACHINE_ZONES = ("localtime", "posixrules", "Factory")
+
+
+@functools.lru_cache(maxsize=16)
+def named(name: str) -> Zone:
+    """The zone of an IANA name, with what earlier plans have worked out about it; ``ValueError`` if there is none."""
+    return Zone(name)
 
 
 class Zone:

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import copy
+import functools
 import random
 
 from ansible_collections.prlsdk.core.plugins.module_utils import _instants
@@ -102,17 +103,21 @@ def shuffled(trees, seed):
     return trees
 
 
+# What shrinks well is drawn: the zone, the shape of the forest, the names of the rules. The rest comes from one seed,
+# because hundreds of draws for each example would take most of the suite's time.
+_ZONES = st.sampled_from(sorted(TURNS))
+_SEEDS = st.integers(0, 2**32)
+_SHAPES = {vms: st.lists(st.lists(st.integers(1, 5), max_size=5), min_size=1, max_size=vms) for vms in (1, 2, 3)}
+
+
 @st.composite
-def scenes(draw, max_vms=2, max_chains=5, max_length=5, future=True, broken=True, pins=True):
+def scenes(draw, max_vms=2, future=True, broken=True, pins=True):
     """(trees, zone, now): a few VMs around a turn of their zone's clock, with all that a server may hold."""
-    zone = draw(st.sampled_from(sorted(TURNS)))
-    now = _instants.parse(TURNS[zone]) + draw(st.sampled_from([0, HOUR, DAY, 40 * DAY])) + draw(st.integers(-2 * HOUR, 2 * HOUR))
-    # One seed in place of thousands of draws keeps the suite fast; the shape, which is what shrinks well, is drawn.
-    chance = random.Random(draw(st.integers(0, 2**32)))
-    trees = [
-        _some_tree(chance, now, "{a%d}" % number, draw(st.lists(st.integers(1, max_length), max_size=max_chains)), future, broken, pins)
-        for number in range(draw(st.integers(1, max_vms)))
-    ]
+    zone = draw(_ZONES)
+    shape = draw(_SHAPES[max_vms])
+    chance = random.Random(draw(_SEEDS))
+    now = _instants.parse(TURNS[zone]) + chance.choice([0, HOUR, DAY, 40 * DAY]) + chance.randint(-2 * HOUR, 2 * HOUR)
+    trees = [_some_tree(chance, now, "{a%d}" % number, lengths, future, broken, pins) for number, lengths in enumerate(shape)]
     return trees, zone, now
 
 
@@ -131,7 +136,7 @@ def _some_tree(chance, now, uuid, lengths, future, broken, pins):
                 backup(
                     name,
                     position,
-                    min(moment, now if not future else moment),
+                    moment if future else min(moment, now),
                     kind,
                     size=chance.randrange(100),
                     description="keep" if pins and chance.random() < 0.05 else "",
@@ -146,53 +151,61 @@ def _some_tree(chance, now, uuid, lengths, future, broken, pins):
     return tree(*chains, name="vm-" + uuid, uuid=uuid, storage_version=chance.choice([5, 5, 3]))
 
 
-_AMOUNTS = st.integers(1, 6)
-_DURATIONS = st.sampled_from(["90min", "6h", "1d", "3d", "1w", "2w1d", "1mo", "1mo1d", "3mo", "1y", "1y2mo3w4d5h6min"])
+_DURATIONS = ["90min", "6h", "1d", "3d", "1w", "2w1d", "1mo", "1mo1d", "3mo", "1y", "1y2mo3w4d5h6min"]
 _BUCKETS = ("hourly", "daily", "weekly", "monthly", "quarterly", "yearly")
 COUNTED = ("last", "chains", *_BUCKETS)
 LASTING = ("within", "window", *("within_" + bucket for bucket in _BUCKETS))
 
 
-@st.composite
-def rule_of(draw, name):
+def _rule(chance, name):
     """One rule's value."""
-    value = draw(_DURATIONS if name in LASTING else _AMOUNTS)
-    if name in ("last", "chains", "within", "window") or draw(st.booleans()):
+    value = chance.choice(_DURATIONS) if name in LASTING else chance.randint(1, 6)
+    if name in ("last", "chains", "within", "window") or chance.random() < 0.5:
         return value
-    written = {"duration" if name in LASTING else "count": value, "of": draw(st.sampled_from(["any", "any", "full"]))}
+    written = {"duration" if name in LASTING else "count": value, "of": chance.choice(["any", "any", "full"])}
     if name not in LASTING:
-        written["pick"] = draw(st.sampled_from(["newest", "newest", "oldest"]))
+        written["pick"] = chance.choice(["newest", "newest", "oldest"])
     return written
+
+
+def _options(chance, counting=None, anchor=None, guards=False):
+    some = {
+        "anchor": anchor or chance.choice(["newest", "now"]),
+        "counting": counting or chance.choice(["independent", "additional"]),
+        "keep_oldest": chance.random() < 0.5,
+        "day_start": chance.choice(["00:00", "00:00", "06:00"]),
+        "tails": chance.choice(["keep", "remove"]),
+        "merge": chance.choice(["never", "allow"]),
+        "min_restorable": chance.randint(0, 3),
+        "grace": chance.choice(["0h", "24h", "3d"]),
+        "remove_broken": chance.random() < 0.5,
+        "pin_pattern": "keep",
+    }
+    return some if guards else {**some, "max_remove_share": 1.0, "max_broken_chains": 1000000}
 
 
 @st.composite
 def rules(draw, names=COUNTED + LASTING, max_size=3):
     """Some rules."""
-    return {name: draw(rule_of(name)) for name in draw(st.lists(st.sampled_from(names), min_size=1, max_size=max_size, unique=True))}
+    chosen = draw(_names(names, max_size))
+    chance = random.Random(draw(_SEEDS))
+    return {name: _rule(chance, name) for name in chosen}
+
+
+@functools.lru_cache
+def _names(names, max_size):
+    return st.lists(st.sampled_from(names), min_size=1, max_size=max_size)
 
 
 @st.composite
-def options(draw, counting=None, anchor=None, guards=False):
+def options(draw, **how):
     """Everything of a policy but its rules and its zone."""
-    some = {
-        "anchor": anchor or draw(st.sampled_from(["newest", "now"])),
-        "counting": counting or draw(st.sampled_from(["independent", "additional"])),
-        "keep_oldest": draw(st.booleans()),
-        "day_start": draw(st.sampled_from(["00:00", "00:00", "06:00"])),
-        "tails": draw(st.sampled_from(["keep", "remove"])),
-        "merge": draw(st.sampled_from(["never", "allow"])),
-        "min_restorable": draw(st.integers(0, 3)),
-        "grace": draw(st.sampled_from(["0h", "24h", "3d"])),
-        "remove_broken": draw(st.booleans()),
-        "pin_pattern": "keep",
-    }
-    if not guards:
-        some.update(max_remove_share=1.0, max_broken_chains=1000000)
-    return some
+    return _options(random.Random(draw(_SEEDS)), **how)
 
 
 @st.composite
-def policies(draw, **how):
+def policies(draw, names=COUNTED + LASTING, **how):
     """A whole policy but for its zone."""
-    names = how.pop("names", COUNTED + LASTING)
-    return {**draw(options(**how)), **draw(rules(names))}
+    chosen = draw(_names(names, 3))
+    chance = random.Random(draw(_SEEDS))
+    return {**_options(chance, **how), **{name: _rule(chance, name) for name in chosen}}

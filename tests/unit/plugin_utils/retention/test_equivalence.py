@@ -1,0 +1,121 @@
+# Copyright (c) The prlsdk.core developers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""On chains of one element the engine keeps what restic and borg keep; both are written here from what their manuals say."""
+
+from __future__ import annotations
+
+import datetime
+import zoneinfo
+
+import pytest
+from ansible_collections.prlsdk.core.plugins.module_utils import _instants
+from ansible_collections.prlsdk.core.plugins.plugin_utils._retention.plan import make_plan
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from .forests import BARE, DAY, HOUR, kept, singles
+
+pytestmark = pytest.mark.property
+
+NOW = _instants.parse("2026-11-22T06:00:00Z")
+ALL = -1
+
+#: Local time -> the name of its period.
+PERIODS = {
+    "hourly": lambda local: (local.year, local.month, local.day, local.hour),
+    "daily": lambda local: (local.year, local.month, local.day),
+    "weekly": lambda local: local.isocalendar()[:2],
+    "monthly": lambda local: (local.year, local.month),
+    "quarterly": lambda local: (local.year, (local.month - 1) // 3),
+    "yearly": lambda local: local.year,
+}
+
+
+def restic_forget(instants, zone, counts):
+    """Newest first: a rule with counts left keeps a snapshot whose period is not that of the last one that it kept, and
+    always the very oldest snapshot. Each keeping uses up one count; -1 is without end. Rules do not see each other."""
+    keep = set()
+    ordered = sorted(instants, reverse=True)
+    for rule, count in counts.items():
+        previous = None
+        for number, instant in enumerate(ordered):
+            period = number if rule == "last" else PERIODS[rule](datetime.datetime.fromtimestamp(instant, zone))
+            if count and (period != previous or instant == ordered[-1]):
+                keep.add(instant)
+                previous = period
+                count -= count > 0
+    return keep
+
+
+def borg_prune(instants, zone, counts):
+    """Rules from fine to coarse: of each period the newest archive, if no rule before has kept it, until the count is
+    reached; if it is not reached, the oldest archive as well. -1 has no count that could be left."""
+    keep = set()
+    for rule in ("last", *PERIODS):
+        count, found, previous = counts.get(rule, 0), [], None
+        if not count:
+            continue
+        for instant in sorted(instants, reverse=True):
+            period = instant if rule == "last" else PERIODS[rule](datetime.datetime.fromtimestamp(instant, zone))
+            if period == previous:
+                continue
+            previous = period
+            if instant not in keep:
+                found.append(instant)
+                keep.add(instant)
+            if len(found) == count:
+                break
+        if instants and len(found) < count:
+            keep.add(min(instants))
+    return keep
+
+
+ZONES = st.sampled_from(["UTC", "Europe/Berlin", "America/New_York", "Australia/Lord_Howe", "Asia/Kathmandu"])
+AGES = st.lists(
+    st.one_of(st.integers(0, 3 * DAY), st.integers(0, 60 * DAY), st.integers(0, 1200 * DAY), st.integers(0, 90).map(lambda day: day * DAY + HOUR)),
+    max_size=40,
+    unique=True,
+)
+
+
+def counts(*names):
+    return st.dictionaries(st.sampled_from(names), st.one_of(st.integers(1, 12), st.just(ALL)), min_size=1)
+
+
+def ours(instants, zone, counts, counting):
+    if not instants:
+        return set()
+    rules = {rule: "all" if count == ALL else count for rule, count in counts.items()}
+    plan = make_plan([singles(sorted(instants))], {**BARE, **rules, "timezone": zone, "counting": counting}, NOW)
+    return {sorted(instants)[int(identity[2:-1])] for identity in kept(plan)}
+
+
+@given(AGES, ZONES, counts("last", "hourly", "daily", "weekly", "monthly", "yearly"))
+@example([0, 1, 2], "UTC", {"daily": 2})
+@example([0, DAY, 2 * DAY], "UTC", {"daily": 3})
+def test_independent_counting_keeps_what_restic_keeps(ages, zone, counts):
+    instants = [NOW - age for age in ages]
+    assert ours(instants, zone, counts, "independent") == restic_forget(instants, zoneinfo.ZoneInfo(zone), counts)
+
+
+@given(AGES, ZONES, counts("last", *PERIODS))
+@example([0, 1, 2], "UTC", {"daily": 2})
+@example([0, 1, 2], "UTC", {"daily": ALL})
+@example([0, DAY, 8 * DAY, 9 * DAY], "UTC", {"daily": 1, "weekly": 2})
+def test_additional_counting_keeps_what_borg_keeps(ages, zone, counts):
+    instants = [NOW - age for age in ages]
+    assert ours(instants, zone, counts, "additional") == borg_prune(instants, zoneinfo.ZoneInfo(zone), counts)
+
+
+def test_restic_keeps_the_oldest_while_counts_are_left():
+    day = [NOW, NOW - HOUR, NOW - 2 * HOUR]
+    assert restic_forget(day, zoneinfo.ZoneInfo("UTC"), {"daily": 1}) == {NOW}
+    assert restic_forget(day, zoneinfo.ZoneInfo("UTC"), {"daily": 2}) == {NOW, NOW - 2 * HOUR}
+
+
+def test_borg_does_not_use_up_the_weekly_count_with_what_daily_kept():
+    days = [NOW - number * DAY for number in range(30)]
+    both = borg_prune(days, zoneinfo.ZoneInfo("UTC"), {"daily": 7, "weekly": 2})
+    assert len(both) == 9
+    assert len(restic_forget(days, zoneinfo.ZoneInfo("UTC"), {"daily": 7, "weekly": 2})) == 8
