@@ -587,11 +587,14 @@ class Backups:
     def __init__(self, connection):
         self.connection = connection
         self.left = connection.node.deadline.left
+        self._known = (None, {})  # a VM's UUID, and what read_vm() keeps of it
 
     def read(self, uuid):
         text = tree_text(self.connection, uuid)
+        if self._known[0] != uuid:
+            self._known = (uuid, {})
         try:
-            return _live_tree.read_vm(text, uuid)
+            return _live_tree.read_vm(text, uuid, self._known[1])
         except _live_tree.DamagedTree as error:
             raise damaged(error, uuid)
 
