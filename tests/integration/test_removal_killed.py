@@ -9,8 +9,8 @@ import time
 
 import pytest
 
-from tests.harness import STUB_SDK, Stub
-from tests.integration.server import ids, small_server
+from tests.harness import STUB_SDK
+from tests.integration.server import NearStub, ids, small_server
 from tests.integration.zygote import Zygote
 
 # Three VMs with four chains of a full and four increments each. Of two VMs the three older chains go whole (30), of the third VM the
@@ -21,7 +21,7 @@ CHAINS, INCREMENTS = 4, 4
 class Scene:
     def __init__(self, folder):
         self.folder = folder
-        self.stub = Stub(folder)
+        self.stub = NearStub(folder)
         self.vms = small_server(self.stub, vms=3, weeks=CHAINS, increments=INCREMENTS)
         self.before = ids(self.stub)
         self.wanted = [{"id": chain[0], "vm": vm.uuid, "removes": chain, "action": "chain"} for vm in self.vms[:2] for chain in vm.chains[:3]]
@@ -82,13 +82,9 @@ def fault(state, action, value, nth, call="*"):
 
 def settle(scene, state):
     """Let the server finish what it was at when its client died."""
-    Stub.__call__(_at(scene.stub, state), "tasks")
-
-
-def _at(stub, state):
-    other = object.__new__(Stub)
-    other.state, other.python = state, stub.python
-    return other
+    other = object.__new__(NearStub)
+    other.state = state
+    other("tasks")
 
 
 def check_what_remains(scene, state):
