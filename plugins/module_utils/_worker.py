@@ -759,7 +759,7 @@ class Reports:
         try:
             self._api.unreg_event_handler(self._keep, None)
         except self._session.sdk.api.PrlSDKError as error:
-            print("unsubscribing: %s" % (error,), file=sys.stderr)
+            sys.stderr.write("unsubscribing: %s\n" % (error,))
 
     def _keep(self, handle, user_data):
         # Wrapped exactly once, whatever it is; nothing else happens in the SDK's thread.
@@ -784,7 +784,7 @@ class Reports:
             try:
                 self._tell(event)
             except self._session.sdk.api.PrlSDKError as error:
-                print("an event: %s" % (error,), file=sys.stderr)
+                sys.stderr.write("an event: %s\n" % (error,))
 
     def _tell(self, event):
         kind = event.get_type()
@@ -947,7 +947,10 @@ def remove_operation(connection, arguments, spool):
     """
     key = _live_tree.key
     entries = [
-        _removal.Entry(index, wanted["id"], key(wanted["id"]), wanted["vm"], wanted["created"], wanted["size"], wanted["action"], [key(other) for other in wanted["removes"]])
+        _removal.Entry(
+            index, wanted["id"], key(wanted["id"]), wanted["vm"], wanted["created"], wanted["size"], wanted["action"],
+            [key(other) for other in wanted["removes"]],
+        )
         for index, wanted in enumerate(arguments["backups"])
     ]
     protocol, done = connection.protocol, []
