@@ -8,8 +8,8 @@
 ``hello``     once, when the SDK is loaded: ``protocol``, ``python``, ``sdk`` {version, path, python}, ``host``
 ``progress``  before each call that may take long, and while it takes: ``operation``, ``subject``, and what is known of ``stage``,
               ``percent``, ``done``, ``total``
-``item``      when one of several things is settled, or about to be tried: ``index``, ``backup`` (null before the try)
 ``event``     each event that counts, while the operation ``wait`` waits: ``event``
+``item``      when one of several things is settled, or about to be tried: ``index``, ``backup`` (null before the try)
 ``result``    the last line of a success: ``result``
 ``error``     the last line of a failure: ``error`` {code, symbol, operation, message, details, retryable, subject}
 
