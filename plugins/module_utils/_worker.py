@@ -418,16 +418,6 @@ class Connection:
             if not session.connected():
                 session.login()
 
-    def reopen(self):
-        """Log in again everywhere. Raises Failure."""
-        for session in reversed(self.sessions):
-            try:
-                session.close()
-            except Exception as error:  # that it is lost is why we are here
-                sys.stderr.write("logging off: %s\n" % (error,))
-        self.sessions = []
-        self.open()
-
     def close(self):
         """Unsubscribe and log off everywhere, then end the SDK: any other order can deadlock inside it."""
         for session in reversed(self.sessions):
@@ -769,7 +759,7 @@ class Reports:
         try:
             self._api.unreg_event_handler(self._keep, None)
         except self._session.sdk.api.PrlSDKError as error:
-            print("unsubscribing: %s" % (error,), file=sys.stderr)
+            sys.stderr.write("unsubscribing: %s\n" % (error,))
 
     def _keep(self, handle, user_data):
         # Wrapped exactly once, whatever it is; nothing else happens in the SDK's thread.
@@ -794,7 +784,7 @@ class Reports:
             try:
                 self._tell(event)
             except self._session.sdk.api.PrlSDKError as error:
-                print("an event: %s" % (error,), file=sys.stderr)
+                sys.stderr.write("an event: %s\n" % (error,))
 
     def _tell(self, event):
         kind = event.get_type()
@@ -885,7 +875,7 @@ class Backups:
         raise Failure(symbol, message, code=code, subject=subject)
 
     def reopen(self):
-        self.connection.reopen()
+        self.connection.restore()
 
     def pause(self, attempt, limit):
         seconds = max(0.0, min(_retrying.backoff(attempt, random.uniform), limit, self.left()))
@@ -957,7 +947,10 @@ def remove_operation(connection, arguments, spool):
     """
     key = _live_tree.key
     entries = [
-        _removal.Entry(index, wanted["id"], key(wanted["id"]), wanted["vm"], wanted["created"], wanted["size"], wanted["action"], [key(other) for other in wanted["removes"]])
+        _removal.Entry(
+            index, wanted["id"], key(wanted["id"]), wanted["vm"], wanted["created"], wanted["size"], wanted["action"],
+            [key(other) for other in wanted["removes"]],
+        )
         for index, wanted in enumerate(arguments["backups"])
     ]
     protocol, done = connection.protocol, []

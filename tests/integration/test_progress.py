@@ -7,7 +7,7 @@ import time
 
 from ansible_collections.prlsdk.core.plugins.module_utils import _process, _progress
 from tests.harness import playbook
-from tests.integration.server import small_server, stub  # noqa: F401
+from tests.integration.server import small_server
 
 
 def play(stub, folder, task, *more):
