@@ -8,7 +8,7 @@ import tempfile
 from prl_stub import cli, locks, store, treeload
 from prl_stub.tree import join_disks
 
-from ansible_collections.prlsdk.core.plugins.module_utils import _worker
+from ansible_collections.prlsdk.core.plugins.module_utils import _change_operations, _sessions, _wire, _worker
 from tests.harness import STUB_SDK
 from tests.unit.operate import model
 
@@ -52,7 +52,7 @@ class ChainView:
 
 class StubServer(model.ModelServer):
     # Both the faults of the model's and the stub's answers.
-    Failure = (model.Failure, _worker.Failure)
+    Failure = (model.Failure, _wire.Failure)
 
     def __init__(self, version=5):
         super().__init__(5)
@@ -66,9 +66,9 @@ class StubServer(model.ModelServer):
         self._loaded = {name: module for name, module in sys.modules.items() if name.split(".")[0] == "prlsdkapi"}
         self.sdk = _worker.load_sdk([str(STUB_SDK)], "server")
         request = {"storage": None, "login": {"host": None, "security_level": "high"}}
-        self.connection = _worker.Connection(self.sdk, _Silent(), _Plenty(), request)
+        self.connection = _sessions.Connection(self.sdk, _Silent(), _Plenty(), request)
         self.connection.open()
-        self.backups = _worker.Backups(self.connection)
+        self.backups = _change_operations.Backups(self.connection)
 
     def close(self):
         self.connection.close()
@@ -124,7 +124,7 @@ class StubServer(model.ModelServer):
         return slept
 
     def text(self, uuid):
-        return _worker.tree_text(self.connection, uuid)
+        return _change_operations.tree_text(self.connection, uuid)
 
     def raw_remove(self, uuid, backup_id, keep_chain):
         self.backups.remove(uuid, backup_id, keep_chain, 30.0)
