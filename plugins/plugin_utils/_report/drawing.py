@@ -11,7 +11,6 @@ from __future__ import annotations
 import datetime
 from typing import Any, NamedTuple
 
-from ansible_collections.prlsdk.core.plugins.module_utils import _instants
 from ansible_collections.prlsdk.core.plugins.plugin_utils._retention.buckets import Calendar
 from ansible_collections.prlsdk.core.plugins.plugin_utils._retention.stamps import Reader
 from ansible_collections.prlsdk.core.plugins.plugin_utils._retention.zone import DAY
@@ -19,8 +18,10 @@ from ansible_collections.prlsdk.core.plugins.plugin_utils._retention.zone import
 from . import words
 
 MONTHS = 13
-#: Chains that get a lane, slots that a rule shows, removals that are listed. What is beyond is counted and said.
-LANES, SLOTS, LISTED = 60, 60, 100
+#: Lanes of a row, slots that a rule shows, removals that are listed. What is beyond is counted and said.
+LANES, SLOTS, LISTED = 12, 60, 100
+#: The time line is folded into this many rows at the most, each as many weeks long as the first of these that does it.
+ROWS, _PERIODS = 8, (1, 2, 4, 8, 13, 26, 52, 104)
 
 _EPOCH = datetime.date(1970, 1, 1)
 _STATES = ("own", "needed", "refused", "gone")  # the best first
@@ -40,7 +41,7 @@ class Mark(NamedTuple):
 
 
 class Scale(NamedTuple):
-    """Time to percent of the width."""
+    """The time of a row to percent of its width. ``end`` is the first instant after it."""
 
     start: int
     end: int
@@ -54,7 +55,7 @@ def draw(vm: dict[str, Any], policy: dict[str, Any], now: int, calendar: Calenda
     marks = _marks(vm, calendar, read, outcomes)
     return {
         "calendar": _calendar(marks, _today(now, calendar)),
-        "lanes": _lanes(vm, marks, now, calendar),
+        "lanes": _lanes(marks, now, calendar),
         "ladder": _ladder(vm, policy),
         "bytes": _bytes(vm),
         "removals": _removals(vm, outcomes),
@@ -120,7 +121,7 @@ def _month(year, month, by_day):
         "label": first.strftime("%Y-%m"),
         "shape": "%d-%d" % (length, lead),
         "title": "%s: %s" % (first.strftime("%Y-%m"), _backups(backups) if backups else "no backup"),
-        "cells": cells,
+        "cells": sorted(cells, key=lambda cell: cell["pinned"]),  # a ring reaches over its neighbours
     }
 
 
@@ -138,84 +139,93 @@ def _reach(letter):
     return list(words.LETTERS.values()).index(letter) if letter else len(words.LETTERS)
 
 
-def _lanes(vm, marks, now, calendar):
-    """A lane for each chain, the newest on top."""
+def _lanes(marks, now, calendar):
+    """The chains on a time line that is folded like a text: as many rows as it takes, each beginning on a Monday, the newest at the end.
+
+    In a row each chain has a lane for itself only where another one is there at the same time.
+    """
     chains: dict[str, list[Mark]] = {}
-    for mark in marks:  # newest first, so the chain with the newest backup comes first
+    for mark in reversed(marks):  # the oldest first
         chains.setdefault(mark.backup["chain"], []).append(mark)
     if not chains:
-        return {"lanes": [], "ticks": [], "more": 0}
-    shown = list(chains.values())
-    if len(shown) > LANES:  # what goes has to be seen; of the rest the newest
-        order = sorted(range(len(shown)), key=lambda place: (all(mark.state in ("own", "needed") for mark in shown[place]), place))
-        shown = [shown[place] for place in sorted(order[:LANES])]
-    instants = [mark.instant for lane in shown for mark in lane]
-    scale = Scale(min(instants), max(*instants, min(now, max(instants) + DAY)))
-    return {"lanes": [_lane(lane, scale) for lane in shown], "ticks": _ticks(scale, calendar), "more": len(chains) - len(shown)}
+        return {"rows": [], "period": "", "more": 0}
+    ends = [chain[-1].instant for chain in chains.values()]
+    scales, weeks = _fold(min(chain[0].instant for chain in chains.values()), max(*ends, min(now, max(ends) + DAY)), calendar)
+    titles = {uuid: _chain_title(chain) for uuid, chain in chains.items()}
+    drawn: set[str] = set()
+    rows = [_lane_row(scale, weeks, chains, titles, calendar, drawn) for scale in scales]
+    period = "a week" if weeks == 1 else "%d weeks" % weeks
+    return {"rows": [row for row in rows if row["height"]], "period": period, "more": len(set(chains) - drawn)}
 
 
-def _lane(marks, scale):
-    marks = sorted(marks, key=lambda mark: mark.instant)
-    states = {mark.state for mark in marks}
-    total = sum(mark.backup["size"] for mark in marks)
-    going = states & {"gone", "refused"}
-    start, end = scale(marks[0].instant), scale(marks[-1].instant)
-    fate = "goes" if states == {"gone"} else "kept" if not going else "refused" if states == {"refused"} else "partly"
-    text = {"goes": "goes as a whole", "kept": "stays", "refused": "would go, refused", "partly": "a part of it goes"}[fate]
+def _fold(first, last, calendar):
+    """The rows as scales, oldest first, and how many weeks each holds."""
+    zone = calendar.zone
+    start, end = ((zone.wall(instant) // DAY + 3) // 7 for instant in (first, last))
+    weeks = next((weeks for weeks in _PERIODS if (end - start) // weeks < ROWS), end - start + 1)
+    count = (end - start) // weeks + 1
+    edges = [zone.instant(((end + 1 - weeks * back) * 7 - 3) * DAY) for back in range(count, -1, -1)]
+    return [Scale(*edge) for edge in zip(edges, edges[1:])], weeks
+
+
+def _lane_row(scale, weeks, chains, titles, calendar, drawn):
+    busy_until = []  # for each lane, in percent
+    segments = []
+    for uuid, chain in chains.items():
+        if chain[-1].instant < scale.start or chain[0].instant >= scale.end:
+            continue
+        start, end = max(scale(chain[0].instant), 0.0), min(scale(chain[-1].instant), 100.0)
+        lane = next((number for number, until in enumerate(busy_until) if until < start), len(busy_until))
+        if lane == LANES:
+            continue
+        busy_until[lane : lane + 1] = [end + 0.8]
+        drawn.add(uuid)
+        segments.append(_segment(chain, scale, start, end, 9 + 18 * lane, titles[uuid]))
+    step = 1 if weeks <= 13 else 4
+    ticks = [round(100 * number / weeks, 2) for number in range(0, weeks, step)]
+    monday = _EPOCH + datetime.timedelta(days=calendar.zone.wall(scale.start) // DAY)
+    return {"label": monday.isoformat(), "height": 18 * len(busy_until), "ticks": ticks, "segments": segments}
+
+
+def _segment(chain, scale, start, end, y, title):
+    here = [mark for mark in chain if scale.start <= mark.instant < scale.end]
     return {
-        "label": marks[0].backup["created"][:10],
-        "size": words.size(total),
-        "fate": fate,
-        "start": start,
+        "y": y,
+        "x": start,
         "width": round(end - start, 2),
-        "hatch": _hatches(marks, scale),
-        "title": "Chain of %s, %s, %s: %s" % (marks[0].backup["created"][:10], _backups(len(marks)), words.size(total), text),
+        "fate": title[0],
+        "title": title[1],
+        "hatch": _hatches(chain, scale),
         "marks": [
-            {
-                "x": scale(mark.instant),
-                "shape": "full" if mark.backup["type"] == "full" else "inc",
-                "state": mark.state,
-                "pinned": mark.pinned,
-                "title": mark.title,
-            }
-            for mark in marks
+            {"x": scale(mark.instant), "shape": "full" if mark.backup["type"] == "full" else "inc", "state": mark.state, "pinned": mark.pinned, "title": mark.title}
+            for mark in here
         ],
     }
 
 
+def _chain_title(marks):
+    states = {mark.state for mark in marks}
+    going = states & {"gone", "refused"}
+    fate = "goes" if states == {"gone"} else "kept" if not going else "refused" if states == {"refused"} else "partly"
+    text = {"goes": "goes as a whole", "kept": "stays", "refused": "would go, refused", "partly": "a part of it goes"}[fate]
+    total = sum(mark.backup["size"] for mark in marks)
+    return fate, "Chain of %s to %s, %s, %s: %s" % (
+        marks[0].backup["created"][:10], marks[-1].backup["created"][:10], _backups(len(marks)), words.size(total), text
+    )
+
+
 def _hatches(marks, scale):
-    """Runs of backups that stay only because later ones need them, as (start, width)."""
+    """Where, in a row, backups stay only because later ones need them: starts and widths."""
     runs: list[list[float]] = []
-    for mark, following in zip(marks, [*marks[1:], None]):
-        if mark.state != "needed":
+    for mark, following in zip(marks, marks[1:]):
+        start, end = max(scale(mark.instant), 0.0), min(scale(following.instant), 100.0)
+        if mark.state != "needed" or end <= start:
             continue
-        start, end = scale(mark.instant), scale(following.instant if following else mark.instant)
         if runs and runs[-1][1] == start:
             runs[-1][1] = end
         else:
             runs.append([start, end])
-    return [{"x": start, "width": round(end - start, 2)} for start, end in runs if end > start]
-
-
-def _ticks(scale, calendar):
-    """Round dates along the time axis, ten at the most."""
-    zone = calendar.zone
-    first, last = (_EPOCH + datetime.timedelta(days=zone.wall(instant) // DAY) for instant in scale)
-    days = (last - first).days + 1
-    for step in (1, 2, 7, 14):
-        if days / step <= 10:
-            start = first + datetime.timedelta(days=-first.weekday() % 7 if step >= 7 else 1)
-            dates = [start + datetime.timedelta(days=number * step) for number in range(days // step + 1)]
-            return [tick for tick in (_tick(date, scale, zone, "%m-%d") for date in dates) if 0 <= tick["x"] <= 96]
-    months = days // 30 + 1
-    step = next((step for step in (1, 2, 3, 6, 12) if months / step <= 10), months // 10 // 12 * 12 + 12)
-    numbers = range(-(-(first.year * 12 + first.month) // step) * step, last.year * 12 + last.month, step)
-    dates = [datetime.date(number // 12, number % 12 + 1, 1) for number in numbers]
-    return [tick for tick in (_tick(date, scale, zone, "%Y-%m") for date in dates) if 0 <= tick["x"] <= 96]
-
-
-def _tick(date, scale, zone, form):
-    return {"x": scale(zone.instant((date - _EPOCH).days * DAY)), "label": date.strftime(form)}
+    return [{"x": start, "width": round(end - start, 2)} for start, end in runs]
 
 
 def _ladder(vm, policy):

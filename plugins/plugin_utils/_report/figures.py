@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import operator
 from typing import Any, NamedTuple
 
 from ansible_collections.prlsdk.core.plugins.plugin_utils._retention.stamps import Reader
@@ -36,37 +37,41 @@ class Figures(NamedTuple):
         return self.restorable_going / self.restorable if self.restorable else 0.0
 
 
-def count(vm: dict[str, Any], read: Reader) -> Figures:
-    """Count one entry of a plan's ``vms``. The plan does not say what is restorable, but its reasons do."""
+_LOOKED_AT = operator.itemgetter("chain", "verdict", "created")
+
+
+def count(vm: dict[str, Any], odd: bool, read: Reader) -> Figures:
+    """Count one entry of a plan's ``vms``.
+
+    A plan does not say which backups are restorable, but the reasons do. They are looked at only where the plan warned that the VM is
+    ``odd``, that is, has broken chains or backups from the future: reading all reasons of a large plan through Ansible's templates takes long.
+    """
     chains, left, broken_left = set(), set(), set()
     stays: list[tuple[int, str]] = []
     restorable = restorable_going = 0
     newest = None
     for backup in vm["backups"]:
-        chain = backup["chain"]
+        chain, verdict, created = _LOOKED_AT(backup)
         chains.add(chain)
-        codes = {reason["code"] for reason in backup["reasons"]}
-        kept = backup["verdict"] == "keep"
-        if "broken" in codes:
-            if kept:
+        if odd:
+            codes = {reason["code"] for reason in backup["reasons"]}
+            if "broken" in codes and verdict == "keep":
                 broken_left.add(chain)
-            continue
-        if "future" in codes:
-            continue
+            if codes & {"broken", "future"}:
+                continue
         restorable += 1
-        instant = read(backup["created"])
+        instant = read(created)
         if newest is None or instant > newest:
             newest = instant
-        if kept:
+        if verdict == "keep":
             left.add(chain)
         else:
             restorable_going += 1
-        if backup["verdict"] != "remove":
-            stays.append((instant, backup["created"]))
+        if verdict != "remove":
+            stays.append((instant, created))
     counts = vm["counts"]
-    return Figures(
-        newest, len(chains), len(left), len(broken_left), restorable, restorable_going, counts["remove"] + counts["refused"], _worst_gap(stays)
-    )
+    going = counts["remove"] + counts["refused"]
+    return Figures(newest, len(chains), len(left), len(broken_left), restorable, restorable_going, going, _worst_gap(stays))
 
 
 def _worst_gap(stays: list[tuple[int, str]]) -> Gap | None:

@@ -20,8 +20,8 @@ from . import drawing, figures, guards, words
 ALL_DRAWN = 40
 #: At most this many VMs are drawn, and none more once this many backups were.
 DRAWN, DRAWN_BACKUPS = 100, 20000
-#: Failures and warnings that are listed for a host.
-LISTED = 100
+#: Failures and warnings that are listed for a host, and how many of the failures without unfolding them.
+LISTED, AT_ONCE = 100, 10
 
 _OUTCOMES = {
     "removed": "removed",
@@ -76,7 +76,8 @@ class Host:
             raise InputError("%s has no vms; give the whole result of retention_plan" % where)
         self.applied = host.get("applied")
         self.outcomes = _outcomes(self.applied or [])
-        self.figures = [figures.count(vm, read) for vm in self.vms]
+        odd = {warning["vm"] for warning in self.plan["warnings"] if warning["code"] in ("broken", "future")} if self.plan else ()
+        self.figures = [figures.count(vm, vm["vm"]["uuid"] in odd, read) for vm in self.vms]
         self.drawings: dict[int, dict[str, Any]] = {}
         if self.plan:
             policy = self.plan["policy"]
@@ -175,6 +176,7 @@ class Host:
                 }
                 for entry in problems[:LISTED]
             ],
+            "at_once": AT_ONCE,
             "more": max(len(problems) - LISTED, 0),
             "failed": len(problems),
         }
