@@ -143,7 +143,7 @@ def test_names_are_text(folder):
 
 def test_every_mark_has_a_title(folder):
     document = parsed(folder, "rich")
-    marks = [use for use in document.xpath("//details//*[local-name()='use'] | //details//*[contains(@class, 'part')]")]
+    marks = document.xpath("//details//*[local-name()='use'] | //details//*[contains(@class, 'part')]")
     assert len(marks) > 1000
     for mark in marks:
         holder = next(ancestor for ancestor in mark.iterancestors() if ancestor.tag in ("g", "svg"))
@@ -153,8 +153,9 @@ def test_every_mark_has_a_title(folder):
 def test_what_a_vm_shows_is_what_the_plan_says(folder):
     plan = json.loads((folder / "rich.json").read_text())["hosts"][0]["plan"]
     document = parsed(folder, "rich")
+    sections = document.xpath("//details[@class='vm']")
     for vm in plan["vms"]:
-        (details,) = [each for each in document.xpath("//details[@class='vm']") if each.xpath("summary/bdi/text()") == [pages.words.shown(vm["vm"]["name"])]]
+        (details,) = [each for each in sections if each.xpath("summary/bdi/text()") == [pages.words.shown(vm["vm"]["name"])]]
         states = [use.get("href").split("-")[-1] for use in details.xpath(".//*[@class='lanes']//*[local-name()='use']")]
         assert states.count("gone") == vm["counts"]["remove"] and states.count("refused") == vm["counts"]["refused"]
         assert states.count("own") == sum(backup["verdict"] == "keep" and backup["own"] for backup in vm["backups"])
@@ -195,8 +196,8 @@ def browse(page, profile, *flags, width=1600, height=1400, dark=False):
     done = subprocess.run(
         [
             CHROMIUM, "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
-            "--disable-component-update", "--disable-sync", "--hide-scrollbars", "--enable-logging=stderr", "--host-resolver-rules=MAP * ~NOTFOUND", "--user-data-dir=%s" % (profile / "profile"),
-            "--log-net-log=%s" % net_log, "--window-size=%d,%d" % (width, height),
+            "--disable-component-update", "--disable-sync", "--hide-scrollbars", "--enable-logging=stderr", "--host-resolver-rules=MAP * ~NOTFOUND",
+            "--user-data-dir=%s" % (profile / "profile"), "--log-net-log=%s" % net_log, "--window-size=%d,%d" % (width, height),
             *(["--blink-settings=preferredColorScheme=0", "--force-dark-mode"] if dark else []), *flags, page.as_uri(),
         ],
         text=True, capture_output=True, timeout=120, check=False,

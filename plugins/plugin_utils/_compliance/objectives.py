@@ -94,8 +94,8 @@ def _objective(given, where) -> Objective:
     rpo = _duration(given["rpo"], where + ".rpo")
     if not rpo:
         raise InputError("%s.rpo is nothing, which no backup can meet; give a duration such as 26h" % where)
-    age = given.get("max_chain_age")
-    return Objective(rpo, _number(given.get("max_chain_length"), where + ".max_chain_length"), _duration(age, where + ".max_chain_age") or None if age else None)
+    length, age = given.get("max_chain_length"), given.get("max_chain_age")
+    return Objective(rpo, _number(length, where + ".max_chain_length"), (_duration(age, where + ".max_chain_age") or None) if age else None)
 
 
 def _selector(match, where) -> Selector:

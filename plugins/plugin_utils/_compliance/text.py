@@ -55,10 +55,9 @@ def table(results: list[dict[str, Any]], orphans: list[dict[str, Any]], now: int
         (marks[row["status"]], _name(row), _age(row, now), row["objective"]["rpo"], _chain(row, now), "; ".join(_short(f, row) for f in row["findings"]))
         for row in rows
     ]
-    cells += [
-        (marks[orphan["severity"]], _name(orphan), words.span(max(now - _instants.parse(orphan["newest"]), 0)), "", "", "orphan, %s" % words.size(orphan["size"]))
-        for orphan in orphans[:ROWS]
-    ]
+    for orphan in orphans[:ROWS]:
+        age = words.span(max(now - _instants.parse(orphan["newest"]), 0))
+        cells.append((marks[orphan["severity"]], _name(orphan), age, "", "", "orphan, %s" % words.size(orphan["size"])))
     widths = [max(len(row[column]) for row in cells) for column in range(5)]
     lines = ["  ".join([text.ljust(width) for text, width in zip(row, widths)] + [row[5]]).rstrip() for row in cells]
     lines.insert(1, "  ".join("-" * width for width in [*widths, max(len(row[5]) for row in cells)]))

@@ -197,7 +197,13 @@ def _segment(chain, scale, start, end, y, title):
         "title": title[1],
         "hatch": _hatches(chain, scale),
         "marks": [
-            {"x": scale(mark.instant), "shape": "full" if mark.backup["type"] == "full" else "inc", "state": mark.state, "pinned": mark.pinned, "title": mark.title}
+            {
+                "x": scale(mark.instant),
+                "shape": "full" if mark.backup["type"] == "full" else "inc",
+                "state": mark.state,
+                "pinned": mark.pinned,
+                "title": mark.title,
+            }
             for mark in here
         ],
     }

@@ -241,8 +241,8 @@ def _totals(pages):
         for part in totals if page.plan else ():
             for name, number in page.plan["totals"][part].items():
                 totals[part][name] = totals[part].get(name, 0) + number
-    for part, names in (("vms", ("nothing", "planned", "refused")), ("counts", ("keep", "remove", "refused")), ("bytes", ("own", "needed", "freed", "refused"))):
-        for name in names:
+    for part, names in (("vms", "nothing planned refused"), ("counts", "keep remove refused"), ("bytes", "own needed freed refused")):
+        for name in names.split():
             totals[part].setdefault(name, 0)
     return _written_totals(totals)
 
