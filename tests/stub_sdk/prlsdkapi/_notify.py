@@ -59,17 +59,19 @@ class Notifier:
 
     def _run(self):
         while not self._stopped:
-            channel = self._channel
             descriptors = [self._pipe[0]]
+            channel = self._channel
             if channel is not None and channel.descriptor is not None:
                 descriptors.append(channel.descriptor)
             ready = sessions.wait(descriptors)
             if self._pipe[0] in ready:
                 os.read(self._pipe[0], 65536)
             while self._inbox and not self._stopped:
-                self._deliver(self._inbox.popleft())
-            if channel is not None and channel is self._channel and not self._stopped:
-                self._refresh(channel)
+                native = self._inbox.popleft()
+                self._refresh(self._channel)  # the events of an operation come before the end of its job
+                self._deliver(native)
+            if not self._stopped:
+                self._refresh(self._channel)
         for descriptor in self._pipe:
             os.close(descriptor)
 

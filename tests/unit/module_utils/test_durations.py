@@ -45,6 +45,7 @@ def test_a_duration_is_read(text, units):
         ("٧d", "is not a duration"),
         ("", "'' is not a duration"),
         ("all", "is not a duration"),
+        ("9" * 5000 + "d", "is not a duration"),
         (None, "None is not a duration"),
         (True, "True is not a duration"),
         (["7d"], r"\['7d'\] is not a duration"),
@@ -66,8 +67,8 @@ def test_what_is_no_duration_is_refused_with_the_form_to_write(value, says):
         ("2w", "2026-01-10T00:00", "2025-12-27T00:00"),
         ("36h", "2026-01-02T06:00", "2025-12-31T18:00"),
         ("9999y", "2026-01-02T06:00", "0001-01-01T00:00"),
-        ("99999999999d", "2026-01-02T06:00", "0001-01-01T00:00"),
-        ("99999999999999h", "2026-01-02T06:00", "0001-01-01T00:00"),
+        ("999999999d", "2026-01-02T06:00", "0001-01-01T00:00"),
+        ("999999999h", "2026-01-02T06:00", "0001-01-01T00:00"),
     ],
 )
 def test_a_duration_is_taken_off_by_the_civil_calendar(text, moment, earlier):
