@@ -19,7 +19,7 @@ from . import drawing, figures, guards, words
 #: Up to this many VMs on the page all of them are drawn; beyond, only those with removals, refusals or failures.
 ALL_DRAWN = 40
 #: At most this many VMs are drawn, and none more once this many backups were.
-DRAWN, DRAWN_BACKUPS = 100, 20000
+DRAWN, DRAWN_BACKUPS = 100, 10000
 #: Failures and warnings that are listed for a host, and how many of the failures without unfolding them.
 LISTED, AT_ONCE = 100, 10
 
