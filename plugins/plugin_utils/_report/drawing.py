@@ -324,7 +324,9 @@ def _bytes(vm, now):
 
 
 def _due(chain, now):
-    at = "when, nobody can say" if chain["when"] is None else "at once" if chain["when"] == _instants.format(now) else "not before %s" % words.when(chain["when"])
+    at = "when, nobody can say"
+    if chain["when"] is not None:
+        at = "at once" if chain["when"] == _instants.format(now) else "not before %s" % words.when(chain["when"])
     return {"text": "%s, %s" % (_backups(chain["backups"]), words.size(chain["size"])), "when": at, "chain": words.shown(chain["chain"], 60)}
 
 
