@@ -13,6 +13,9 @@ ACTS = {
     "login_local": "Logging in to the dispatcher of {subject}",
     "get_vm_list_ex": "Listing the VMs and containers",
     "get_backup_tree": "Reading the backups of {subject}",
+    "create_vm_backup": "Making a backup of {subject}",
+    "restore_vm_backup": "Restoring {subject}",
+    "remove_vm_backup": "Removing {subject}",
 }
 
 # The SDK's symbol -> what to do next, a whole sentence.
@@ -38,6 +41,22 @@ ADVICE = {
     "PRL_ERR_CANT_RESOLVE_HOSTNAME": "The node cannot resolve the name of the backup server; check the storage's 'host'.",
     "PRL_ERR_BACKUP_LOCKED_FOR_READING": "The backup is in use; run again when that has ended.",
     "PRL_ERR_BACKUP_LOCKED_FOR_WRITING": "The backup is being made or removed; run again when that has ended.",
+    "PRL_ERR_BACKUP_ACCESS_TO_VM_DENIED": "Check that the VM exists on the node, that nothing holds it exclusively and that the user may back it up.",
+    "PRL_ERR_BACKUP_CANNOT_REMOVE_DIRECTORY": "Part of the chain may be gone. Check the rights and the disks of the backup server, then run again.",
+    "PRL_ERR_OPERATION_FAILED": "Check the rights and the disks of the backup server, then run again.",
+    "PRL_ERR_BACKUP_INTERNAL_ERROR": "A merge fails so when an image takes the server more than a minute. Remove the whole chain when it is due instead.",
+    "PRL_ERR_BACKUP_UNSUPPORTED_KEEP_CHAIN": "The storage format is old; remove the whole chain.",
+    "PRL_ERR_BACKUP_UNSUPPORTED_STORAGE_VERSION": "The backup server keeps this VM in an old format. Remove its old chains first.",
+    "PRL_ERR_BACKUP_BACKUP_CMD_FAILED": "The server's own backup tool failed; 'details' has its words.",
+    "PRL_ERR_BACKUP_RESTORE_CMD_FAILED": "The server's own backup tool failed; 'details' has its words.",
+    "PRL_ERR_BACKUP_RESTORE_DIRECTORY_ALREADY_EXIST": "Choose another 'destination'.",
+    "PRL_ERR_BACKUP_RESTORE_PROHIBIT_WHEN_ATTACHED": "A backup of the VM is attached to it as a disk; detach it first.",
+    "PRL_ERR_BACKUP_CT_ID_ALREADY_EXIST": "A container with this ID exists. Restore with 'mode: copy'.",
+    "PRL_ERR_UNIMPLEMENTED": "The server cannot do this for this VM: linked clones, old containers, and containers while they run are left out.",
+    "PRL_ERR_VZ_OPERATION_FAILED": "Check that the server's backup tool (vz_backup_client) is installed.",
+    "PRL_ERR_OPERATION_WAS_CANCELED": "Somebody cancelled it on the server.",
+    "UNKNOWN_VM": "Check the name, or give the UUID.",
+    "AMBIGUOUS_BACKUP": "Name the VM with 'vm'.",
     "AMBIGUOUS_VM_NAME": "Use the UUID instead of the name.",
 }
 

@@ -52,6 +52,12 @@ class WorkerError(PrlError):
     symbol = "WORKER_DIED"
 
 
+class BackupsLeftError(PrlError):
+    """Backups that should be gone are still there. ``result['backups']`` tells of each one what became of it."""
+
+    symbol = "BACKUPS_LEFT"
+
+
 class SdkError(PrlError):
     """The SDK or its server refused or failed. ``result['error']`` has code, symbol, operation, retryable, details."""
 

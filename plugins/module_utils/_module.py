@@ -14,6 +14,7 @@ from ansible.module_utils.basic import AnsibleModule, env_fallback, missing_requ
 
 from ansible_collections.prlsdk.core.plugins.module_utils import _backup_tree, _process
 from ansible_collections.prlsdk.core.plugins.module_utils._errors import InputError, PrlError
+from ansible_collections.prlsdk.core.plugins.module_utils._progress import Progress, Way, find_job_file
 from ansible_collections.prlsdk.core.plugins.module_utils._sdk import Sdk
 
 # Each of these options falls back to the environment variable.
@@ -101,6 +102,54 @@ def selection_options():
     }
 
 
+def backup_change_options():
+    """The options of prl_backup."""
+    entry = {
+        "id": {"type": "str", "required": True},
+        "vm": {"type": "str"},
+        "created": {"type": "str"},
+        "size": {"type": "int"},
+        "action": {"type": "str", "choices": ["chain", "increment", "merge"]},
+        "removes": {"type": "list", "elements": "str", "default": []},
+    }
+    return dict(
+        storage_option(),
+        state={"type": "str", "choices": ["present", "absent"], "default": "present"},
+        vm={"type": "str"},
+        type={"type": "str", "choices": ["full", "incremental"], "default": "incremental"},
+        description={"type": "str", "default": ""},
+        compress={"type": "bool", "default": True},
+        max_age={"type": "str"},
+        wait={"type": "bool", "default": True},
+        backups={"type": "list", "elements": "dict", "options": entry},
+        dependents={"type": "str", "choices": ["refuse", "remove"], "default": "refuse"},
+        allow_remove_last={"type": "bool", "default": False},
+        on_error={"type": "str", "choices": ["stop", "continue"], "default": "stop"},
+        busy_timeout={"type": "int", "default": 60},
+        timeout=patient_option(),
+    )
+
+
+def restore_options():
+    """The options of prl_backup_restore."""
+    return dict(
+        storage_option(),
+        vm={"type": "str"},
+        backup_id={"type": "str"},
+        mode={"type": "str", "choices": ["in_place", "copy"], "required": True},
+        name={"type": "str"},
+        destination={"type": "path"},
+        live={"type": "bool", "default": False},
+        busy_timeout={"type": "int", "default": 60},
+        timeout=patient_option(),
+    )
+
+
+def patient_option():
+    """``timeout`` of modules whose work takes hours."""
+    return {"type": "int", "default": 14400}
+
+
 def make_module(options, **more):
     """An AnsibleModule with the connection's options beside its own ones; check mode is supported by all."""
     specification = connection_options()
@@ -118,6 +167,13 @@ def run(module, act, parses_trees=False):
         module.exit_json(**act(module.params, connect(module)))
     except PrlError as error:
         module.fail_json(msg=error.message, **error.result)
+
+
+def run_change(module, act):
+    """As run(), for modules that change something: ``act(parameters, ask, way)`` with a Way of doing it, whose progress is shown."""
+    progress = Progress(Logbook(module), find_job_file())
+    way = Way(module.check_mode, module._diff, progress)
+    run(module, lambda params, ask: act(params, functools.partial(ask, watch=progress.line), way))
 
 
 def connect(module):
@@ -141,3 +197,14 @@ def connect(module):
 def login_of(params, timeout):
     login = dict((name, params[name]) for name in ("host", "port", "username", "password", "security_level"))
     return dict(login, timeout=timeout)
+
+
+class Logbook:
+    """Lines for the target host's system log, unless the task or the host's configuration forbids it."""
+
+    def __init__(self, module):
+        self._module = module
+
+    def write(self, text):
+        if not self._module.no_log:
+            self._module.log(text)

@@ -12,10 +12,38 @@ from __future__ import absolute_import, division, print_function
 __metaclass__ = type
 
 import subprocess
+import threading
 
 
-def run(arguments, data):
-    """(exit status, or minus the signal; standard output; standard error). OSError where there is no such program."""
+def run(arguments, data, each_line=None):
+    """(exit status, or minus the signal; standard output; standard error). OSError where there is no such program.
+
+    ``each_line`` is called with every line of standard output as soon as it is there. The program is started by the calling thread:
+    where it asked the kernel to die with its parent, that means with this thread.
+    """
     process = subprocess.Popen(arguments, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, close_fds=True)
-    output, errors = process.communicate(data)
-    return process.returncode, output, errors
+    if each_line is None:
+        output, errors = process.communicate(data)
+        return process.returncode, output, errors
+    errors, lines = [], []
+    helpers = [threading.Thread(target=_feed, args=(process.stdin, data)), threading.Thread(target=lambda: errors.append(process.stderr.read()))]
+    for helper in helpers:
+        helper.daemon = True
+        helper.start()
+    for line in process.stdout:
+        lines.append(line)
+        each_line(line)
+    for helper in helpers:
+        helper.join()
+    status = process.wait()
+    process.stdout.close()
+    process.stderr.close()
+    return status, b"".join(lines), b"".join(errors)
+
+
+def _feed(pipe, data):
+    try:
+        pipe.write(data)
+        pipe.close()
+    except (OSError, ValueError):  # it ended before it had read everything: its own words tell why
+        pass

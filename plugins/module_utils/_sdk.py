@@ -33,7 +33,7 @@ SDK_PATHS = (
 STDERR_LINES = 5
 
 # Files of module_utils that the worker runs from or imports. They run on Python 2.7 too, and import nothing of the collection.
-WORKER_FILES = ("_worker.py",)
+WORKER_FILES = ("_worker.py", "_creation.py", "_live_tree.py", "_removal.py", "_restoration.py", "_retrying.py")
 
 # result: what the operation returns; sdk: {version, path, python}, for the module's own result.
 Answer = collections.namedtuple("Answer", "result sdk")
@@ -55,10 +55,11 @@ class Sdk:
         self._mode = mode
         self._clock = clock
 
-    def ask(self, operation, arguments, login, storage=None, timeout=300):
+    def ask(self, operation, arguments, login, storage=None, timeout=300, watch=None):
         """Send one request to the first interpreter that can load the SDK. Returns an Answer; raises the errors of _errors.py.
 
-        ``timeout`` (seconds) bounds the whole, all interpreters together.
+        ``timeout`` (seconds) bounds the whole, all interpreters together. ``watch`` is called with each line that a worker writes, as
+        bytes, as soon as it is there.
         """
         request = {
             "operation": operation,
@@ -75,7 +76,7 @@ class Sdk:
             left = max(0.1, end - self._clock())
             data = json.dumps(dict(request, timeout=left)).encode("utf-8")
             try:
-                status, output, errors = self._run([python, worker], data)
+                status, output, errors = self._run([python, worker], data, *([watch] if watch else []))
             except OSError as error:
                 candidates.append({"python": python, "version": None, "why": os.strerror(error.errno) if error.errno else str(error)})
                 continue

@@ -1,0 +1,233 @@
+# Copyright (c) The prlsdk.core developers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""From the options of the modules that change something to their results. Knows neither Ansible nor the SDK."""
+
+from __future__ import absolute_import, division, print_function
+
+__metaclass__ = type
+
+import time
+
+from ansible_collections.prlsdk.core.plugins.module_utils import _durations, _ids, _instants
+from ansible_collections.prlsdk.core.plugins.module_utils._advice import explain
+from ansible_collections.prlsdk.core.plugins.module_utils._errors import BackupsLeftError, InputError, PrlError, WorkerError
+from ansible_collections.prlsdk.core.plugins.module_utils._gather import naming
+
+GOOD = ("removed", "already_absent")
+
+MESSAGES = {
+    "stopped": "Not tried, because of an earlier one.",
+    "timeout": "Not tried, because the time was over.",
+    "connection_lost": "Not tried, because the connection was lost.",
+    "unexpected": "Not tried, because more than was asked for has gone.",
+    "unverified": "Not tried, because the backups could not be read any more.",
+    "error": "Not tried, because of an error.",
+    "worker_died": "Not tried, because the SDK's process died.",
+}
+
+
+def change_backups(params, ask, way):
+    """The result of prl_backup."""
+    if params["busy_timeout"] < 0:
+        raise InputError("busy_timeout: %d is not a time to wait. Give a number of seconds, 0 for a single try." % params["busy_timeout"])
+    return (create_backup if params["state"] == "present" else remove_backups)(params, ask, way)
+
+
+# --- creation ---------------------------------------------------------------------------------------------------------------
+
+
+def create_backup(params, ask, way):
+    vm = word_of(params["vm"], "vm")
+    newer_than = None
+    if params["max_age"] is not None:
+        with naming("max_age"):
+            newer_than = _instants.format(_instants.before(int(time.time()), _durations.parse(params["max_age"])))
+    answer = ask("create", {
+        "vm": vm, "full": params["type"] == "full", "description": params["description"], "compress": params["compress"],
+        "newer_than": newer_than, "wait": params["wait"], "busy_timeout": params["busy_timeout"], "check": way.check,
+    })
+    made = answer.result
+    result = dict(
+        changed=made["created"], vm=made["vm"], backup=made["backup"], became_full=made["became_full"], recovered=made["recovered"],
+        server=made["server"], sdk=answer.sdk, warnings=warnings_of(made),
+    )
+    if way.diff:
+        after = made["after"] + (["(a new %s backup)" % ("full" if made["became_full"] else params["type"])] if made["created"] and not made["backup"] else [])
+        result["diff"] = diff({made["vm"]["uuid"]: {"name": made["vm"]["name"], "ids": made["before"]}},
+                              {made["vm"]["uuid"]: {"name": made["vm"]["name"], "ids": after}})
+    return result
+
+
+def warnings_of(answer):
+    return [explain(dict({"operation": None, "subject": None, "code": None}, **warning)) for warning in answer["warnings"]]
+
+
+# --- removal ----------------------------------------------------------------------------------------------------------------
+
+
+def remove_backups(params, ask, way):
+    wanted = [entry_of(entry, params["vm"], "backups[%d]" % index) for index, entry in enumerate(params["backups"])]
+    refuse_twins(wanted)
+    if not wanted:
+        return {"changed": False, "backups": []}
+    arguments = dict((name, params[name]) for name in ("dependents", "allow_remove_last", "on_error", "busy_timeout"))
+    items = way.progress.items
+    try:
+        answer = ask("remove", dict(arguments, backups=wanted, check=way.check))
+    except PrlError as error:
+        backups = pieced_together(wanted, items, error)
+        if isinstance(error, WorkerError):
+            find_out(wanted, backups, arguments, ask)
+        raise error.with_result(changed=any(backup["removed"] for backup in backups), backups=backups)
+    backups = [with_message(backup) for backup in answer.result["backups"]]
+    result = {"changed": any(backup["removed"] for backup in backups), "backups": backups, "server": answer.result["server"], "sdk": answer.sdk}
+    if way.diff:
+        result["diff"] = diff(answer.result["before"], answer.result["after"])
+    left = [backup for backup in backups if backup["outcome"] not in GOOD]
+    if left:
+        raise failure(left, backups, answer.result["stop"], result)
+    return result
+
+
+def entry_of(entry, default_vm, option):
+    with naming(option + ".id"):
+        uuid, number = _ids.parse_backup_id(entry["id"])
+    created = entry["created"]
+    if created is not None:
+        with naming(option + ".created"):
+            created = _instants.format(_instants.parse(created))
+    if entry["size"] is not None and entry["size"] < 0:
+        raise InputError("%s.size: %d is not the size of a backup. Give its bytes." % (option, entry["size"]))
+    removes = []
+    for other in entry["removes"] or []:
+        with naming(option + ".removes"):
+            removes.append(written(*_ids.parse_backup_id(other)))
+    vm = entry["vm"] if entry["vm"] is not None else default_vm
+    if vm is not None:
+        vm = word_of(vm, option + ".vm" if entry["vm"] is not None else "vm")
+    return {"id": written(uuid, number), "vm": vm, "created": created, "size": entry["size"], "action": entry["action"], "removes": removes}
+
+
+def written(uuid, number):
+    return uuid if number is None else "%s.%d" % (uuid, number)
+
+
+def word_of(text, option):
+    """An empty name would be no name at all to the SDK, which then means everything."""
+    if not text.strip():
+        raise InputError("%s: is empty. Give a VM's name or UUID." % option)
+    return text
+
+
+def refuse_twins(wanted):
+    seen = {}
+    for index, entry in enumerate(wanted):
+        first = seen.setdefault((entry["id"], entry["vm"]), index)
+        if first != index:
+            raise InputError("backups: '%s' is listed twice, as number %d and %d. List each backup once." % (entry["id"], first + 1, index + 1))
+
+
+def with_message(backup):
+    """One backup's outcome for the user: never without words when it is not a good one."""
+    backup = dict(backup)
+    if backup["error"]:
+        said = explain(dict(backup["error"], subject=backup["error"].get("subject") or backup["id"]))
+        backup["message"] = "%s %s" % (backup["message"], said) if backup["message"] else said
+        backup["error"] = dict((name, backup["error"].get(name)) for name in ("code", "symbol", "operation", "retryable", "details"))
+    if backup["outcome"] not in GOOD and not backup["message"]:
+        backup["message"] = MESSAGES.get(backup["reason"])
+    return backup
+
+
+def pieced_together(wanted, items, error):
+    """What became of each backup when there was no last word: what was told on the way counts."""
+    backups = []
+    for index, entry in enumerate(wanted):
+        reason = "worker_died" if isinstance(error, WorkerError) else "error"
+        backup = {"id": entry["id"], "vm": None, "outcome": "not_attempted", "reason": reason, "message": MESSAGES[reason], "error": None, "removed": []}
+        if items.get(index):
+            backup = with_message(items[index])
+        elif index in items:
+            backup.update(outcome="failed", reason=reason, message="The SDK's process died while it was removed. Look at the backups before you run again.")
+        backups.append(backup)
+    return backups
+
+
+def find_out(wanted, backups, arguments, ask):
+    """Look, and only look, what became of the backups that were being removed when the worker died."""
+    doubtful = [index for index, backup in enumerate(backups) if (backup["outcome"], backup["reason"]) == ("failed", "worker_died")]
+    looks = [
+        dict(wanted[index], id=identity, created=None, size=None, action=None, removes=[])
+        for index in doubtful for identity in [wanted[index]["id"]] + [other for other in wanted[index]["removes"] if other != wanted[index]["id"]]
+    ]
+    if not doubtful:
+        return
+    try:
+        answer = ask("remove", dict(arguments, backups=looks, check=True, on_error="continue"))
+    except PrlError:
+        return
+    gone = set(_ids.key(look["id"]) for look in answer.result["backups"] if look["outcome"] == "already_absent")
+    for index in doubtful:
+        entry, backup = wanted[index], backups[index]
+        backup["removed"] = [identity for identity in [entry["id"]] + [other for other in entry["removes"] if other != entry["id"]] if _ids.key(identity) in gone]
+        if _ids.key(entry["id"]) in gone:
+            backup.update(outcome="removed", reason=None, message=None)
+        else:
+            backup["message"] = "The SDK's process died while it was removed. It is still there."
+
+
+def failure(left, backups, stop, result):
+    """The error that names what is left, the first cause first."""
+    causes = [backup for backup in left if backup["outcome"] != "not_attempted"] or left
+    told = "; ".join("%s%s was not removed (%s): %s" % (cause["id"], " of VM %s" % cause["vm"] if cause["vm"] else "", cause["outcome"], cause["message"])
+                     for cause in causes[:3])
+    if len(causes) > 3:
+        told += " And %d more." % (len(causes) - 3)
+    removed = sum(len(backup["removed"]) for backup in backups)
+    message = "%d of %d backups left. %s %d removed; 'backups' tells of each." % (len(left), len(backups), told, removed)
+    if stop and stop["message"]:
+        message = "%s %s" % (stop["message"], message)
+    error = next((cause["error"] for cause in causes if cause["error"]), None) or stop_error(stop)
+    return BackupsLeftError(message, **dict(result, **({"error": error} if error else {})))
+
+
+def stop_error(stop):
+    if not stop or not stop["error"]:
+        return None
+    return dict((name, stop["error"].get(name)) for name in ("code", "symbol", "operation", "retryable", "details"))
+
+
+def diff(before, after):
+    """Before and after as texts with a line for each backup, the form that Ansible compares line by line."""
+
+    def lines(trees):
+        return "".join("%s %s\n" % (trees[uuid]["name"] or before.get(uuid, {}).get("name") or uuid, identity)
+                       for uuid in sorted(trees, key=lambda uuid: (before.get(uuid, {}).get("name") or "", uuid)) for identity in trees[uuid]["ids"])
+
+    return {"before": lines(before), "after": lines(after), "before_header": "backups", "after_header": "backups"}
+
+
+# --- restoration ------------------------------------------------------------------------------------------------------------
+
+
+def restore_backup(params, ask, way):
+    """The result of prl_backup_restore."""
+    if params["mode"] == "in_place" and params["name"]:
+        raise InputError("name: only a copy can have another name. Leave it out, or set 'mode: copy'.")
+    if params["busy_timeout"] < 0:
+        raise InputError("busy_timeout: %d is not a time to wait. Give a number of seconds, 0 for a single try." % params["busy_timeout"])
+    identity = None
+    if params["backup_id"] is not None:
+        with naming("backup_id"):
+            identity = written(*_ids.parse_backup_id(params["backup_id"]))
+    answer = ask("restore", {
+        "vm": None if params["vm"] is None else word_of(params["vm"], "vm"), "id": identity, "copy": params["mode"] == "copy",
+        "name": params["name"] or "", "destination": params["destination"] or "", "live": params["live"], "busy_timeout": params["busy_timeout"],
+        "check": way.check,
+    })
+    done = answer.result
+    return dict(
+        changed=done["restored"], vm=done["vm"], backup=done["backup"], source=done["source"], server=done["server"], sdk=answer.sdk,
+        warnings=warnings_of(done),
+    )

@@ -1,0 +1,135 @@
+# Copyright (c) The prlsdk.core developers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Making a backup, at most one. Standard library of Python 2.7 only; knows neither the SDK nor Ansible.
+
+A request that the server refused because something is in use is made again, after a look whether a backup has come meanwhile. A
+request whose connection was lost is never made again: the server goes on with it, so the backup is looked for.
+"""
+
+from __future__ import absolute_import, division, print_function
+
+__metaclass__ = type
+
+if __name__.startswith("ansible_collections."):
+    from ansible_collections.prlsdk.core.plugins.module_utils._retrying import BUSY, LOST, Tries, reserve
+else:  # beside the worker, where there is no collection
+    from _retrying import BUSY, LOST, Tries, reserve
+
+# After a lost connection the backup is looked for during so many seconds.
+SEARCH = 60.0
+
+
+class Wish:
+    """What is asked for. ``newer_than``: a backup made then or later (YYYY-MM-DDTHH:MM:SSZ) does as well; None: always make one."""
+
+    def __init__(self, full=False, description="", compress=True, newer_than=None, wait=True, busy_timeout=60.0):
+        self.full, self.description, self.compress = full, description, compress
+        self.newer_than, self.wait, self.busy_timeout = newer_than, wait, busy_timeout
+
+
+class Creation:
+    """``server`` is what the worker offers: ``Failure``, ``read(uuid)`` -> a Vm, ``create(uuid, wish, limit)`` -> (id or None, warnings),
+    ``reopen()``, ``left()``, ``pause(try, limit)``."""
+
+    def __init__(self, server, uuid, wish):
+        self.server, self.uuid, self.wish = server, uuid, wish
+        self.reserve = reserve(server)
+
+    def run(self, check=False):
+        """Returns {created, backup, became_full, recovered, warnings, before, after}; ``backup`` is None if it is not known yet."""
+        tries = Tries(self.server, self.wish.busy_timeout, self.reserve)
+        before = vm = self.server.read(self.uuid)
+        while True:
+            recent = recent_enough(vm, self.wish)
+            if recent is not None:
+                return self._answer(False, before, vm, recent)
+            if check:
+                full = self.wish.full or will_be_full(vm)
+                return dict(self._answer(True, before, vm, None), became_full=full and not self.wish.full)
+            try:
+                made, warnings = self.server.create(self.uuid, self.wish, self.server.left() - self.reserve)
+            except self.server.Failure as failure:
+                symbol = failure.error["symbol"]
+                if LOST.match(symbol):
+                    return self._search(before, vm, failure)
+                if not BUSY.match(symbol) or not tries.again():
+                    raise
+                vm = self.server.read(self.uuid)
+                continue
+            return self._found(before, made, warnings)
+
+    def _found(self, before, made, warnings):
+        after, backup = before, None
+        if made is not None:
+            try:
+                after = self.server.read(self.uuid)
+            except self.server.Failure as failure:  # it is made; only its size and time stay unknown
+                warnings = warnings + [failure.error]
+            place = after.place(made.replace("{", "").replace("}", "").lower())
+            backup = place[0].backups[place[1]] if place else None
+        answer = self._answer(True, before, after, backup, warnings)
+        if made is not None and backup is None:
+            answer["backup"] = {"id": made, "type": type_of(made), "number": None, "created": None, "size": None, "description": self.wish.description}
+        if made is not None:
+            answer["became_full"] = not self.wish.full and answer["backup"]["type"] == "full"
+        return answer
+
+    def _search(self, before, vm, failure):
+        """What became of a request whose connection is gone. Raises that failure when the backup does not turn up."""
+        try:
+            self.server.reopen()
+            waited, attempt = 0.0, 0
+            while True:
+                after = self.server.read(self.uuid)
+                new = [
+                    backup for chain in after.chains for backup in chain.backups
+                    if vm.place(backup.key) is None and backup.description == self.wish.description
+                ]
+                if new:
+                    newest = max(new, key=lambda backup: backup.created)
+                    answer = self._answer(True, before, after, newest)
+                    return dict(answer, recovered=True, became_full=not self.wish.full and answer["backup"]["type"] == "full")
+                if waited >= SEARCH or self.server.left() <= self.reserve:
+                    break
+                attempt += 1
+                waited += self.server.pause(attempt, SEARCH - waited)
+        except self.server.Failure:
+            pass
+        failure.error["message"] = "The connection was lost while the backup was made, and the backup has not shown up since. It may still be under way, so it was not asked for again."
+        raise failure
+
+    def _answer(self, created, before, after, backup, warnings=()):
+        return {
+            "created": created, "backup": backup and described(after, backup), "became_full": False, "recovered": False, "warnings": list(warnings),
+            "before": before.ids(), "after": after.ids(), "name": after.name or before.name,
+        }
+
+
+def recent_enough(vm, wish):
+    """The newest backup that makes a new one needless, or None. Where a full one is asked for, only full ones count."""
+    if wish.newer_than is None:
+        return None
+    candidates = [backup for chain in vm.chains for backup in (chain.backups[:1] if wish.full else chain.backups)]
+    fresh = [backup for backup in candidates if backup.created >= wish.newer_than]
+    return max(fresh, key=lambda backup: backup.created) if fresh else None
+
+
+def will_be_full(vm):
+    """Whether an incremental backup would turn into a full one as far as the tree tells: nothing to build on, or its end was removed."""
+    if not vm.chains:
+        return True
+    chain = vm.chains[-1]
+    return max(chain.last_number, 1) != chain.backups[-1].number
+
+
+def type_of(backup_id):
+    """The id of a new full backup has no number; that is the only reliable sign of what was made."""
+    return "incremental" if "." in backup_id else "full"
+
+
+def described(vm, backup):
+    return {
+        "id": backup.id, "type": "incremental" if vm.place(backup.key)[1] else "full", "number": backup.number, "created": backup.created, "size": backup.size,
+        "description": backup.description,
+    }

@@ -1,0 +1,151 @@
+# Copyright (c) The prlsdk.core developers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Show the life of a task that takes minutes or hours, as far as a module can.
+
+A module has one voice, its result, and that comes at the end. Two more ways lead out of it. Under ``async`` Ansible keeps a status file
+on the target host, and whatever is in it is what M(ansible.builtin.async_status) returns; so the progress goes there. And there is the
+target host's system log.
+"""
+
+from __future__ import absolute_import, division, print_function
+
+__metaclass__ = type
+
+import collections
+import glob
+import json
+import os
+import re
+import subprocess
+import time
+
+# How often the status file and the log are written, in seconds.
+FILE_INTERVAL, LOG_INTERVAL = 1.0, 10.0
+
+# check, diff: whether Ansible was asked for them. progress: a Progress.
+Way = collections.namedtuple("Way", "check diff progress")
+
+_WORDS = {
+    "login": "Logging in to {subject}",
+    "login_local": "Logging in",
+    "get_vm_list_ex": "Listing the VMs",
+    "get_backup_tree": "Reading the backups of {subject}",
+    "create_vm_backup": "Backing up {subject}",
+    "restore_vm_backup": "Restoring {subject}",
+    "remove_vm_backup": "Removing {subject}",
+}
+
+
+class Progress:
+    """Takes the worker's lines. ``log`` has ``write(text)``; ``job_file`` is a JobFile or None; ``clock`` gives seconds.
+
+    ``items`` collects what the worker said about each backup, by its index: None while it is tried, else its result.
+    """
+
+    def __init__(self, log, job_file=None, clock=time.monotonic):
+        self._log, self._file, self._clock = log, job_file, clock
+        self._state = {}
+        self._filed = self._logged = None
+        self._last_text = None
+        self.items = {}
+
+    def line(self, data):
+        """One line of the worker's output. What is not understood is not progress."""
+        try:
+            line = json.loads(data.decode("utf-8"))
+            kind = line["kind"]
+        except (ValueError, TypeError, KeyError):
+            return
+        if kind == "item":
+            self.items[line["index"]] = line["backup"]
+        elif kind == "progress":
+            self._advance(line)
+
+    def _advance(self, line):
+        known = self._state
+        counted = "total" in line
+        if not counted and line["operation"] == "get_backup_tree" and "total" in known:
+            return  # looking at what a removal did is part of it
+        state = dict((name, line.get(name)) for name in ("operation", "subject", "stage", "percent", "done", "total"))
+        if not counted and "total" in known and line["operation"] == known.get("operation"):
+            return  # the call that was announced with its count
+        self._state = dict((name, value) for name, value in state.items() if value is not None)
+        self._state["message"] = self.text()
+        now = self._clock()
+        if self._file and (self._filed is None or now - self._filed >= FILE_INTERVAL):
+            self._filed = now
+            self._file.write(dict(self._state))
+        if self._state.get("percent") is not None or self._state["operation"].endswith("vm_backup"):
+            if self._state["message"] != self._last_text and (self._logged is None or now - self._logged >= LOG_INTERVAL):
+                self._logged, self._last_text = now, self._state["message"]
+                self._log.write(self._state["message"])
+
+    def text(self):
+        """The state in a few words."""
+        state = self._state
+        parts = [_WORDS.get(state["operation"], state["operation"]).format(subject=state.get("subject"))]
+        if "total" in state:
+            parts.append("(%d of %d)" % (state["done"] + 1, state["total"]))
+        elif state.get("stage"):
+            parts.append("(%s)" % state["stage"])
+        if "percent" in state:
+            parts.append("%d %%" % state["percent"])
+        return " ".join(parts)
+
+
+class JobFile:
+    """The status file of an asynchronous task: whatever is in it is what async_status returns until the task has ended."""
+
+    def __init__(self, path, content):
+        self._path, self._content = path, content
+
+    def write(self, progress):
+        # In one step, as Ansible does it: it may be read at any moment.
+        scratch = "%s.progress" % self._path
+        try:
+            with os.fdopen(os.open(scratch, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as target:
+                json.dump(dict(self._content, progress=progress), target)
+            os.rename(scratch, self._path)
+        except OSError:  # no progress is worth a failure
+            pass
+
+
+def find_job_file(environment=None, parent=None):
+    """The JobFile of this task; None when it is not asynchronous.
+
+    Ansible runs such a module as a child of its wrapper, whose arguments begin with the first half of the job's name.
+    """
+    environment = os.environ if environment is None else environment
+    words = command_line(os.getppid()) if parent is None else parent
+    if not any("async_wrapper" in word for word in words):
+        return None
+    folder = os.path.expanduser(environment.get("ANSIBLE_ASYNC_DIR", "~/.ansible_async"))
+    for word in words:
+        # Digits with or without a letter before them, in all releases of ansible-core so far.
+        if not re.match(r"j?[0-9]+(\.[0-9]+)?$", word):
+            continue
+        for path in glob.glob(os.path.join(folder, word + ".*")):
+            if not re.match(r"[0-9]+$", path.rpartition(".")[2]):
+                continue
+            try:
+                with open(path) as source:
+                    content = json.load(source)
+            except (OSError, ValueError):
+                continue
+            if isinstance(content, dict) and content.get("started") and not content.get("finished"):
+                return JobFile(path, content)
+    return None
+
+
+def command_line(process):
+    """The words of a process's command; [] when they cannot be known."""
+    try:
+        with open("/proc/%d/cmdline" % process, "rb") as source:
+            return source.read().decode("utf-8", "replace").split("\0")
+    except OSError:
+        pass
+    try:
+        return subprocess.check_output(["ps", "-o", "args=", "-p", str(process)]).decode("utf-8", "replace").split()
+    except (OSError, subprocess.CalledProcessError):
+        return []

@@ -1,0 +1,126 @@
+# Copyright (c) The prlsdk.core developers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Restoring a backup. Standard library of Python 2.7 only; knows neither the SDK nor Ansible.
+
+What the server is known to refuse is refused before it is asked, with the code that it would give, so that check mode tells it too.
+"""
+
+from __future__ import absolute_import, division, print_function
+
+__metaclass__ = type
+
+if __name__.startswith("ansible_collections."):
+    from ansible_collections.prlsdk.core.plugins.module_utils._retrying import BUSY, LOST, Tries, reserve
+else:  # beside the worker, where there is no collection
+    from _retrying import BUSY, LOST, Tries, reserve
+
+# The server restores over a VM in these states only. A mounted container counts as in use.
+AT_REST = ("stopped", "suspended", "unknown", None)
+
+
+class Wish:
+    """What is asked for. ``key``: of the backup, None for the newest. ``name``, ``destination``: '' for the server's choice."""
+
+    def __init__(self, key=None, copy=False, name="", destination="", live=False, busy_timeout=60.0):
+        self.key, self.copy, self.name, self.destination, self.live, self.busy_timeout = key, copy, name, destination, live, busy_timeout
+
+
+class Restoration:
+    """``server`` is what the worker offers: ``Failure``, ``read(uuid)`` -> a Vm, ``vms()`` -> [{uuid, name, state ...}],
+    ``restore(uuid, id, wish, known, limit)`` -> (VM's uuid, backup id, warnings), ``refuse(symbol, code, message, subject)`` (raises),
+    ``reopen()``, ``left()``, ``pause(try, limit)``."""
+
+    def __init__(self, server, uuid, wish):
+        self.server, self.uuid, self.wish = server, uuid, wish
+
+    def run(self, check=False):
+        """Returns {restored, vm {uuid, name, state} or None, backup, source, warnings}."""
+        kept_back = reserve(self.server)
+        tries = Tries(self.server, self.wish.busy_timeout, kept_back)
+        while True:
+            tree = self.server.read(self.uuid)
+            backup, chain = self._choose(tree)
+            known = self.server.vms()
+            namesake = self._namesake(known)
+            if namesake is not None:
+                return self._answer(False, tree, chain, backup, namesake)
+            self._refuse_what_cannot_be(tree, known)
+            if check:
+                return self._answer(True, tree, chain, backup, None if self.wish.copy else self._existing(known))
+            try:
+                uuid, used, warnings = self.server.restore(tree.uuid, backup.id, self.wish, known, self.server.left() - kept_back)
+            except self.server.Failure as failure:
+                symbol = failure.error["symbol"]
+                if LOST.match(symbol):
+                    failure.error["message"] = "The connection was lost while the backup was restored. The server may go on with it, so it was not asked again: look at the VM."
+                    raise
+                if not BUSY.match(symbol) or not tries.again():
+                    raise
+                continue
+            try:
+                restored = [vm for vm in self.server.vms() if same(vm["uuid"], uuid)]
+            except self.server.Failure as failure:  # it is restored; only its name stays unknown
+                restored, warnings = [], warnings + [failure.error]
+            vm = restored[0] if restored else {"uuid": uuid, "name": None, "state": None}
+            return self._answer(True, tree, chain, backup, vm, warnings)
+
+    def _choose(self, tree):
+        if self.wish.key is None:
+            newest = tree.newest()
+            if newest is None:
+                self.server.refuse("PRL_ERR_BACKUP_BACKUP_NOT_FOUND", 0x80037011, "The VM has no backup.", self.uuid)
+            # What the server itself takes for the newest: the last one of the last chain.
+            chain = tree.chains[-1]
+            return chain.backups[-1], chain
+        place = tree.place(self.wish.key)
+        if place is None:
+            self.server.refuse("PRL_ERR_BACKUP_BACKUP_UUID_NOT_FOUND", 0x80037004, "The VM has no backup with this id.", self.wish.key)
+        return place[0].backups[place[1]], place[0]
+
+    def _existing(self, known):
+        for vm in known:
+            if same(vm["uuid"], self.uuid):
+                return vm
+        return None
+
+    def _namesake(self, known):
+        """The VM that already has the name of the copy: the copy of an earlier run."""
+        if self.wish.copy and self.wish.name:
+            for vm in known:
+                if vm["name"] == self.wish.name:
+                    return vm
+        return None
+
+    def _refuse_what_cannot_be(self, tree, known):
+        existing = None if self.wish.copy else self._existing(known)
+        if self.wish.live and tree.container:
+            self.server.refuse("PRL_ERR_UNIMPLEMENTED", 0x80000008, "A container cannot be restored while it runs. Leave out 'live'.", self.uuid)
+        if existing is None:
+            return
+        if existing["state"] not in AT_REST:
+            self.server.refuse(
+                "PRL_ERR_BACKUP_RESTORE_VM_RUNNING", 0x80037010, "'%s' is %s. Stop it first, or restore with 'mode: copy'." % (existing["name"], existing["state"]), self.uuid,
+            )
+        if self.wish.destination:
+            self.server.refuse(
+                "PRL_ERR_BACKUP_RESTORE_EXISTING_SET_PRIVATE", 0x80037043,
+                "'%s' exists and stays where it is. Leave out 'destination', or restore with 'mode: copy'." % existing["name"], self.uuid,
+            )
+
+    def _answer(self, restored, tree, chain, backup, vm, warnings=()):
+        return {
+            "restored": restored,
+            "vm": vm and dict((name, vm[name]) for name in ("uuid", "name", "state")),
+            "backup": {
+                "id": backup.id, "type": "full" if backup is chain.backups[0] else "incremental", "number": backup.number, "created": backup.created,
+                "size": backup.size, "description": backup.description,
+            },
+            "source": {"uuid": tree.uuid, "name": tree.name, "type": "ct" if tree.container else "vm"},
+            "warnings": list(warnings),
+        }
+
+
+def same(one, other):
+    """Whether two UUIDs are the same, braces and case aside."""
+    return one is not None and one.strip("{}").lower() == other.strip("{}").lower()

@@ -1,0 +1,54 @@
+# Copyright (c) The prlsdk.core developers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""When another try makes sense, and when it is. Standard library of Python 2.7 only; no clock of its own."""
+
+from __future__ import absolute_import, division, print_function
+
+__metaclass__ = type
+
+import re
+
+# A change is waited for so many seconds less than there are (a tenth of them at most), so that what it did can still be told.
+RESERVE = 5.0
+
+# Refused before anything was done; the same call may succeed later.
+BUSY = re.compile("PRL_ERR_(BACKUP_LOCKED_FOR_(READING|WRITING)|VM_LOCKED_.*|VM_IS_EXCLUSIVELY_LOCKED|TRY_AGAIN)$")
+# The connection of one of the two logins is gone. The server may be working on the request all the same.
+LOST = re.compile(
+    "PRL_ERR_(WS_DISP_CONNECTION_CLOSED|NOT_CONNECTED_TO_DISPATCHER|CANT_CONNECT_TO_DISPATCHER|IO_NO_CONNECTION|DISP2DISP_WRONG_USER_SESSION_UUID)$"
+)
+
+
+class Tries:
+    """How often, and for how long in all, one thing was waited for.
+
+    ``server`` has ``left()``, the seconds there are, and ``pause(try, limit)``, which sleeps and returns for how long.
+    """
+
+    def __init__(self, server, limit, reserve):
+        self._server, self._limit, self._reserve = server, limit, reserve
+        self.count, self.waited, self.busy, self._losses = 0, 0.0, False, 0
+
+    def again(self):
+        """Pause before another try; False when it has been enough."""
+        left = min(self._limit - self.waited, self._server.left() - 2 * self._reserve)
+        if left <= 0:
+            return False
+        self.count += 1
+        self.waited += self._server.pause(self.count, left)
+        return True
+
+    def first_loss(self):
+        self._losses += 1
+        return self._losses == 1
+
+
+def reserve(server):
+    """What to keep back of the time there is, in seconds."""
+    return min(RESERVE, server.left() / 10)
+
+
+def backoff(attempt, uniform, base=0.5, ceiling=15.0):
+    """Seconds to wait after try number ``attempt``: exponential, with jitter so that nobody waits in step with others."""
+    return uniform(0.1, 1.0) * min(ceiling, base * 2 ** min(attempt, 10))

@@ -1,0 +1,236 @@
+#!/usr/bin/python
+# Copyright (c) The prlsdk.core developers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Restore a VM or container from a backup."""
+
+from __future__ import absolute_import, division, print_function
+
+__metaclass__ = type
+
+DOCUMENTATION = r"""
+module: prl_backup_restore
+short_description: Restore a VM or container from a backup on a Virtuozzo or Parallels host
+version_added: 1.0.0
+description:
+  - Restores a backup over the VM that it was made of, or as a new VM beside it.
+  - What the server is known to refuse is refused before it is asked, with the server's own error code; so check mode tells it too.
+author:
+  - The prlsdk.core developers (!UNKNOWN)
+extends_documentation_fragment:
+  - prlsdk.core.connection
+  - prlsdk.core.storage
+  - prlsdk.core.attributes
+attributes:
+  check_mode:
+    support: full
+    details:
+      - Logs in, looks for the backup and at the VM, and fails where the server would refuse. It cannot foresee that the backup or the VM is in
+        use at that moment, or that the disk is full.
+  diff_mode:
+    support: none
+    details:
+      - What a restoration changes is inside the VM.
+  idempotent:
+    support: partial
+    details:
+      - With O(mode=copy) and O(name) nothing is done if the node has a VM or container of that name already, whatever is in it.
+      - Otherwise each run restores again.
+options:
+  vm:
+    description:
+      - The VM or container that was backed up. A name, a container's ID, or a UUID with or without braces, in any case. It may be gone from the node.
+      - Required unless O(backup_id) is given. Without it the backup is looked for by reading all backups of the server, which on a large
+        server takes long.
+    type: str
+  backup_id:
+    description:
+      - The ID of the backup, as RV(prlsdk.core.prl_backup_info#module:backup_trees[].chains[].backups[].id), with or without braces, in any case.
+      - When not set, it is the newest backup of O(vm).
+    type: str
+  mode:
+    description:
+      - V(in_place) restores over the VM, which loses its present state; or makes it anew where it is gone. It must not run.
+      - V(copy) makes a new VM with a UUID, a name and MAC addresses of its own.
+    type: str
+    choices: [in_place, copy]
+    required: true
+  name:
+    description:
+      - Name of the copy. When not set, the server chooses one.
+    type: str
+  destination:
+    description:
+      - Directory to restore to. When not set, the server chooses.
+      - Not for a VM that exists and is restored in place.
+    type: path
+  live:
+    description:
+      - Start the VM at once and restore while it runs. Only for VMs, and only with a server that can do it.
+    type: bool
+    default: false
+  busy_timeout:
+    description:
+      - Seconds to wait in all for a backup or VM that is in use, within O(timeout).
+    type: int
+    default: 60
+  timeout:
+    description:
+      - Seconds that the whole task may take. When they are over, the task fails. A restoration that is under way then goes on on the server.
+    type: int
+    default: 14400
+notes:
+  - The task cannot speak before it ends. Run it with C(async), and the status file of the job on the target host has its progress while it
+    runs, as V(progress). M(ansible.builtin.async_status) returns it. The same goes to the system log of the target host.
+  - A restoration whose connection was lost is not asked for again.
+seealso:
+  - module: prlsdk.core.prl_backup
+  - module: prlsdk.core.prl_backup_info
+  - module: prlsdk.core.prl_vm_info
+"""
+
+EXAMPLES = r"""
+- name: Restore the newest backup of a VM as a copy, to see that it can be restored
+  prlsdk.core.prl_backup_restore:
+    vm: web-01
+    mode: copy
+    name: web-01-drill
+
+- name: Bring a VM back to a backup
+  prlsdk.core.prl_backup_restore:
+    vm: web-01
+    backup_id: "{36f675cc-81e7-4ef5-a8e2-5d940ed90475}.8"
+    mode: in_place
+
+- name: Restore a VM that is gone from a backup server, and start it at once
+  prlsdk.core.prl_backup_restore:
+    vm: "{9531985d-5d9d-49f8-9818-e811892f902b}"
+    mode: in_place
+    live: true
+    storage:
+      host: backup.example.com
+      username: root
+      password: "{{ vault_backup_password }}"
+"""
+
+RETURN = r"""
+changed:
+  description: Whether the backup was restored. With check mode, whether it would be.
+  returned: always
+  type: bool
+  sample: true
+vm:
+  description:
+    - The VM that was restored, or the one that already has the name of the copy.
+    - V(null) in check mode where a new one would be made.
+  returned: success
+  type: dict
+  contains:
+    uuid:
+      description: UUID with braces.
+      type: str
+      sample: "{0a1b3f2e-52ac-4c8f-9a70-d8a1d0b1a0f3}"
+    name:
+      description: Its name; V(null) if it could not be learnt.
+      type: str
+      sample: web-01-drill
+    state:
+      description: Its state, as V(stopped) or V(running).
+      type: str
+      sample: stopped
+backup:
+  description: The backup that is restored.
+  returned: success
+  type: dict
+  contains:
+    id:
+      description: Its ID.
+      type: str
+      sample: "{36f675cc-81e7-4ef5-a8e2-5d940ed90475}.8"
+    type:
+      description: V(full) or V(incremental).
+      type: str
+      sample: incremental
+    number:
+      description: Its number in the chain; the full backup is 1.
+      type: int
+      sample: 8
+    created:
+      description: When it was made, in UTC.
+      type: str
+      sample: "2026-11-22T03:00:52Z"
+    size:
+      description: Its size in bytes.
+      type: int
+      sample: 1896035739
+    description:
+      description: Its description.
+      type: str
+      sample: nightly
+source:
+  description: The VM that was backed up.
+  returned: success
+  type: dict
+  contains:
+    uuid:
+      description: UUID with braces.
+      type: str
+      sample: "{9531985d-5d9d-49f8-9818-e811892f902b}"
+    name:
+      description: Its name at the most recent backup.
+      type: str
+      sample: web-01
+    type:
+      description: V(vm) or V(ct).
+      type: str
+      sample: vm
+server:
+  description: The server that was asked. With O(storage), the node that passed the request on.
+  returned: success
+  type: dict
+  contains:
+    uuid:
+      description: UUID of the server's dispatcher, with braces.
+      type: str
+      sample: "{6513270e-269e-4d37-b2a7-4de452e6b438}"
+    host:
+      description: O(host), or V(localhost).
+      type: str
+      sample: localhost
+    product_version:
+      description: Version of the product.
+      type: str
+      sample: 9.0.41
+    os_version:
+      description: Version of the operating system.
+      type: str
+      sample: Virtuozzo Hybrid Server 9
+sdk:
+  description: The SDK that was used. Also on failure, once it was loaded.
+  returned: success
+  type: dict
+  contains:
+    version:
+      description: Version of the API that the SDK was built for.
+      type: str
+      sample: "9.0"
+    path:
+      description: The folder it was loaded from.
+      type: str
+      sample: /usr/lib64/python3.9/site-packages
+    python:
+      description: The interpreter it runs under.
+      type: str
+      sample: /usr/bin/python3.9
+"""
+
+from ansible_collections.prlsdk.core.plugins.module_utils._changes import restore_backup
+from ansible_collections.prlsdk.core.plugins.module_utils._module import make_module, restore_options, run_change
+
+
+def main():
+    run_change(make_module(restore_options(), required_one_of=[("vm", "backup_id")]), restore_backup)
+
+
+if __name__ == "__main__":
+    main()

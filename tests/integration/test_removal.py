@@ -1,0 +1,335 @@
+"""Removal over the stub SDK: for every row of the table of the server's own removal, the damage, and the module that does not do it."""
+
+import json
+
+import pytest
+
+from tests.harness import run_module
+from tests.integration.server import KEEP_CHAIN, Vm, ids, mutating, outcomes, raw_remove, small_server
+
+
+@pytest.fixture
+def vms(stub):
+    return small_server(stub)
+
+
+def remove(stub, *backups, **options):
+    return run_module("prl_backup", stub, state="absent", backups=[{"id": b} if isinstance(b, str) else b for b in backups], **options)
+
+
+# --- the table, row by row
+
+
+def test_empty_ids_are_refused_by_both(stub, vms):
+    assert raw_remove(stub, "", "") == "0x80000003"
+    result = remove(stub, "", vm=vms[0].uuid)
+    assert result["failed"] and result["error"]["symbol"] == "INVALID_INPUT" and "backups[0].id" in result["msg"]
+    assert stub.calls() == []
+
+
+def test_backup_of_a_vm_that_was_not_named_is_found_by_looking(stub, vms):
+    last = vms[0].chains[0][-1]
+    result = remove(stub, last)
+    assert outcomes(result) == [("removed", None)] and result["backups"][0]["vm"] == vms[0].uuid
+    (call,) = [call for call in stub.calls() if call["mutating"]]
+    assert call["args"]["sVmUuid"] == vms[0].uuid and call["args"]["sBackupUuid"] == last
+
+
+def test_unknown_id_without_a_vm_is_absent_for_the_module_and_an_error_for_the_server(stub, vms):
+    unknown = "{11111111-2222-4333-8444-555555555555}"
+    assert raw_remove(stub, "", unknown) == "0x80037004"
+    assert outcomes(remove(stub, unknown)) == [("already_absent", None)] and mutating(stub) == []
+
+
+def test_vm_without_a_backup_id_loses_everything_and_the_module_cannot_say_that(stub, vms):
+    result = remove(stub, " ", vm=vms[0].uuid)
+    assert result["failed"] and stub.calls() == []
+    assert raw_remove(stub, vms[0].uuid, "") == "success"
+    assert vms[0].ids() == set()
+
+
+def test_empty_vm_is_refused_before_the_server_is_asked(stub, vms):
+    result = remove(stub, vms[0].chains[0][-1], vm="")
+    assert result["failed"] and "vm" in result["msg"] and stub.calls() == []
+
+
+def test_unknown_chain_is_absent(stub, vms):
+    unknown = "{11111111-2222-4333-8444-555555555555}"
+    assert raw_remove(stub, vms[0].uuid, unknown) == "0x80037004"
+    assert outcomes(remove(stub, unknown, vm=vms[0].uuid)) == [("already_absent", None)] and mutating(stub) == []
+
+
+def test_any_number_of_a_sole_backup_empties_the_vm_and_not_through_the_module(stub):
+    first, second = small_server(stub, vms=2, weeks=1, increments=0)
+    wrong = first.chains[0][0] + ".17"
+    assert outcomes(remove(stub, wrong, vm=first.uuid, allow_remove_last=True)) == [("already_absent", None)]
+    assert mutating(stub) == [] and len(first.ids()) == 1
+    assert raw_remove(stub, first.uuid, wrong) == "success" and first.ids() == set()
+
+
+def test_full_takes_its_increments_along_and_the_module_asks_first(stub, vms):
+    chain = vms[0].chains[0]
+    result = remove(stub, chain[0], vm=vms[0].name)
+    assert result["failed"] and outcomes(result) == [("refused", "dependents")] and mutating(stub) == []
+    assert raw_remove(stub, vms[0].uuid, chain[0]) == "success" and not set(chain) & vms[0].ids()
+
+
+def test_increment_takes_later_ones_along_and_the_module_asks_first(stub, vms):
+    chain = vms[0].chains[0]
+    assert outcomes(remove(stub, chain[1], vm=vms[0].uuid)) == [("refused", "dependents")] and mutating(stub) == []
+    assert raw_remove(stub, vms[0].uuid, chain[1]) == "success"
+    assert vms[0].ids() & set(chain) == {chain[0]}
+
+
+def test_last_increment_goes_alone_in_both_ways(stub, vms):
+    chain = vms[0].chains[0]
+    before = vms[0].ids()
+    assert outcomes(remove(stub, chain[-1], vm=vms[0].uuid)) == [("removed", None)]
+    assert vms[0].ids() == before - {chain[-1]}
+
+
+@pytest.mark.parametrize("suffix", [".99", ".1"])
+def test_missing_increment_deletes_the_chain_and_never_reaches_the_sdk_through_the_module(stub, vms, suffix):
+    chain = vms[0].chains[0]
+    result = remove(stub, chain[0] + suffix, vm=vms[0].uuid)
+    assert outcomes(result) == [("already_absent", None)] and mutating(stub) == [] and not result["changed"]
+    assert raw_remove(stub, vms[0].uuid, chain[0] + ".99") == "success"
+    assert not set(chain) & vms[0].ids(), "the server deleted the whole chain"
+
+
+def test_number_that_is_none_deletes_the_chain_and_is_no_id_for_the_module(stub, vms):
+    chain = vms[0].chains[0]
+    result = remove(stub, chain[0] + ".abc", vm=vms[0].uuid)
+    assert result["failed"] and result["error"]["symbol"] == "INVALID_INPUT" and stub.calls() == []
+    assert raw_remove(stub, vms[0].uuid, chain[0] + ".abc") == "success"
+    assert not set(chain) & vms[0].ids()
+
+
+def test_plain_uuid_after_a_promotion_deletes_the_chain_and_is_absent_for_the_module(stub, vms):
+    chain = vms[0].chains[0]
+    stub("set", "promotion", "works")
+    assert raw_remove(stub, vms[0].uuid, chain[0], KEEP_CHAIN) == "success"
+    assert Vm(stub, vms[0].name).chains[0] == chain[1:]
+    assert outcomes(remove(stub, chain[0], vm=vms[0].uuid)) == [("already_absent", None)] and mutating(stub) == []
+    assert raw_remove(stub, vms[0].uuid, chain[0]) == "success"
+    assert not set(chain) & vms[0].ids()
+
+
+def test_chain_with_a_promoted_head_goes_by_the_heads_own_id(stub, vms):
+    chain = vms[0].chains[0]
+    stub("set", "promotion", "works")
+    raw_remove(stub, vms[0].uuid, chain[0], KEEP_CHAIN)
+    assert outcomes(remove(stub, *chain[1:], vm=vms[0].uuid)) == [("removed", None)] * 3
+    assert not set(chain) & vms[0].ids() and mutating(stub) == ["remove_vm_backup"]
+
+
+def test_increments_always_go_with_the_flag_that_makes_a_wrong_number_an_error(stub, vms):
+    chain = vms[0].chains[0]
+    assert raw_remove(stub, vms[0].uuid, chain[0] + ".99", KEEP_CHAIN) == "0x80037011" and set(chain) <= vms[0].ids()
+    remove(stub, *chain[1:], vm=vms[0].uuid)
+    calls = [call["args"] for call in stub.calls() if call["mutating"]]
+    assert [call["sBackupUuid"] for call in calls] == chain[:0:-1]
+    assert all(KEEP_CHAIN in call.values() for call in calls)
+
+
+def test_old_storage_format_is_refused_before_the_server_does(stub, tmp_path):
+    (vm, other) = small_server(stub)
+    tree = tmp_path / "old.xml"
+    tree.write_text(stub("tree").replace("<Version>5</Version>", "<Version>3</Version>"))
+    stub("init")
+    stub("load", tree, "--register")
+    last = vm.chains[0][-1]
+    assert raw_remove(stub, vm.uuid, last, KEEP_CHAIN) == "0x80037044"
+    assert outcomes(remove(stub, last, vm=vm.uuid)) == [("refused", "old_format")] and mutating(stub) == []
+    assert outcomes(remove(stub, *vm.chains[0], vm=vm.uuid)) == [("removed", None)] * 4
+
+
+def test_merge_keeps_what_depends_on_the_increment(stub, vms):
+    chain = vms[0].chains[0]
+    result = remove(stub, {"id": chain[1], "action": "merge"}, vm=vms[0].uuid)
+    assert outcomes(result) == [("removed", None)]
+    assert vms[0].ids() & set(chain) == set(chain) - {chain[1]}
+
+
+def test_merge_that_fails_is_told_and_loses_nothing(stub, vms):
+    chain = vms[0].chains[0]
+    stub("fault", "add", "remove_vm_backup", "step", "1:PRL_ERR_BACKUP_INTERNAL_ERROR")
+    before = vms[0].ids()
+    result = remove(stub, {"id": chain[1], "action": "merge"}, vm=vms[0].uuid)
+    assert outcomes(result) == [("failed", "error")] and not result["changed"]
+    assert result["error"]["symbol"] == "PRL_ERR_BACKUP_INTERNAL_ERROR" and "minute" in result["msg"]
+    assert vms[0].ids() == before
+
+
+def test_full_is_never_taken_out_of_its_chain(stub, vms):
+    chain = vms[0].chains[0]
+    assert raw_remove(stub, vms[0].uuid, chain[0], KEEP_CHAIN) == "0x80037001"
+    result = remove(stub, {"id": chain[0], "action": "merge"}, vm=vms[0].uuid)
+    assert outcomes(result) == [("refused", "not_an_increment")] and mutating(stub) == []
+
+
+@pytest.mark.parametrize("kind, code", [("reading", "0x80037013"), ("writing", "0x80037014")])
+def test_chain_in_use_is_waited_for(stub, vms, kind, code):
+    chain = vms[0].chains[0]
+    stub("lock", chain[0], kind, "--calls", 2)
+    if kind == "reading":
+        assert raw_remove(stub, vms[0].uuid, chain[-1]) == code
+        assert outcomes(remove(stub, chain[-1], vm=vms[0].uuid)) == [("removed", None)]
+        assert stub.call_names().count("remove_vm_backup") == 2
+    else:
+        # It does not even show, so that nothing is asked.
+        assert outcomes(remove(stub, chain[-1], vm=vms[0].uuid)) == [("already_absent", None)] and mutating(stub) == []
+
+
+def test_chain_that_stays_in_use_is_busy(stub, vms):
+    chain = vms[0].chains[0]
+    stub("lock", chain[0], "reading")
+    result = remove(stub, chain[-1], {"id": vms[1].chains[0][-1], "vm": vms[1].uuid}, vm=vms[0].uuid, busy_timeout=1, on_error="continue")
+    assert result["failed"] and outcomes(result) == [("busy", "locked"), ("removed", None)] and result["changed"]
+    assert result["error"] == {"code": 0x80037013, "symbol": "PRL_ERR_BACKUP_LOCKED_FOR_READING", "operation": "remove_vm_backup", "retryable": True, "details": {}}
+
+
+def test_removal_that_stops_half_way_is_told_and_finished_by_the_next_run(stub, vms):
+    chain = vms[0].chains[0]
+    stub("fault", "add", "remove_vm_backup", "fail", "PRL_ERR_OPERATION_FAILED", "--nth", 2)
+    result = remove(stub, *chain[1:], vm=vms[0].uuid)
+    assert result["failed"] and result["changed"]
+    assert outcomes(result) == [("not_attempted", "chain_failed"), ("failed", "error"), ("removed", None)]
+    again = remove(stub, *chain[1:], vm=vms[0].uuid)
+    assert outcomes(again) == [("removed", None), ("removed", None), ("already_absent", None)] and not again.get("failed")
+    assert vms[0].ids() & set(chain) == {chain[0]}
+
+
+# --- what else must hold
+
+
+def test_check_mode_tells_the_same_for_each_backup_and_calls_nothing(stub, vms):
+    first, second = vms
+    wanted = [
+        {"id": first.chains[0][0], "vm": first.name, "removes": first.chains[0], "action": "chain"},
+        {"id": first.chains[1][2], "vm": first.uuid},
+        {"id": second.chains[0][-1], "vm": second.uuid},
+        {"id": second.chains[0][1], "vm": second.uuid, "action": "merge"},
+        {"id": second.chains[1][1] + "9", "vm": second.uuid},
+        {"id": second.chains[1][-1], "vm": second.uuid, "size": 1},
+    ]
+    predicted = remove(stub, *wanted, check=True, diff=True, on_error="continue")
+    assert mutating(stub) == []
+    done = remove(stub, *wanted, diff=True, on_error="continue")
+    assert predicted["backups"] == done["backups"] and predicted["diff"] == done["diff"] and predicted["changed"] == done["changed"]
+    assert outcomes(done) == [("removed", None), ("refused", "dependents"), ("removed", None), ("removed", None), ("already_absent", None), ("refused", "mismatch")]
+    left = ids(stub)
+    for vm in vms:
+        for backup in (backup for chain in vm.chains for backup in chain):
+            assert (backup in done["diff"]["after"].replace("\n", " ").split()) == (backup in left)
+
+
+def test_second_run_changes_nothing(stub, vms):
+    chain = vms[0].chains[0]
+    assert remove(stub, *chain, vm=vms[0].uuid)["changed"]
+    stub("log", "--clear")
+    again = remove(stub, *chain, vm=vms[0].uuid)
+    assert not again["changed"] and not again.get("failed") and outcomes(again) == [("already_absent", None)] * 4 and mutating(stub) == []
+
+
+def test_any_number_of_removals_takes_one_login_and_one_tree_for_each(stub, vms):
+    chain = vms[0].chains[0]
+    remove(stub, *chain[1:], vm=vms[0].uuid)
+    assert stub.call_names() == ["login_local", "get_backup_tree"] + ["remove_vm_backup", "get_backup_tree"] * 3 + ["logoff"]
+    assert {call["args"]["sUuid"] for call in stub.calls() if call["call"] == "get_backup_tree"} == {vms[0].uuid}
+
+
+def test_ids_are_understood_without_braces_and_in_capitals(stub, vms):
+    wanted = vms[0].chains[0][-1]
+    result = remove(stub, wanted.replace("{", "").replace("}", "").upper(), vm=vms[0].uuid.strip("{}").upper())
+    assert outcomes(result) == [("removed", None)] and result["backups"][0]["id"] == wanted
+
+
+def test_backup_in_the_directory_of_its_own_vm_is_found_and_removed(node):
+    tree = run_module("prl_backup_info", node, vms=["erp"])["backup_trees"][0]
+    last = tree["chains"][0]["backups"][-1]["id"]
+    result = remove(node, last)
+    assert outcomes(result) == [("removed", None)] and result["backups"][0]["vm"] == tree["vm"]["uuid"]
+
+
+def test_backup_left_in_the_default_directory_is_not_called_absent(stub, vms):
+    last = vms[0].chains[0][-1]
+    stub("vm", "set", vms[0].uuid, "--backup-directory", "/mnt/own")
+    result = remove(stub, last)
+    assert outcomes(result) == [("refused", "other_directory")] and mutating(stub) == []
+
+
+def test_remote_storage_is_addressed_by_its_session(stub, vms):
+    stub("server", "add", "store", "--host", "backup.example", "--user", "root", "--password", "secret")
+    result = remove(stub, vms[0].chains[0][-1], vm=vms[0].uuid, storage={"host": "backup.example", "username": "root", "password": "secret"})
+    assert outcomes(result) == [("already_absent", None)], "the backup server has none of them"
+    assert len(vms[0].ids()) == 8
+
+
+def test_lost_connection_is_made_again_once_and_nothing_is_removed_twice(stub, vms):
+    chain = vms[0].chains[0]
+    stub("fault", "add", "remove_vm_backup", "lose")
+    result = remove(stub, *chain[2:], vm=vms[0].uuid)
+    assert outcomes(result) == [("removed", None)] * 2 and vms[0].ids() & set(chain) == set(chain[:2])
+    assert stub.call_names().count("login_local") == 2
+
+
+@pytest.mark.parametrize("fault", ["crash", "crash-after", "crash-done"])
+def test_crash_of_the_sdk_is_looked_into_and_told(stub, vms, fault):
+    chain = vms[0].chains[0]
+    stub("fault", "add", "remove_vm_backup", fault, "SEGV", "--nth", 2)
+    result = remove(stub, *chain[1:], vm=vms[0].uuid)
+    assert result["failed"] and result["changed"] and result["error"]["symbol"] == "WORKER_DIED" and "SIGSEGV" in result["msg"]
+    told = {identity for backup in result["backups"] for identity in backup["removed"]}
+    assert told == set(chain) - vms[0].ids(), "what is gone, and only that, is reported"
+    again = remove(stub, *chain[1:], vm=vms[0].uuid)
+    assert not again.get("failed") and vms[0].ids() & set(chain) == {chain[0]}
+
+
+def test_hanging_server_ends_at_the_deadline_and_tells_what_was_done(stub, vms):
+    chain = vms[0].chains[0]
+    stub("fault", "add", "remove_vm_backup", "stall", "--nth", 2)
+    result = remove(stub, *chain[1:], vm=vms[0].uuid, timeout=3)
+    assert result["failed"] and result["changed"]
+    assert outcomes(result) == [("not_attempted", "timeout"), ("failed", "timeout"), ("removed", None)]
+
+
+def test_other_backups_that_vanish_stop_everything(stub, vms):
+    chain, other = vms[0].chains
+    # Another client takes a chain away between our call and our look.
+    answer = stub("tree", vms[0].uuid)
+    text = answer.replace(answer[answer.rindex("<BackupItem"):answer.rindex("</VmItem>")], "")
+    path = stub.state.parent / "less.xml"
+    path.write_text(text.replace(chain[-1] + "</Id>", "</Id>").replace("<PartialBackupItem", "<PartialBackupItem"))
+    broken = text[:text.rindex("<PartialBackupItem")] + text[text.rindex("</PartialBackupItem>") + len("</PartialBackupItem>"):]
+    path.write_text(broken)
+    stub("fault", "add", "get_backup_tree", "answer", path, "--nth", 2, "--always")
+    result = remove(stub, chain[-1], chain[-2], vm=vms[0].uuid, on_error="continue")
+    assert outcomes(result) == [("failed", "unexpected"), ("not_attempted", "unexpected")]
+    assert other[0] in result["msg"] and result["msg"].startswith("After the removal of %s" % chain[-1])
+    assert mutating(stub) == ["remove_vm_backup"]
+
+
+def test_no_secret_and_no_trace_in_a_failure(stub, vms):
+    stub("server", "add", "store", "--host", "backup.example", "--user", "root", "--password", "tops3cret")
+    stub("fault", "add", "remove_vm_backup", "crash")
+    for fault in (None, "crash"):
+        result = remove(stub, vms[0].chains[0][-1], vm=vms[0].uuid, storage={"host": "backup.example", "username": "root", "password": "tops3cret"})
+        assert "tops3cret" not in json.dumps(result) and "Traceback" not in json.dumps(result)
+
+
+def test_twins_are_refused(stub, vms):
+    last = vms[0].chains[0][-1]
+    result = remove(stub, last, last, vm=vms[0].uuid)
+    assert result["failed"] and "twice" in result["msg"] and stub.calls() == []
+
+
+def test_a_name_that_nobody_knows_is_an_error_and_nothing_is_removed(stub, vms):
+    result = remove(stub, vms[0].chains[0][-1], vm="nobody")
+    assert result["failed"] and result["error"]["symbol"] == "UNKNOWN_VM" and mutating(stub) == []
+    assert outcomes(result) == [("not_attempted", "error")]
+
+
+def test_an_empty_list_is_no_work(stub, vms):
+    result = remove(stub)
+    assert result["changed"] is False and result["backups"] == [] and stub.calls() == []
