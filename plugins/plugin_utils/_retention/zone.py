@@ -72,7 +72,7 @@ class Zone:
 
     def after(self, instant: int, duration) -> int:
         """``duration`` after ``instant``, the other way round; never later than the true end of a window that began at ``instant``."""
-        return self._move(instant, duration, "calendar_after") + duration.exact_seconds
+        return self._move(instant + duration.exact_seconds, duration, "calendar_after")
 
     def _move(self, instant, duration, how):
         if duration[:4] == (0, 0, 0, 0):

@@ -1,0 +1,291 @@
+# Copyright (c) The prlsdk.core developers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Each rule, protection and guard on a few backups that one can picture."""
+
+from __future__ import annotations
+
+import pytest
+from ansible_collections.prlsdk.core.plugins.module_utils import _instants
+from ansible_collections.prlsdk.core.plugins.plugin_utils._retention.plan import make_plan
+
+from .forests import BARE, DAY, HOUR, all_backups, backup, chain, entries, kept, let_go, singles, tree, verdicts
+
+NOW = _instants.parse("2026-09-13T06:00:00Z")  # a Sunday
+NIGHTLY = [NOW - number * DAY for number in range(40)]
+
+
+def planned(trees, now=NOW, **policy):
+    return make_plan(trees, {**BARE, "timezone": "UTC", **policy}, now)
+
+
+def days_kept(plan):
+    """How many days before NOW each kept backup was made, the newest first."""
+    return [(NOW - _instants.parse(entry["created"])) // DAY for vm in plan["vms"] for entry in vm["backups"] if entry["verdict"] == "keep"]
+
+
+@pytest.mark.parametrize(
+    "policy, days",
+    [
+        ({"last": 3}, [0, 1, 2]),
+        ({"last": "all"}, list(range(40))),
+        ({"hourly": 2, "keep_oldest": False}, [0, 1]),
+        ({"daily": 3}, [0, 1, 2]),
+        ({"weekly": 3}, [0, 7, 14]),
+        ({"weekly": {"count": 3, "pick": "oldest"}}, [0, 6, 13, 20]),
+        ({"monthly": 2}, [0, 13]),
+        ({"monthly": 4}, [0, 13, 39]),
+        ({"monthly": 4, "keep_oldest": False}, [0, 13]),
+        ({"quarterly": 1, "yearly": 1}, [0]),
+        ({"daily": "all"}, list(range(40))),
+        ({"within": "3d"}, [0, 1, 2, 3]),
+        ({"within": "71h"}, [0, 1, 2]),
+        ({"window": "71h"}, [0, 1, 2, 3]),
+        ({"within_weekly": "2w"}, [0, 7, 14]),
+        ({"within_monthly": "1mo"}, [0, 13]),
+        ({"chains": 2}, [0, 1]),
+        ({"last": 1, "min_restorable": 3}, [0, 1, 2]),
+        ({"last": 1, "grace": "2d"}, [0, 1, 2]),
+        ({"daily": 2, "weekly": 2}, [0, 1, 7]),
+        ({"daily": 2, "weekly": 2, "counting": "additional"}, [0, 1, 7, 14]),
+        ({"weekly": 2, "day_start": "12:00", "keep_oldest": False}, [0, 6]),  # Sunday 06:00 still belongs to Saturday
+    ],
+)
+def test_a_rule_keeps_these_of_forty_nights_of_fulls(policy, days):
+    assert days_kept(planned([singles(NIGHTLY)], **policy)) == days
+
+
+@pytest.mark.parametrize("absent", [{"daily": 0}, {"daily": None}, {"within": "0h"}, {"within": 0}, {"weekly": {"count": "0"}}])
+def test_nothing_means_that_the_rule_is_absent(absent):
+    assert planned([singles(NIGHTLY)], last=1, **absent)["policy"] == planned([singles(NIGHTLY)], last=1)["policy"]
+
+
+def test_windows_end_at_the_newest_backup_so_that_nothing_ages_out_when_backups_stop():
+    later = NOW + 100 * DAY
+    assert len(kept(planned([singles(NIGHTLY)], later, within="3d"))) == 4
+    assert len(kept(planned([singles(NIGHTLY)], later, within="3d", anchor="now"))) == 1
+
+
+def test_of_full_looks_at_fulls_only():
+    weekly = [chain("{c%d}" % week, *(backup("{c%d}" % week, day + 1, NOW - (20 - 7 * week - day) * DAY) for day in range(7))) for week in range(3)]
+    plan = planned([tree(*weekly)], weekly={"count": 3, "of": "full"}, keep_oldest=False, tails="remove")
+    assert verdicts(plan, "keep") == {"{c0}", "{c1}"} | {item["id"] for item in weekly[2]["backups"]}
+    gone = entries(plan)["{c0}.2"]
+    assert gone["reasons"] == [{"code": "not_counted", "rule": "weekly", "of": "full"}]
+
+
+CHAIN = [backup("{a}", number, NOW - (20 - number) * DAY) for number in range(1, 6)]
+ACTIVE = [backup("{b}", number, NOW - (10 - number) * HOUR) for number in range(1, 4)]
+
+
+def test_what_a_kept_backup_needs_is_kept_and_says_for_whom():
+    plan = planned([tree(chain("{a}", *CHAIN), chain("{b}", *ACTIVE))], last=1, pins=["{A}.3"], tails="remove")
+    assert kept(plan) == {"{a}", "{a}.2", "{a}.3", "{b}", "{b}.2", "{b}.3"}
+    full = entries(plan)["{a}"]
+    assert full["reasons"] == [{"code": "needed_by", "ids": ["{a}.3"], "count": 1}] and full["own"] is False
+    assert entries(plan)["{a}.3"]["reasons"] == [{"code": "pinned", "by": "pins"}]
+    vm = plan["vms"][0]
+    assert [(step["id"], step["action"]) for step in vm["remove"]] == [("{a}.5", "increment"), ("{a}.4", "increment")]
+    assert vm["bytes"] == {"own": 20, "needed": 40, "freed": 20, "refused": 0}
+
+
+def test_by_default_a_chain_goes_as_a_whole_or_not_at_all():
+    trees = [tree(chain("{a}", *CHAIN), chain("{b}", *ACTIVE))]
+    plan = planned(trees, last=1, pins=["a.3"])
+    assert not let_go(plan)
+    assert entries(plan)["{a}.5"]["reasons"] == [{"code": "tail"}]
+    step = planned(trees, last=1)["vms"][0]["remove"]
+    assert step == [{"id": "{a}", "created": CHAIN[0]["created"], "size": 10, "action": "chain", "removes": ["{a}.5", "{a}.4", "{a}.3", "{a}.2", "{a}"]}]
+
+
+def test_the_active_chain_is_never_shortened():
+    plan = planned([tree(chain("{b}", *ACTIVE))], monthly={"count": 1, "pick": "oldest"}, keep_oldest=False, min_restorable=0, tails="remove")
+    assert kept(plan) == {"{b}", "{b}.2", "{b}.3"}
+    assert entries(plan)["{b}.3"]["reasons"] == [{"code": "active_chain"}]
+
+
+def test_merge_takes_increments_out_of_the_middle_but_no_full_and_not_from_old_storage():
+    trees = [tree(chain("{a}", *CHAIN), chain("{b}", *ACTIVE))]
+    steps = planned(trees, last=1, pins=["a.4"], merge="allow", tails="remove")["vms"][0]["remove"]
+    assert [(step["id"], step["action"]) for step in steps] == [("{a}.5", "increment"), ("{a}.3", "merge"), ("{a}.2", "merge"), ("{b}.2", "merge")]
+    trees[0]["vm"]["storage_version"] = 3
+    assert [step["id"] for step in planned(trees, last=1, pins=["a.4"], merge="allow", tails="remove")["vms"][0]["remove"]] == ["{a}.5"]
+
+
+def test_a_promoted_head_is_a_full():
+    promoted = [backup("{a}", 4, NOW - 9 * DAY, promoted=True), backup("{a}", 6, NOW - 8 * DAY)]
+    plan = planned([tree(chain("{a}", *promoted), chain("{b}", *ACTIVE))], last=1, pins=["{a}.6"])
+    assert {"{a}.4", "{a}.6"} <= kept(plan)
+    assert entries(plan)["{a}.4"]["type"] == "full"
+
+
+def test_a_backup_from_the_future_is_kept_and_pushes_nothing_out():
+    plan = planned([singles([NOW - DAY, NOW, NOW + 301])], last=1)
+    assert kept(plan) == {"{c1}", "{c2}"}
+    assert entries(plan)["{c2}"]["reasons"] == [{"code": "future"}]
+    assert [warning["code"] for warning in plan["warnings"]] == ["keeps_only_newest", "future"]
+    assert kept(planned([singles([NOW - DAY, NOW, NOW + 300])], last=1)) == {"{c2}"}, "within the clock skew it counts"
+
+
+def test_pins_are_found_by_id_pattern_and_tag():
+    texts = {"{c0}": "before upgrade #release", "{c1}": "nightly", "{c2}": "nightly", "{c3}": "#test"}
+    trees = [singles([NOW - number * DAY for number in range(9, 0, -1)])]
+    for item in all_backups(trees):
+        item["description"] = texts.get(item["id"], "")
+    plan = planned(trees, last=1, pins=["{C1}", "gone"], pin_pattern="^before", tags_pattern="#([a-z]+)", keep_tags=["test", "release"])
+    assert kept(plan) == {"{c0}", "{c1}", "{c3}", "{c8}"}
+    assert [reason["by"] for reason in entries(plan)["{c0}"]["reasons"]] == ["pin_pattern", "keep_tags"]
+    assert [warning["message"] for warning in plan["warnings"] if warning["code"] == "unknown_pin"] == ["pins has gone, and no backup has this id"]
+
+
+def test_pinned_backups_can_be_left_out_of_the_count():
+    trees = [singles(NIGHTLY[:5][::-1])]
+    assert days_kept(planned(trees, last=2, pins=["c4"])) == [0, 1]
+    assert days_kept(planned(trees, last=2, pins=["c4"], count_pinned=False)) == [0, 1, 2]
+
+
+def refused_by(plan):
+    return [vm["guard"] for vm in plan["vms"]]
+
+
+@pytest.mark.parametrize(
+    "policy, guard",
+    [
+        ({"max_remove": 5}, {"name": "max_remove", "value": 39, "limit": 5}),
+        ({"max_remove_share": 0.5}, {"name": "max_remove_share", "value": 0.975, "limit": 0.5}),
+        ({"max_remove_total": 38}, {"name": "max_remove_total", "value": 39, "limit": 38}),
+        ({"min_chains": 2}, {"name": "min_chains", "value": 1, "limit": 2}),
+        ({"max_staleness": "1d"}, {"name": "max_staleness", "value": "2026-09-13T06:00:00Z", "limit": "2026-09-13T07:00:00Z"}),
+    ],
+)
+def test_a_guard_refuses_the_whole_plan_of_a_vm_and_says_why(policy, guard):
+    plan = planned([singles(NIGHTLY)], NOW + DAY + HOUR, last=1, **policy)
+    assert refused_by(plan) == [guard]
+    (vm,) = plan["vms"]
+    assert vm["status"] == "refused" and vm["remove"] == [] and vm["counts"] == {"keep": 1, "remove": 0, "refused": 39}
+    assert vm["bytes"] == {"own": 10, "needed": 0, "freed": 0, "refused": 390}
+    assert len(verdicts(plan, "refused")) == 39
+
+
+def test_few_removals_are_under_the_floor_of_the_share():
+    assert refused_by(planned([singles(NIGHTLY[:3])], last=1, max_remove_share=0.5)) == [None]
+    assert refused_by(planned([singles(NIGHTLY[:3])], last=1, max_remove_share=0.5, max_remove_floor=2))[0]["name"] == "max_remove_share"
+
+
+def test_the_guard_over_all_vms_refuses_all_of_them():
+    trees = [singles(NIGHTLY[:4], name, "{%s}" % name) for name in ("a1", "a2")] + [singles(NIGHTLY[:1], "a3", "{a3}")]
+    assert [vm["status"] for vm in planned(trees, last=1, max_remove_total=5)["vms"]] == ["refused", "refused", "nothing"]
+    assert [vm["status"] for vm in planned(trees, last=1, max_remove_total=6)["vms"]] == ["planned", "planned", "nothing"]
+
+
+def test_a_stale_vm_is_warned_of_even_if_there_is_nothing_to_remove():
+    plan = planned([singles(NIGHTLY[:1])], NOW + 3 * DAY, last=1, max_staleness="2d")
+    assert plan["vms"][0]["status"] == "nothing" and "stale" in [warning["code"] for warning in plan["warnings"]]
+
+
+HEADLESS = chain("{h}", backup("{h}", 2, NOW - 50 * DAY), backup("{h}", 3, NOW - 49 * DAY))
+
+
+def test_a_chain_without_a_full_refuses_the_plan_until_the_policy_says_what_to_do_with_it():
+    trees = [singles(NIGHTLY)]
+    trees[0]["chains"].append(HEADLESS)
+    assert refused_by(planned(trees, last=1, max_broken_chains=0)) == [{"name": "max_broken_chains", "value": 1, "limit": 0}]
+    accepted = planned(trees, last=1, max_broken_chains=1)
+    assert {"{h}.2", "{h}.3"} <= kept(accepted) and entries(accepted)["{h}.2"]["reasons"][0] == {"code": "broken"}
+    removed = planned(trees, last=1, max_broken_chains=0, remove_broken=True)
+    assert {"{h}.2", "{h}.3"} <= verdicts(removed, "remove") and entries(removed)["{h}.3"]["reasons"] == [{"code": "broken"}]
+
+
+def test_a_vm_without_any_restorable_backup_is_left_alone():
+    assert refused_by(planned([tree(HEADLESS)], last=1, remove_broken=True)) == [{"name": "no_restorable_left", "value": 0, "limit": 1}]
+
+
+def test_two_backups_of_one_id_refuse_the_plan():
+    trees = [singles(NIGHTLY), singles(NIGHTLY)]
+    assert refused_by(planned(trees, last=1)) == [{"name": "duplicate_ids", "value": 40, "limit": 0}]
+
+
+def lint(**policy):
+    return {(warning["code"], warning["rule"]) for warning in planned([], **policy)["warnings"]}
+
+
+@pytest.mark.parametrize(
+    "policy, warned",
+    [
+        ({"monthly": 1}, {("keeps_only_newest", "monthly")}),
+        ({"last": 1}, {("keeps_only_newest", "last")}),
+        ({"monthly": 1, "min_restorable": 4}, set()),
+        ({"monthly": {"count": 1, "of": "full"}}, set()),
+        ({"daily": 7, "weekly": 1}, {("implied", "weekly")}),
+        ({"daily": 7, "weekly": 2}, set()),
+        ({"daily": 8, "weekly": 2}, {("implied", "weekly")}),
+        ({"daily": 8, "weekly": 2, "counting": "additional"}, set()),
+        ({"daily": "all", "yearly": 10}, {("implied", "yearly")}),
+        ({"weekly": "all", "monthly": 12}, set()),
+        ({"within": "2w", "within_daily": "1w"}, {("implied", "within_daily")}),
+        ({"within": "1mo", "window": "2mo"}, {("implied", "within")}),
+        ({"within": "30d", "within_daily": "1mo"}, set()),
+        ({"within_daily": "1y", "within_monthly": "1y"}, {("implied", "within_monthly")}),
+        ({"daily": 7, "weekly": 4, "monthly": 12}, set()),
+    ],
+)
+def test_policies_that_are_hardly_meant_are_warned_of(policy, warned):
+    assert lint(**policy) == warned
+
+
+def test_the_cost_of_weekly_increments_is_said_in_bytes():
+    long = chain("{a}", *(backup("{a}", number + 1, NOW - (30 - number) * DAY) for number in range(20)))
+    warnings = planned([tree(long, chain("{b}", *ACTIVE))], weekly=4)["warnings"]
+    assert [warning["code"] for warning in warnings] == ["weekly_increments"]
+    assert "bytes of 1 VMs are kept only because" in warnings[0]["message"]
+    assert planned([tree(long, chain("{b}", *ACTIVE))], weekly={"count": 4, "of": "full"})["warnings"] == []
+
+
+def test_full_due_says_what_a_new_full_lets_go_and_when():
+    weeks = [chain("{c%d}" % week, *(backup("{c%d}" % week, day + 1, NOW - (27 - 7 * week - day) * DAY, size=100 if day == 0 else 1) for day in range(7))) for week in range(4)]
+    vm = planned([tree(*weeks)], chains=2, within="10d")["vms"][0]
+    # The third newest chain is within ten days yet; the last increment of the newest will be for ten days more.
+    assert vm["full_due"] == {
+        "freed": 0,
+        "chains": [{"chain": "{c3}", "backups": 7, "size": 106, "when": "2026-09-23T06:00:00Z"}],
+    }
+    vm = planned([tree(*weeks)], chains=2)["vms"][0]
+    assert vm["full_due"]["freed"] == 106
+    assert vm["full_due"]["chains"][0] == {"chain": "{c2}", "backups": 7, "size": 106, "when": "2026-09-13T06:00:00Z"}
+    assert vm["full_due"]["chains"][1]["when"] is None, "nobody knows when the next chains come"
+
+
+def test_the_earliest_removal_is_that_of_the_last_backup_in_need():
+    plan = planned([tree(chain("{a}", *CHAIN), chain("{b}", *ACTIVE))], within="30d", tails="remove")
+    assert entries(plan)["{a}"]["earliest_removal"] == entries(plan)["{a}.5"]["earliest_removal"] == _instants.format(NOW + 15 * DAY)
+    pinned = planned([tree(chain("{a}", *CHAIN), chain("{b}", *ACTIVE))], within="30d", pins=["a.5"], tails="remove")
+    assert entries(pinned)["{a}"]["earliest_removal"] is None
+
+
+def test_every_reason_against_a_backup_is_given_rule_by_rule():
+    plan = planned([singles(NIGHTLY[:3] + [NOW - HOUR])], last=1, daily=2, within="1d", within_daily="1d", chains=1, keep_oldest=False)
+    assert {reason["code"]: reason for reason in entries(plan)["{c2}"]["reasons"]} == {
+        "older_than": {"code": "older_than", "rule": "within_daily", "by": DAY},
+        "beyond_count": {"code": "beyond_count", "rule": "daily", "rank": 3, "of": 2},
+    }
+    assert [(reason["code"], reason["rule"]) for reason in entries(plan)["{c2}"]["reasons"]] == [
+        ("older_than", "within"),
+        ("older_than", "within_daily"),
+        ("beyond_count", "chains"),
+        ("beyond_count", "last"),
+        ("beyond_count", "daily"),
+    ]
+    superseded = entries(planned([singles([NOW, NOW - HOUR])], daily=1))["{c1}"]["reasons"]
+    assert superseded == [{"code": "superseded", "rule": "daily", "bucket": "2026-09-13", "by": "{c0}"}]
+
+
+def test_trees_of_one_vm_are_put_together_whatever_the_spelling_of_its_uuid():
+    parts = [singles(NIGHTLY[:2], uuid="{AB}"), tree(chain("{z}", backup("{z}", 1, NOW - 5 * DAY)), uuid="ab")]
+    (vm,) = planned(parts, last=1)["vms"]
+    assert vm["counts"] == {"keep": 1, "remove": 2, "refused": 0}
+
+
+def test_nothing_at_all_is_a_plan_too():
+    plan = planned([tree()], daily=7)
+    assert plan["vms"][0]["status"] == "nothing" and plan["vms"][0]["full_due"] == {"freed": 0, "chains": []}
+    assert planned([], daily=7)["vms"] == []
