@@ -15,6 +15,7 @@ import time
 from prl_stub import (
     calls,
     catalogue,
+    clock,
     demo,
     events,
     faults,
@@ -23,6 +24,7 @@ from prl_stub import (
     servers,
     sessions,
     store,
+    tasks,
     treeload,
     vms,
 )
@@ -45,7 +47,9 @@ def main(argv=None):
             return options.run(store.create(path), options)
         if not os.path.exists(path):
             raise UserError("%s does not exist: make it with `python -m prl_stub --state %s init`" % (path, path))
-        return options.run(store.Store(path), options)
+        state = store.Store(path)
+        tasks.settle(state)
+        return options.run(state, options)
     except UserError as error:
         sys.stderr.write("prl_stub: %s\n" % error)
         return 2
@@ -56,7 +60,7 @@ def _parser():
     parser.add_argument("--state", help="the state file (default: the environment variable PRL_STUB_STATE)")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND")
     commands.required = True
-    for add in (_init, _server, _load, _demo, _vm, _fault, _lock, _unlock, _log, _tree, _sessions, _disconnect, _emit, _question, _handles):
+    for add in (_init, _server, _load, _demo, _vm, _fault, _lock, _unlock, _log, _tree, _sessions, _disconnect, _emit, _question, _handles, _set, _tasks):
         add(commands)
     return parser
 
@@ -211,7 +215,7 @@ def _demo(commands):
 
 def _run_demo(state, options):
     server = _server_of(state, options.server)
-    now = demo.parse_time(options.now) if options.now else None
+    now = clock.instant(options.now) if options.now else None
     print("%d VMs, %d backups" % demo.build(state, server, now, options.weeks, options.vms, options.increments))
 
 
@@ -281,6 +285,9 @@ def _vm_options(command):
     command.add_argument("--home")
     command.add_argument("--template", choices=("yes", "no"))
     command.add_argument("--backup-directory", help="a backup directory of its own; '' for the server's")
+    command.add_argument("--busy", choices=[""] + sorted(vms.BUSY), help="what another operation does with it; '' for none")
+    command.add_argument("--disk", action="append", metavar="NAME=BYTES", help="all its disks, one option each")
+    command.add_argument("--bitmaps", help="chain uuids whose changes it tracks, `none`, or '' for all")
 
 
 def _run_vm_add(state, options):
@@ -298,7 +305,17 @@ def _run_vm_add(state, options):
             options.backup_directory or "",
         )
     events.emit(state, server["name"], [events.make("PET_DSP_EVT_VM_ADDED", uuid)])
+    vms.change(state, server["name"], uuid, **_more(options, uuid))
     print(uuid)
+
+
+def _more(options, uuid):
+    disks = None
+    if options.disk is not None:
+        folder = "/vz/vmprivate/%s/" % uuid.strip("{}")
+        pairs = [disk.partition("=") for disk in options.disk]
+        disks = dumps([[to_str(name), folder + to_str(name), size, ""] for name, _, size in pairs])
+    return {"busy": options.busy, "disks": disks, "bitmaps": options.bitmaps}
 
 
 def _run_vm_set(state, options):
@@ -313,6 +330,7 @@ def _run_vm_set(state, options):
         home=options.home,
         template=None if options.template is None else int(options.template == "yes"),
         directory=options.backup_directory,
+        **_more(options, row["uuid"])
     )
 
 
@@ -532,3 +550,39 @@ def _run_handles(state, _options):
             reports[call["pid"]] = call["args"]
     for pid, report in sorted(reports.items()):
         print("%d %s" % (pid, dumps(report)))
+
+
+# -- operations
+
+
+SETTINGS = {
+    "clock": "what the server's clock says now, YYYY-MM-DDTHH:MM:SSZ; '' for the real time",
+    "create_seconds": "how long a backup takes",
+    "restore_seconds": "how long a restoration takes",
+    "remove_seconds": "how long a removal takes",
+    "promotion": "`works`: a full removed with the keep-chain flag makes its first increment the head; `fails`: an error",
+}
+
+
+def _set(commands):
+    command = _command(commands, "set", _run_set, "how the server works")
+    command.formatter_class = argparse.RawDescriptionHelpFormatter
+    command.epilog = "\n".join("%-16s %s" % pair for pair in sorted(SETTINGS.items()))
+    command.add_argument("name", choices=sorted(SETTINGS))
+    command.add_argument("value")
+
+
+def _run_set(state, options):
+    value = options.value
+    if options.name == "clock":
+        value = str(clock.instant(value) - time.time()) if value else "0"
+    state.set(options.name, value)
+
+
+def _tasks(commands):
+    _command(commands, "tasks", _run_tasks, "list the operations under way")
+
+
+def _run_tasks(state, _options):
+    for row in state.rows("SELECT * FROM tasks ORDER BY started"):
+        print("%s %s %d" % (row["uuid"], row["server"], row["kind"]))

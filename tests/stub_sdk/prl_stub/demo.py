@@ -7,12 +7,11 @@ from __future__ import absolute_import, division, print_function
 
 __metaclass__ = type
 
-import calendar
 import random
 import time
 import uuid
 
-from prl_stub import vms
+from prl_stub import clock, vms
 from prl_stub.treeload import ITEM, add_chain, ensure_catalogue
 from prl_stub.tree import escape, join_disks
 
@@ -41,11 +40,6 @@ def build(store, server, now=None, weeks=10, count=None, increments=6):
         for position, (name, kind, state) in enumerate(node):
             made += _machine(db, server, source, position, name, kind, state, now, weeks, increments)
     return len(node), made
-
-
-def parse_time(text):
-    """Seconds since the epoch of ``YYYY-MM-DD[T ]HH:MM:SS[Z]``, read as UTC."""
-    return calendar.timegm(time.strptime(text.rstrip("Z").replace("T", " "), "%Y-%m-%d %H:%M:%S"))
 
 
 def _uuid(source):
@@ -103,7 +97,7 @@ def _chain(db, server, source, catalogue, name, vm_uuid, start, numbers, week):
 
 
 def _row(chain, server, source, number, backup_id, size, when, text, flags, disks):
-    stamp = time.strftime("%Y-%m-%d %H:%M:%S", time.gmtime(when + source.randrange(60)))
+    stamp = clock.stamp(when + source.randrange(60))
     middle = "" if number == 1 else ".%d" % number
     files = "\n".join("%s%s.qcow2" % (disk[0], middle) for disk in disks)
     return (

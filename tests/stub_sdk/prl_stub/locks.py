@@ -26,6 +26,22 @@ def unlock(store, chain_uuid=None):
         db.execute("UPDATE chains SET lock = '', lock_calls = 0 WHERE " + where, args)
 
 
+def refuse_writing(chain):
+    """Raise when somebody writes the chain; readers do not disturb each other."""
+    if chain["lock"] == "writing":
+        raise ServerFailure(_BUSY["writing"])
+
+
+def take(db, chain):
+    """Lock a chain for writing inside a transaction; another process may have been quicker."""
+    row = db.execute("SELECT lock FROM chains WHERE id = ?", (chain["id"],)).fetchone()
+    if row is None:
+        raise ServerFailure("PRL_ERR_BACKUP_BACKUP_UUID_NOT_FOUND", [chain["uuid"]])
+    if row["lock"]:
+        raise ServerFailure(_BUSY[row["lock"]])
+    db.execute("UPDATE chains SET lock = 'writing', lock_calls = 0 WHERE id = ?", (chain["id"],))
+
+
 def refuse(store, chain):
     """Raise when the chain is locked, and count the call that met it."""
     if not chain["lock"]:

@@ -48,7 +48,7 @@ CREATE TABLE calls (
 CREATE TABLE events (seq INTEGER PRIMARY KEY AUTOINCREMENT, server TEXT, session TEXT, event TEXT);
 CREATE TABLE questions (id INTEGER PRIMARY KEY, server TEXT, event TEXT, answer INTEGER);
 CREATE TABLE tasks (
-    uuid TEXT PRIMARY KEY, server TEXT, session TEXT, pid INTEGER, kind TEXT, args TEXT, started REAL, due REAL);
+    uuid TEXT PRIMARY KEY, server TEXT, session TEXT, kind INTEGER, plan TEXT, started REAL);
 """
 
 

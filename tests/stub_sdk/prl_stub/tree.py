@@ -77,6 +77,12 @@ def escape(text):
     return text.replace("\r", "&#xd;")
 
 
+def unescape(text):
+    """The text behind an escaped one."""
+    text = text.replace("&#xd;", "\r").replace("&lt;", "<").replace("&gt;", ">")
+    return text.replace("&amp;", "&")
+
+
 def join_disks(disks):
     """The stored form of [(name, path, size, key id)]: escaped, a line for each disk, fields parted by tabs."""
     return "\n".join("\t".join(escape(str(field)) for field in disk) for disk in disks)

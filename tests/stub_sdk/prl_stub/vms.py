@@ -9,7 +9,7 @@ __metaclass__ = type
 
 from prl_stub import events
 from prl_stub.failure import ServerFailure
-from prl_stub.numbers import CONSTS
+from prl_stub.numbers import CONSTS, ERRORS
 from prl_stub.text import new_uuid
 
 VM, CT = 0, 1
@@ -55,7 +55,7 @@ def change(store, server, uuid, **values):
         sent.append(
             events.make("PET_DSP_EVT_VM_STATE_CHANGED", uuid, [("vminfo_vm_state", "int32", changed["state"])])
         )
-    if set(changed) - set(["state"]):
+    if set(changed) - set(["state", "busy", "bitmaps"]):
         sent.append(events.make("PET_DSP_EVT_VM_CONFIG_CHANGED", uuid))
     with store.write() as db:
         for name, value in changed.items():
@@ -69,6 +69,22 @@ def remove(store, server, uuid):
     with store.write() as db:
         db.execute("DELETE FROM vms WHERE server = ? AND uuid = ?", (server, uuid))
     events.emit(store, server, [events.make("PET_DSP_EVT_VM_UNREGISTERED", uuid)])
+
+
+# What a VM can be busy with, and the error of whoever comes second.
+BUSY = dict(
+    (name[len("PRL_ERR_VM_LOCKED_FOR_") :].lower(), name)
+    for name in ERRORS
+    if name.startswith("PRL_ERR_VM_LOCKED_FOR_")
+)
+BUSY["restore"] = BUSY["restore_from_backup"]
+BUSY["exclusive"] = "PRL_ERR_VM_IS_EXCLUSIVELY_LOCKED"
+
+
+def refuse_busy(row):
+    """Raise when another operation holds the VM. The real server waits up to a minute first."""
+    if row["busy"]:
+        raise ServerFailure(BUSY[row["busy"]], [row["name"]])
 
 
 def find(store, server, text):

@@ -11,7 +11,7 @@ import os
 import threading
 import weakref
 
-from prl_stub import events, faults, sessions
+from prl_stub import events, sessions, tasks
 from prl_stub.failure import ServerFailure
 from prl_stub.numbers import CONSTS, code_of
 from prlsdkapi import _notify, _trouble
@@ -42,6 +42,19 @@ class Connection:
     def server(self):
         """The row of the server it leads to."""
         return RUNTIME.store.row("SELECT * FROM servers WHERE name = ?", (self.server_name,))
+
+
+def _carry_on(store, server):
+    """Go on with the operations of dead clients, as the server would; returns what is running on it."""
+    tasks.settle(store)
+    for task in tasks.orphans(store):
+        thread = threading.Thread(target=tasks.perform, args=(store, task, tasks.Link()))
+        thread.daemon = True
+        thread.start()
+    return [
+        Values("PHT_RUNNING_TASK", {"uuid": row["uuid"], "kind": row["kind"], "params": row["plan"]})
+        for row in tasks.running(store, server)
+    ]
 
 
 class ServerNative(Native):
@@ -188,9 +201,16 @@ class ServerNative(Native):
         with self._lock:
             self.connection = Connection(server, uuid, channel, last, local, job)
             self._start_notifier().watch(channel)
+        running = _carry_on(RUNTIME.store, server["name"])
         return Values(
             "PHT_LOGIN_RESPONSE",
-            {"session": uuid, "uuid": server["uuid"], "os": server["os"], "product": server["product"], "tasks": []},
+            {
+                "session": uuid,
+                "uuid": server["uuid"],
+                "os": server["os"],
+                "product": server["product"],
+                "tasks": running,
+            },
         )
 
     def drop(self):
@@ -200,6 +220,9 @@ class ServerNative(Native):
             if connection is None:
                 return None
             connection.open = False
+            for job in self._pending:
+                if job.connection is connection and job.cancel_with_session:
+                    job.cancelled.set()
             if self._notifier is not None:
                 self._notifier.watch(None)
         sessions.close_session(RUNTIME.store, connection.uuid)

@@ -7,10 +7,14 @@ from __future__ import absolute_import, division, print_function
 
 __metaclass__ = type
 
-import signal
 import sys
 import threading
 import time
+
+try:
+    import _signal as signal  # without the enums: their exceptions keep frames, and so handles, alive on Python 3.7
+except ImportError:
+    import signal
 
 from prl_stub.numbers import code_of
 from prl_stub.text import new_uuid
@@ -42,6 +46,7 @@ class JobNative(Native):
         self.cancelled = threading.Event()
         self.faults = []
         self.accepted = lambda: None  # called when the server has taken the request on
+        self.cancel_with_session = False
         self.connection = None  # the connection that the request went out on
         self.epilogue = lambda: None  # called after the handlers were told of the end
 

@@ -67,7 +67,10 @@ class Notifier:
             if self._pipe[0] in ready:
                 os.read(self._pipe[0], 65536)
             while self._inbox and not self._stopped:
-                self._deliver(self._inbox.popleft())
+                native = self._inbox.popleft()
+                if channel is not None:
+                    self._refresh(channel)  # the events of an operation come before the end of its job
+                self._deliver(native)
             if channel is not None and channel is self._channel and not self._stopped:
                 self._refresh(channel)
         for descriptor in self._pipe:

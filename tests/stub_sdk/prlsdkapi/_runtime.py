@@ -17,7 +17,7 @@ class Handles:
     """Numbered, counted references. A number that is freed more often than it was given out is counted, not fatal."""
 
     def __init__(self):
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()  # a collection in the midst of this may free other handles
         self._entries = {}
         self._last = 0
         self.double_freed = 0

@@ -30,6 +30,11 @@ def _job(client, call, names, values, work, op_code, mutating=False, connected=T
 _LOGIN = ("host", "user", "passwd", "sPrevSessionUuid", "port_cmd", "timeout", "security_level", "flags")
 _LOCAL = ("sPrevSessionUuid", "port", "security_level", "flags")
 _TREE = ("sUuid", "sTargetHost", "nTargetPort", "sTargetSessionId", "backup_flags", "reserved_flags", "force_operation")
+_TARGET = ("sTargetHost", "nTargetPort", "sTargetSessionId")
+_CREATE = ("sVmUuid",) + _TARGET + ("strDescription", "backup_flags", "reserved_flags", "force_operation")
+_REMOVE = ("sVmUuid", "sBackupUuid") + _TARGET + ("remove_flags", "reserved_flags", "force_operation")
+_RESTORE = ("sVmUuid", "sBackupUuid") + _TARGET + ("sTargetVmHomePath", "sTargetVmName", "restore_flags")
+_RESTORE += ("reserved_flags", "force_operation")
 
 
 @stands_for("PHT_SERVER")
@@ -150,6 +155,83 @@ class Server(_Handle):
             values,
             lambda job: _requests.backup_tree(job, *values[:5]),
             "PJOC_SRV_GET_BACKUP_TREE",
+        )
+
+    def create_vm_backup(
+        self,
+        sVmUuid,
+        sTargetHost,
+        nTargetPort,
+        sTargetSessionId,
+        strDescription="",
+        backup_flags=consts.PBT_FULL,
+        reserved_flags=0,
+        force_operation=True,
+    ):
+        client = self._native()
+        given = [sVmUuid, sTargetHost, nTargetPort, sTargetSessionId, strDescription]
+        given += [backup_flags, reserved_flags, force_operation]
+        values = _args.parse("PrlSrv_CreateVmBackup", "ssIssIII", given)
+        return _job(
+            client,
+            "create_vm_backup",
+            _CREATE,
+            values,
+            lambda job: _requests.create_backup(job, *values[:6]),
+            "PJOC_SRV_CREATE_VM_BACKUP",
+            mutating=True,
+        )
+
+    def restore_vm_backup(
+        self,
+        sVmUuid,
+        sBackupUuid,
+        sTargetHost,
+        nTargetPort,
+        sTargetSessionId,
+        sTargetVmHomePath="",
+        sTargetVmName="",
+        restore_flags=consts.PVMSL_LOW_SECURITY,
+        reserved_flags=0,
+        force_operation=True,
+    ):
+        client = self._native()
+        given = [sVmUuid, sBackupUuid, sTargetHost, nTargetPort, sTargetSessionId, sTargetVmHomePath, sTargetVmName]
+        given += [restore_flags, reserved_flags, force_operation]
+        values = _args.parse("PrlSrv_RestoreVmBackup", "sssIsssIII", given)
+        return _job(
+            client,
+            "restore_vm_backup",
+            _RESTORE,
+            values,
+            lambda job: _requests.restore_backup(job, *values[:8]),
+            "PJOC_SRV_RESTORE_VM_BACKUP",
+            mutating=True,
+        )
+
+    def remove_vm_backup(
+        self,
+        sVmUuid,
+        sBackupUuid,
+        sTargetHost,
+        nTargetPort,
+        sTargetSessionId,
+        remove_flags,
+        reserved_flags,
+        force_operation,
+    ):
+        client = self._native()
+        given = [sVmUuid, sBackupUuid, sTargetHost, nTargetPort, sTargetSessionId]
+        given += [remove_flags, reserved_flags, force_operation]
+        values = _args.parse("PrlSrv_RemoveVmBackup", "sssIsIII", given)
+        return _job(
+            client,
+            "remove_vm_backup",
+            _REMOVE,
+            values,
+            lambda job: _requests.remove_backup(job, *values[:6]),
+            "PJOC_SRV_REMOVE_VM_BACKUP",
+            mutating=True,
         )
 
     def get_questions(self):

@@ -10,6 +10,7 @@ from __future__ import absolute_import, division, print_function
 
 import os
 import sys
+import threading
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "stub_sdk"))
 
@@ -53,6 +54,29 @@ class Steps:
             self.server.get_backup_tree("", "", 0, "", 393216).wait(300)
         except self.sdk.PrlSDKError as error:
             say("error", hex(error.error_code & 0xFFFFFFFF).rstrip("L"), self.server.is_connected())
+
+    def operate(self):
+        """Make, restore and remove a backup of the VM with the least ordinary name, and say what was heard."""
+        heard = []
+
+        def handler(handle, _data):
+            thing = self.sdk.handle_to_object(handle)
+            if isinstance(thing, self.sdk.Event):
+                heard.append("%d:%s" % (thing.get_type(), ",".join(param.to_string() for param in thing)))
+            elif thing.get_op_code() == self.sdk.consts.PJOC_SRV_REMOVE_VM_BACKUP:
+                done.set()
+
+        done = threading.Event()
+        self.server.reg_event_handler(handler, None)
+        found = self.server.get_vm_list_ex(2048).wait(10000)
+        uuid = [vm.get_uuid() for vm in found if not vm.get_name()[0].isalpha() or ord(vm.get_name()[0]) > 127][0]
+        made = self.server.create_vm_backup(uuid, "", 0, "", b"\xc3\xa4 & <b>".decode("utf-8"), 4096).wait(10000)
+        backup = made.get_param_by_index_as_string(1)
+        self.server.restore_vm_backup(uuid, backup, "", 0, "", "", "copy", 16384).wait(10000)
+        self.server.remove_vm_backup(uuid, backup, "", 0, "", 0, 0, True).wait(10000)
+        done.wait(10)
+        self.server.unreg_event_handler(handler, None)
+        say("suffix", backup.partition(".")[2], "heard", *[line for line in heard if line[:6] in ("100049", "100502", "100058")])
 
     def types(self):
         for arguments in ((None, "", 0, ""), ("", "", "0", "")):

@@ -69,3 +69,59 @@ def fails(sdk):
             return True
 
     return Expected
+
+
+U1, U2 = "{11111111-1111-4111-8111-111111111111}", "{22222222-2222-4222-8222-222222222222}"
+
+
+class Shelf:
+    """The backups of one VM, made and read without the SDK. Ids are written short: "1", "1.2", "2.5"."""
+
+    vm = "{aaaaaaaa-aaaa-4aaa-8aaa-aaaaaaaaaaaa}"
+
+    def __init__(self, state):
+        self.state = state
+        state.run("vm", "add", "web", "--uuid", self.vm, "--state", "stopped")
+
+    def long(self, short):
+        """The id that a short one stands for."""
+        return short.replace("1", U1, 1) if short.startswith("1") else short.replace("2", U2, 1)
+
+    def fill(self, *ids, version=5, last=None):
+        """Put backups there; the lowest number of a chain is its head."""
+        from prl_stub import treeload
+
+        store = self.state.store
+        server = store.row("SELECT * FROM servers")
+        with store.write() as db:
+            catalogue = treeload.ensure_catalogue(db, server["name"], server["directory"], 0, self.vm, "web", version)
+            for name in sorted({short[0] for short in ids}):
+                numbers = sorted(int(short[2:] or 1) for short in ids if short[0] == name)
+                highest = last if last is not None else numbers[-1] if numbers[-1] > 1 else 0
+                chain = treeload.add_chain(db, catalogue, self.long(name), highest)
+                for number in numbers:
+                    self._item(db, chain, name, number)
+        return self
+
+    def _item(self, db, chain, name, number):
+        from prl_stub import treeload
+
+        short = name if number == 1 else "%s.%d" % (name, number)
+        created = "2026-01-%02d %02d:00:00" % (int(name), number)
+        disk = "harddisk.hdd\t/vz/vmprivate/%s/harddisk.hdd\t68719476736\t" % self.vm.strip("{}")
+        row = (chain, number, self.long(short), "node", self.vm, created, "root", 10 * number, "", "a.qcow2", 0, 0, 2048, disk)
+        db.execute(treeload.ITEM, row)
+
+    def ids(self):
+        """What is there, as short ids in order."""
+        rows = self.state.store.rows("SELECT backup_id FROM items ORDER BY backup_id")
+        found = [row["backup_id"].replace(U1, "1").replace(U2, "2") for row in rows]
+        return sorted(found, key=lambda short: (short.partition(".")[0], int(short.partition(".")[2] or 0)))
+
+    def catalogue_exists(self):
+        return bool(self.state.store.rows("SELECT 1 FROM catalogues"))
+
+
+@pytest.fixture
+def shelf(state):
+    return Shelf(state)

@@ -56,6 +56,21 @@ def test_every_python(client, state, version):
     assert listed.stdout == SAMPLE.read_bytes(), listed.stderr
 
 
+@pytest.mark.parametrize("version", VERSIONS)
+def test_every_python_operates(client, state, version):
+    python = interpreters().get(version)
+    if python is None:
+        pytest.skip("no Python %s here" % version)
+    state.run("load", SAMPLE, "--register")
+    state.run("vm", "set", "почта", "--bitmaps", "none")
+    done = client("init", "login_local", "operate", "logoff", "deinit", python=python, env=dict(os.environ, PYTHONIOENCODING="utf-8"))
+    lines = said(done)
+    assert lines[0] == "connected [1, 1]" and lines[-1] == "done", done.stderr
+    assert lines[1].startswith("suffix  heard 100502:почта 100049:{") and ",ä & <b> 100058:{" in lines[1], lines[1]
+    assert "copy" in [row["name"] for row in state.store.rows("SELECT name FROM vms")]
+    assert state.store.rows("SELECT args FROM calls WHERE call = 'deinit_sdk'")[0]["args"].endswith('"handles": {}}')
+
+
 def test_import_fails_with_noise_on_standard_output(client, state):
     state.run("fault", "add", "import", "fail", "--always")
     done = client("init")
