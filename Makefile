@@ -7,7 +7,7 @@ WORKERS ?= 2
 COLLECTION := .ansible/collections/ansible_collections/prlsdk/core
 
 .DELETE_ON_ERROR:
-.PHONY: help demo test soak bench lint docs build lock clean
+.PHONY: help demo test soak bench lint build lock clean
 
 help:  ## show this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 10
@@ -26,9 +26,6 @@ bench: $(VENV)/.dev $(COLLECTION)  ## print the benchmarks of tests/bench
 
 lint: $(VENV)/.dev $(COLLECTION)  ## ansible-lint and the changelog's linter only
 	$(BIN)/python -m pytest -n $(WORKERS) tests/toolchain -k lint
-
-docs: $(VENV)/.dev $(COLLECTION)  ## render the plugin documentation into build/docs
-	$(BIN)/python -m tests.toolchain.render_docs build/docs
 
 build: $(VENV)/.runtime  ## build the collection's archive into build/
 	$(BIN)/ansible-galaxy collection build --force --output-path build

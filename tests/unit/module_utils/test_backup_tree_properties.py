@@ -16,7 +16,7 @@ from xml.sax.saxutils import escape
 import pytest
 from ansible_collections.prlsdk.core.plugins.module_utils._backup_tree import as_result, parse
 from ansible_collections.prlsdk.core.plugins.module_utils._errors import TreeError
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 pytestmark = pytest.mark.property
@@ -161,6 +161,7 @@ def read(content):
     return [as_result(tree) for tree in parse(io.BytesIO(content), disks=True, files=True)]
 
 
+@settings(max_examples=settings.default.max_examples // 4)  # whole documents are slow to make
 @given(documents())
 def test_both_readings_of_a_tree_agree(content):
     assert read(content) == reference(content)
@@ -190,8 +191,11 @@ def test_a_damaged_tree_is_read_whole_or_refused(original, data):
     except TreeError as error:
         assert "\n" not in error.message
     else:
-        # What libxml2 accepts, expat must accept too, and see the same.
-        assert result == reference(content)
+        try:
+            expected = reference(content)
+        except ElementTree.ParseError:  # expat knows an older edition of XML, with fewer letters in names
+            return
+        assert result == expected
 
 
 @given(st.binary(max_size=200))

@@ -1,0 +1,174 @@
+# Copyright (c) The prlsdk.core developers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a retention plan costs: time for each backup, growth, memory, against sorting, and through Ansible's templating."""
+
+from __future__ import annotations
+
+import json
+import os
+import pathlib
+import random
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+COLLECTIONS = ROOT / ".ansible" / "collections"
+
+DAY = 86400
+NOW = 1789275602
+BACKUPS_PER_VM = 100
+SIZES = (10_000, 100_000, 1_000_000)
+LINEAR_MARK, SORT_MARK = 1.3, 40
+
+POLICY = {
+    "timezone": "Europe/Berlin",
+    "last": 3,
+    "hourly": 24,
+    "daily": 7,
+    "weekly": 4,
+    "monthly": 12,
+    "quarterly": 4,
+    "yearly": 3,
+    "within": "3d",
+    "within_daily": "2w",
+    "window": "5d",
+    "max_remove_share": 1.0,
+}
+
+
+def trees(backups):
+    """Nightly backups with a weekly full, 100 to a VM, at a minute of its own for each VM."""
+    chance = random.Random(1)
+    return [_tree(number, chance.randrange(DAY)) for number in range(backups // BACKUPS_PER_VM)]
+
+
+def _tree(number, second):
+    chains = []
+    for night in range(BACKUPS_PER_VM):
+        place = night % 7
+        if not place:
+            chains.append({"uuid": "{%08x-0000-4000-8000-%012x}" % (number, night), "size": 0, "directory": None, "backups": []})
+        uuid = chains[-1]["uuid"]
+        instant = NOW - (BACKUPS_PER_VM - night) * DAY + second
+        chains[-1]["backups"].append(
+            {
+                "id": "%s.%d" % (uuid, place + 1) if place else uuid,
+                "type": "incremental" if place else "full",
+                "number": place + 1,
+                "created": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(instant)),
+                "size": 10**9,
+                "description": "nightly",
+                "creator": "root",
+                "host": "node-a",
+                "server_uuid": "{5e5e5e5e-0000-4000-8000-000000000001}",
+            }
+        )
+    vm = {"uuid": "{%08x-0000-4000-8000-000000000000}" % number, "name": "vm-%06d" % number, "type": "vm", "storage_version": 5, "registered": True}
+    return {"vm": vm, "omitted": 0, "chains": chains}
+
+
+def measure(backups):
+    """In this process: seconds for a plan, seconds for sorting its instants, how far the peak of memory rose in MiB."""
+    # Here, because only now is the collection on the path.
+    from ansible_collections.prlsdk.core.plugins.plugin_utils._retention.plan import make_plan
+
+    inventory = trees(backups)
+    instants = _instants(inventory)
+    before = _peak()
+    started = time.process_time()
+    plan = make_plan(inventory, POLICY, NOW)
+    planned = time.process_time() - started
+    peak = _peak() - before
+    assert plan["totals"]["counts"]["remove"] > backups // 4, "the bench is to remove something"
+    started = time.process_time()
+    sorted(instants)
+    return planned, time.process_time() - started, peak
+
+
+def _instants(inventory):
+    """The same instants as epoch seconds, in no order."""
+    import calendar
+
+    found = [
+        calendar.timegm(time.strptime(backup["created"], "%Y-%m-%dT%H:%M:%SZ")) for tree in inventory for chain in tree["chains"] for backup in chain["backups"]
+    ]
+    random.Random(2).shuffle(found)
+    return found
+
+
+def _peak():
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+
+
+def _measure_apart(backups):
+    """:func:`measure` in a process of its own, so that no run warms or burdens the next one."""
+    code = "import json; from tests.bench import bench_retention as bench; print(json.dumps(bench.measure(%d)))" % backups
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(COLLECTIONS), str(ROOT)])}
+    answer = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True, env=environment, cwd=ROOT)
+    return json.loads(answer.stdout)
+
+
+PLAY = """
+- hosts: localhost
+  gather_facts: false
+  tasks:
+    - name: Read
+      ansible.builtin.set_fact:
+        backup_trees: "{{ lookup('ansible.builtin.file', trees) | from_json }}"
+    - name: Plan
+      when: plan_too
+      ansible.builtin.set_fact:
+        plan: "{{ backup_trees | prlsdk.core.retention_plan(policy, now) }}"
+    - name: Use
+      when: plan_too
+      ansible.builtin.assert:
+        that: plan.totals.counts.remove > 0
+"""
+
+
+def _playbook(folder, backups, plan_too):
+    """Seconds and peak MiB of a run of ansible-playbook that reads the trees, and plans if asked to."""
+    (folder / "trees.json").write_text(json.dumps(trees(backups)))
+    (folder / "play.yml").write_text(PLAY)
+    values = {"trees": str(folder / "trees.json"), "policy": POLICY, "now": NOW, "plan_too": plan_too}
+    (folder / "values.json").write_text(json.dumps(values))
+    command = ["ansible-playbook", "-i", "localhost,", "-c", "local", "-e", "@%s" % (folder / "values.json"), str(folder / "play.yml")]
+    # The peak of children is that of the largest one so far: a process between, so that each run is the only child.
+    code = (
+        "import resource, subprocess, sys, time; started = time.time(); subprocess.run(sys.argv[1:], check=True, stdout=subprocess.DEVNULL); "
+        "print(time.time() - started, resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024)"
+    )
+    path = os.pathsep.join([str(pathlib.Path(sys.executable).parent), os.environ.get("PATH", "")])
+    environment = {**os.environ, "ANSIBLE_COLLECTIONS_PATH": str(COLLECTIONS), "PATH": path}
+    answer = subprocess.run([sys.executable, "-c", code, *command], check=True, capture_output=True, text=True, env=environment, cwd=folder)
+    return [float(number) for number in answer.stdout.split()]
+
+
+def main(sizes=SIZES, through_ansible=100_000):
+    """Print the figures; the marks stand beside them."""
+    print("retention_plan: %d rules, %d backups to a VM" % (sum(key not in ("timezone", "max_remove_share") for key in POLICY), BACKUPS_PER_VM))
+    costs = {}
+    for backups in sizes:
+        planned, sorting, peak = _measure_apart(backups)
+        costs[backups] = planned / backups
+        print(
+            "%9d backups: %6.2f s, %5.1f us for each, %5.0f MiB more at the peak, %4.0f times as long as sorting the instants (mark: %d)"
+            % (backups, planned, costs[backups] * 1e6, peak, planned / sorting, SORT_MARK)
+        )
+    growth = costs[max(sizes)] / costs[min(sizes)]
+    print("cost for each at %d against %d: %.2f (mark: at most %.1f)" % (max(sizes), min(sizes), growth, LINEAR_MARK))
+    if through_ansible:
+        with tempfile.TemporaryDirectory() as folder:
+            without, with_plan = (_playbook(pathlib.Path(folder), through_ansible, plan_too) for plan_too in (False, True))
+        print(
+            "%d backups through ansible-playbook: %.1f s and %.0f MiB to read them, %.1f s and %.0f MiB more to plan with set_fact and to use the plan"
+            % (through_ansible, *without, with_plan[0] - without[0], with_plan[1] - without[1])
+        )
+
+
+if __name__ == "__main__":
+    main()
