@@ -54,7 +54,7 @@ class Stub:
         return environment(**dict({"PRL_STUB_STATE": str(self.state)}, **more))
 
 
-def run_module(name, stub, check=False, diff=False, python=sys.executable, variables=None, internal=None, **options):
+def run_module(name, stub, /, check=False, diff=False, python=sys.executable, variables=None, internal=None, **options):
     """Run one module as a process of its own and return its result, a dictionary.
 
     ``options`` are the module's, beside those that lead to the stub; ``variables`` are added to its environment.

@@ -34,8 +34,8 @@ def _find(version):
 def _candidates(version):
     root = os.environ.get("PYENV_ROOT") or os.path.expanduser("~/.pyenv")
     # The newest patch release first; the versions' own programs, not the shims.
-    for path in sorted(glob.glob(os.path.join(root, "versions", version + ".*", "bin", "python")), key=_natural, reverse=True):
-        yield path
+    installed = glob.glob(os.path.join(root, "versions", version + ".*", "bin", "python"))
+    yield from sorted(installed, key=_natural, reverse=True)
     on_path = shutil.which("python" + version)
     if on_path:
         yield on_path

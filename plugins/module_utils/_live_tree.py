@@ -84,12 +84,58 @@ def key(text):
     return text.strip().replace("{", "").replace("}", "").lower()
 
 
-def read_vm(text, uuid):
-    """The Vm with this UUID in the answer to a request for it; one without chains when the answer has none."""
-    root = _root(text)
+def read_vm(text, uuid, known=None):
+    """The Vm with this UUID in the answer to a request for it; one without chains when the answer has none.
+
+    ``known`` is a dictionary that the caller keeps from one reading of the VM to the next: a chain whose text is the same is not parsed
+    again. Removing 1,000 backups one by one from a VM that has so many would otherwise parse a million.
+    """
+    data = _checked(text)
+    if known is not None:
+        try:
+            return _read_by_chains(data, uuid, known)
+        except DamagedTree:
+            known.clear()  # the plain way decides what is wrong, and whether anything is
+    return _only(_root(data), uuid, lambda element: [_chain(child) for child in element if child.tag == "BackupItem"])
+
+
+def _read_by_chains(data, uuid, known):
+    """As read_vm(), with every chain cut out of the text first.
+
+    Without comments and declarations, which _checked() has refused, "<" is nowhere but in markup. So what is cut out and what is left are
+    each a whole document, or the text was none.
+    """
+    chains, rest, seen, end = [], [], {}, 0
+    while True:
+        start = data.find(_HEAD, end)
+        if start < 0:
+            break
+        inside, close = data.find(b">", start) + 1, data.find(_TAIL, start)
+        if close < inside or data[start + len(_HEAD):start + len(_HEAD) + 1] not in (b" ", b">"):
+            raise DamagedTree("a chain does not end")
+        # Without its first tag, whose bookkeeping changes when another chain goes.
+        body = data[inside:close]
+        chain = seen[body] = known.get(body) or _chain(_parsed(_HEAD + b">" + body + _TAIL))
+        chains.append(chain)
+        rest.append(data[end:start])
+        end = close + len(_TAIL)
+    rest.append(data[end:])
+    root = _root(b"".join(rest))
+    if len(root) > 1:
+        raise DamagedTree("it holds %d VMs" % len(root))
+    vm = _only(root, uuid, lambda element: chains)
+    known.clear()
+    known.update(seen)
+    return vm
+
+
+_HEAD, _TAIL = b"<BackupItem", b"</BackupItem>"
+
+
+def _only(root, uuid, chains_of):
     for element in root:
         if element.tag == "VmItem" and key(_text(element, "Uuid")) == key(uuid):
-            return _vm(element)
+            return _vm(element, chains_of(element))
     return Vm(uuid)
 
 
@@ -103,7 +149,7 @@ def read_all(text):
                 if element.tag != "BackupTree":
                     raise DamagedTree("it begins with <%s>" % element.tag)
             elif event == "end" and element.tag == "VmItem":
-                yield _vm(element)
+                yield _vm(element, [_chain(child) for child in element if child.tag == "BackupItem"])
                 root.clear()
     except ElementTree.ParseError as error:
         raise DamagedTree("%s" % (error,))
@@ -112,24 +158,27 @@ def read_all(text):
 def _checked(text):
     data = text if isinstance(text, bytes) else text.encode("utf-8", "surrogateescape")
     # The server writes neither comments nor declarations; a document type could make a small text a huge one.
-    if b"<!" in data:
+    if b"<!" in data or b"<?" in data:
         raise DamagedTree("it holds a declaration")
     return data
 
 
-def _root(text):
+def _parsed(data):
     try:
-        root = ElementTree.fromstring(_checked(text))
+        return ElementTree.fromstring(data)
     except ElementTree.ParseError as error:
         raise DamagedTree("%s" % (error,))
+
+
+def _root(data):
+    root = _parsed(data)
     if root.tag != "BackupTree":
         raise DamagedTree("it begins with <%s>" % root.tag)
     return root
 
 
-def _vm(element):
+def _vm(element, chains):
     uuid = _text(element, "Uuid")
-    chains = [_chain(child) for child in element if child.tag == "BackupItem"]
     # PVBT_VM is 0; all other types are containers.
     return Vm(uuid, element.findtext("Name") or "", _number(element, "VmType", 0) != 0, _number(element, "Version", 0), chains)
 

@@ -173,7 +173,14 @@ def run_change(module, act):
     """As run(), for modules that change something: ``act(parameters, ask, way)`` with a Way of doing it, whose progress is shown."""
     progress = Progress(Logbook(module), find_job_file())
     way = Way(module.check_mode, module._diff, progress)
-    run(module, lambda params, ask: act(params, functools.partial(ask, watch=progress.line), way))
+
+    def warned(params, ask):
+        result = act(params, functools.partial(ask, watch=progress.line), way)
+        for warning in result.pop("warnings", ()):
+            module.warn(warning)
+        return result
+
+    run(module, warned)
 
 
 def connect(module):

@@ -519,6 +519,8 @@ OPERATIONS = {"trees": trees_operation, "vms": vms_operation}
 # --- what changes backups ---------------------------------------------------------------------------------------------------
 
 PET_BACKUP_PROGRESS, PET_RESTORE_PROGRESS, PET_VM_MESSAGE = 100050, 100052, 100502
+# What the server said before it was done may come to the handler after the wait has ended, by so many seconds at most.
+LATE = 0.5
 
 
 class Reports:
@@ -531,7 +533,7 @@ class Reports:
         self._session, self._operation, self._subject, self._issuer = session, operation, subject, issuer
         self._api = session._api
         self._arrived = []
-        self._last = None
+        self._last, self._done = None, False
         self.warnings = []
 
     def __enter__(self):
@@ -548,11 +550,21 @@ class Reports:
         # Wrapped exactly once, whatever it is; nothing else happens in the SDK's thread.
         self._arrived.append(self._session.sdk.api.handle_to_object(handle))
 
+    def finish(self):
+        """Pass on what is still to come, once the request has ended."""
+        end = monotonic() + LATE
+        while not self._done and monotonic() < end:
+            time.sleep(0.01)
+            self.look()
+        time.sleep(0.05)
+        self.look()
+
     def look(self):
         """Pass on what has arrived. Finished jobs arrive here too."""
         while self._arrived:
             event = self._arrived.pop(0)
             if not hasattr(event, "get_issuer_id"):
+                self._done = self._done or event.get_op_code() == getattr(self._session.sdk.consts, "PJOC_SRV_" + self._operation.upper(), None)
                 continue
             try:
                 self._tell(event)
@@ -587,11 +599,14 @@ class Backups:
     def __init__(self, connection):
         self.connection = connection
         self.left = connection.node.deadline.left
+        self._known = (None, {})  # a VM's UUID, and what read_vm() keeps of it
 
     def read(self, uuid):
         text = tree_text(self.connection, uuid)
+        if self._known[0] != uuid:
+            self._known = (uuid, {})
         try:
-            return _live_tree.read_vm(text, uuid)
+            return _live_tree.read_vm(text, uuid, self._known[1])
         except _live_tree.DamagedTree as error:
             raise damaged(error, uuid)
 
@@ -623,7 +638,7 @@ class Backups:
                 if wish.wait or failure.error["symbol"] != "PRL_ERR_TIMEOUT":
                     raise
                 return None, warnings + reports.warnings
-            reports.look()
+            reports.finish()
         return readable(answer.get_param_by_index_as_string(1)), warnings + reports.warnings
 
     def restore(self, uuid, backup_id, wish, known, limit):
@@ -637,7 +652,7 @@ class Backups:
                 "restore_vm_backup", native(uuid), native(backup_id), host, port, session, native(wish.destination), native(wish.name), flags, 0, True,
                 subject=backup_id, limit=limit, each=reports.look, warnings=warnings,
             )
-            reports.look()
+            reports.finish()
         restored, used = [readable(answer.get_param_by_index_as_string(index)) for index in (0, 1)]
         return restored, used, warnings + reports.warnings
 

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from tests.harness import run_module
-from tests.integration.server import KEEP_CHAIN, Vm, ids, mutating, outcomes, raw_remove, small_server
+from tests.integration.server import KEEP_CHAIN, Vm, ids, mutating, node, outcomes, raw_remove, small_server, stub  # noqa: F401
 
 
 @pytest.fixture

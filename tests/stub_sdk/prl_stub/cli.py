@@ -314,7 +314,7 @@ def _more(options, uuid):
     if options.disk is not None:
         folder = "/vz/vmprivate/%s/" % uuid.strip("{}")
         pairs = [disk.partition("=") for disk in options.disk]
-        disks = dumps([[to_str(name), folder + to_str(name), size, ""] for name, _, size in pairs])
+        disks = dumps([[to_str(name), folder + to_str(name), size, ""] for name, _equals, size in pairs])
     return {"busy": options.busy, "disks": disks, "bitmaps": options.bitmaps}
 
 
@@ -449,8 +449,6 @@ def _run_disconnect(state, options):
     print("%d sessions told" % sessions.lose(state, options.session))
 
 
-
-
 # -- events
 
 
@@ -491,7 +489,7 @@ def _issuer(state, server, text):
 def _event(options, issuer, number):
     params = []
     for param in options.param:
-        name, _, rest = param.partition("=")
+        name, _equals, rest = param.partition("=")
         form, colon, value = rest.partition(":")
         if not colon or form not in events.TYPES:
             raise UserError("--param %s: write NAME=TYPE:VALUE, TYPE one of %s" % (param, ", ".join(events.TYPES)))
@@ -553,7 +551,6 @@ def _run_handles(state, _options):
 
 
 # -- operations
-
 
 SETTINGS = {
     "clock": "what the server's clock says now, YYYY-MM-DDTHH:MM:SSZ; '' for the real time",

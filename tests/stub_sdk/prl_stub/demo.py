@@ -116,5 +116,3 @@ def _row(chain, server, source, number, backup_id, size, when, text, flags, disk
         flags,
         join_disks(disks),
     )
-
-

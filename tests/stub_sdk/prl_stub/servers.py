@@ -52,7 +52,7 @@ def local(store):
 
 def at(store, host, port, own):
     """The server at an address as seen from the server ``own``; None when nothing answers there."""
-    host, _, suffix = host.partition("#")  # the SDK takes "host#port" as well
+    host, _mark, suffix = host.partition("#")  # the SDK takes "host#port" as well
     port = int(suffix) if suffix.isdigit() else port or PORT
     if host in LOOPBACK:
         return own if own is not None and own["port"] == port else None

@@ -43,8 +43,11 @@ class Channel:
 
     def drain(self):
         """Forget the wake-ups so far."""
+        descriptor = self.descriptor
+        if descriptor is None:
+            return
         try:
-            while len(os.read(self.descriptor, 65536)) == 65536:
+            while len(os.read(descriptor, 65536)) == 65536:
                 pass
         except OSError:
             pass

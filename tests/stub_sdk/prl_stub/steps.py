@@ -81,4 +81,3 @@ _ACTS = {
 def do(db, step):
     """Do one step, a list of the act's name and its arguments."""
     _ACTS[step[0]](db, *step[1:])
-

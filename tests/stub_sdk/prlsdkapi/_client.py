@@ -306,7 +306,9 @@ class ServerNative(Native):
                 _notify.call(callback, RUNTIME.handles.export(native), user_data)
 
     def _refresh(self, channel):
-        """Look at what other processes wrote for this session."""
+        """Look at what was written for this session, by other processes and by this one."""
+        if channel is None:
+            return
         channel.drain()
         while True:
             connection = self.connection

@@ -66,7 +66,7 @@ class Result(_Listing):
 
     def get_param_by_index(self, nIndex):
         param = pick(self._native().items, nIndex)
-        if type(param) is Text:
+        if not param.is_object:
             fail("PRL_ERR_NO_DATA")
         return wrap(param)
 

@@ -15,6 +15,7 @@ class Native:
     """A library object; ``type_name`` is its PHT_ constant."""
 
     type_name = "PHT_ERROR"
+    is_object = True
 
     def __init__(self):
         self.number = 0
@@ -40,6 +41,8 @@ class Values(Native):
 class Text(Native):
     """A result's parameter that is a bare string."""
 
+    is_object = False
+
     def __init__(self, text):
         Native.__init__(self)
         self.text = text
@@ -49,6 +52,7 @@ class BackupId(Text):
     """A parameter that can be had as an object and as a string."""
 
     type_name = "PHT_BACKUP_RESULT"
+    is_object = True
 
 
 class Sequence(Native):

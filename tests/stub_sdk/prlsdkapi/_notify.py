@@ -59,8 +59,8 @@ class Notifier:
 
     def _run(self):
         while not self._stopped:
-            channel = self._channel
             descriptors = [self._pipe[0]]
+            channel = self._channel
             if channel is not None and channel.descriptor is not None:
                 descriptors.append(channel.descriptor)
             ready = sessions.wait(descriptors)
@@ -68,11 +68,10 @@ class Notifier:
                 os.read(self._pipe[0], 65536)
             while self._inbox and not self._stopped:
                 native = self._inbox.popleft()
-                if channel is not None:
-                    self._refresh(channel)  # the events of an operation come before the end of its job
+                self._refresh(self._channel)  # the events of an operation come before the end of its job
                 self._deliver(native)
-            if channel is not None and channel is self._channel and not self._stopped:
-                self._refresh(channel)
+            if not self._stopped:
+                self._refresh(self._channel)
         for descriptor in self._pipe:
             os.close(descriptor)
 

@@ -93,7 +93,7 @@ class _JobLink(tasks.Link):
 
     def trouble(self, number):
         for value in self._trouble:
-            place, _, symbol = value.partition(":")
+            place, _colon, symbol = value.partition(":")
             if int(place) == number:
                 return symbol or "PRL_ERR_OPERATION_FAILED"
         return None

@@ -14,9 +14,9 @@ UNKNOWN = "{99999999-9999-4999-8999-999999999999}"
 
 
 @pytest.fixture
-def create(server, shelf):
+def create(shelf, server):
     def ask(flags=INCREMENTAL, vm=None, text="nightly"):
-        result = server.create_vm_backup(vm or shelf.vm, "", 0, "", text, flags).wait(10000)
+        result = server.create_vm_backup(vm or shelf.vm, "", 0, "", text, flags).wait(20000)
         assert result.get_param_by_index_as_string(0) == result.get_param().get_backup_uuid() == (vm or shelf.vm)
         return result.get_param_by_index(1).get_backup_uuid()
 
@@ -40,7 +40,7 @@ def heard(sdk, server):
     server.unreg_event_handler(handler, None)
 
 
-def until(condition, seconds=5):
+def until(condition, seconds=20):
     deadline = time.monotonic() + seconds
     while not condition() and time.monotonic() < deadline:
         time.sleep(0.005)
@@ -92,7 +92,7 @@ def test_what_is_told_and_in_which_order(shelf, create, heard):
     assert [param for kind, _code, param in heard if kind == 100050] == ["0", "25", "50", "75", "100"]
 
 
-def test_an_event_knows_the_job_in_its_own_session(sdk, server, shelf):
+def test_an_event_knows_the_job_in_its_own_session(shelf, sdk, server):
     jobs = []
 
     def handler(handle, _data):
@@ -102,7 +102,7 @@ def test_an_event_knows_the_job_in_its_own_session(sdk, server, shelf):
 
     server.reg_event_handler(handler, None)
     job = server.create_vm_backup(shelf.vm, "", 0, "")
-    job.wait(5000)
+    job.wait(20000)
     assert until(lambda: jobs == [job.handle])
     server.unreg_event_handler(handler, None)
 
@@ -154,9 +154,9 @@ def test_fulls_have_rising_times(shelf, create, state):
 def test_a_directory_of_its_own(shelf, create, server, state):
     state.run("vm", "set", "web", "--backup-directory", "/mnt/own")
     full = create(FULL)
-    listed = server.get_backup_tree("", "", 0, "").wait(5000).get_param_as_string()
+    listed = server.get_backup_tree("", "", 0, "").wait(20000).get_param_as_string()
     assert full not in listed
-    assert full in server.get_backup_tree(shelf.vm, "", 0, "").wait(5000).get_param_as_string()
+    assert full in server.get_backup_tree(shelf.vm, "", 0, "").wait(20000).get_param_as_string()
 
 
 class TestUnderWay:
@@ -167,12 +167,12 @@ class TestUnderWay:
     def test_a_full_is_hidden_until_it_is_done(self, shelf, server, state, fails):
         job = server.create_vm_backup(shelf.vm, "", 0, "")
         assert until(lambda: state.store.rows("SELECT 1 FROM tasks"))
-        assert server.get_backup_tree("", "", 0, "").wait(5000).get_param_as_string().startswith('<BackupTree id="-1"')
+        assert server.get_backup_tree("", "", 0, "").wait(20000).get_param_as_string().startswith('<BackupTree id="-1"')
         with fails("PRL_ERR_VM_LOCKED_FOR_BACKUP"):
-            server.create_vm_backup(shelf.vm, "", 0, "").wait(5000)
+            server.create_vm_backup(shelf.vm, "", 0, "").wait(20000)
         job.cancel()
         with fails("PRL_ERR_OPERATION_WAS_CANCELED"):
-            job.wait(5000)
+            job.wait(20000)
         assert until(lambda: not state.store.rows("SELECT 1 FROM chains"))
 
     def test_the_chain_of_an_increment_cannot_be_removed_meanwhile(self, shelf, server, state, fails):
@@ -180,8 +180,8 @@ class TestUnderWay:
         job = server.create_vm_backup(shelf.vm, "", 0, "", "", INCREMENTAL)
         assert until(lambda: state.store.rows("SELECT 1 FROM tasks"))
         with fails("PRL_ERR_BACKUP_LOCKED_FOR_READING"):
-            server.remove_vm_backup(shelf.vm, shelf.long("1"), "", 0, "", 0, 0, True).wait(5000)
-        job.wait(5000)
+            server.remove_vm_backup(shelf.vm, shelf.long("1"), "", 0, "", 0, 0, True).wait(20000)
+        job.wait(20000)
         assert shelf.ids() == ["1", "1.2"]
 
     def test_it_goes_on_when_the_connection_is_lost(self, shelf, server, state, fails):
@@ -190,7 +190,7 @@ class TestUnderWay:
         assert until(lambda: state.store.rows("SELECT 1 FROM tasks"))
         state.run("disconnect")
         with fails("PRL_ERR_WS_DISP_CONNECTION_CLOSED"):
-            job.wait(5000)
+            job.wait(20000)
         assert until(lambda: shelf.ids() == ["1", "1.2"])
 
     def test_unless_the_session_was_to_cancel_it(self, shelf, server, state, fails):
@@ -207,8 +207,8 @@ class TestKilledClient:
 import prlsdkapi
 prlsdkapi.init_server_sdk()
 server = prlsdkapi.Server()
-server.login_local().wait(5000)
-server.%s.wait(10000)
+server.login_local().wait(20000)
+server.%s.wait(20000)
 """
 
     def run(self, sdk, call, returncode=-9):
@@ -233,7 +233,7 @@ server.%s.wait(10000)
         state.run("fault", "add", "remove_vm_backup", fault, "KILL")
         self.run(sdk, "remove_vm_backup(%r, %r, '', 0, '', 0, 0, True)" % (shelf.vm, shelf.long("1.2")))
         server = sdk.Server()
-        server.login_local().wait(5000)
+        server.login_local().wait(20000)
         assert shelf.ids() == left
         assert not state.store.rows("SELECT 1 FROM chains WHERE lock != ''")
 
@@ -243,7 +243,7 @@ server.%s.wait(10000)
         state.run("fault", "add", "create_vm_backup", "crash-after", "KILL")
         self.run(sdk, "create_vm_backup(%r, '', 0, '', '', 4096)" % shelf.vm)
         server = sdk.Server()
-        response = server.login_local().wait(5000).get_param()
+        response = server.login_local().wait(20000).get_param()
         assert response.get_running_task_count() == 1
         assert response.get_running_task_by_index(0).get_task_type() == sdk.consts.PJOC_SRV_CREATE_VM_BACKUP
         assert shelf.ids() == ["1"]

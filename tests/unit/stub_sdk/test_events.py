@@ -24,14 +24,14 @@ class Recorder:
         self.threads = set()
 
     def __call__(self, handle, user_data):
-        assert type(handle) is int
+        assert isinstance(handle, int)
         self.threads.add(threading.get_ident())
         self.queue.put((self.sdk.handle_to_object(handle), user_data))
 
-    def next(self, timeout=5):
+    def next(self, timeout=20):
         return self.queue.get(timeout=timeout)[0]
 
-    def event(self, timeout=5):
+    def event(self, timeout=20):
         """The next event; jobs are passed over."""
         while True:
             found = self.next(timeout)
@@ -142,7 +142,7 @@ def test_exceptions_are_printed_and_lost(state, sdk, server, monkeypatch):
     server.reg_event_handler(handler, None)
     for kind in (ValueError, KeyboardInterrupt):
         state.run("emit", PROGRESS)
-        assert printed.get(timeout=5) is kind
+        assert printed.get(timeout=20) is kind
     server.unreg_event_handler(handler, None)
 
 
@@ -164,7 +164,7 @@ def test_unregistering_goes_by_equality(sdk, server, state, fails):
     with fails("PRL_ERR_FAILURE"):
         server.unreg_event_handler(owner.handler, [2])
     state.run("emit", PROGRESS)
-    deadline = time.monotonic() + 5
+    deadline = time.monotonic() + 20
     while owner.count < 2 and time.monotonic() < deadline:
         time.sleep(0.01)
     assert owner.count == 2
@@ -185,7 +185,7 @@ def test_unregistering_waits_for_the_call_under_way(sdk, server, state):
 
     server.reg_event_handler(handler, None)
     state.run("emit", PROGRESS)
-    assert entered.wait(5)
+    assert entered.wait(20)
     start = time.monotonic()
     server.unreg_event_handler(handler, None)
     assert time.monotonic() - start > 0.1
@@ -196,29 +196,32 @@ def test_a_handler_may_use_the_server(sdk, server, state):
 
     def handler(handle, _data):
         if isinstance(sdk.handle_to_object(handle), sdk.Event):
-            done.put(len(server.get_vm_list_ex(6144).wait(5000)))
+            done.put(len(server.get_vm_list_ex(6144).wait(20000)))
             server.unreg_event_handler(handler, None)
 
     server.reg_event_handler(handler, None)
     state.run("emit", PROGRESS)
-    assert done.get(timeout=5) == 0
+    assert done.get(timeout=20) == 0
 
 
 def test_each_callback_owns_a_reference(sdk, server, state):
     seen = queue.Queue()
-    handler = lambda handle, _data: seen.put(handle)  # noqa: E731 -- never wrapped: leaks
+
+    def handler(handle, _data):
+        seen.put(handle)  # never wrapped: leaks
+
     server.reg_event_handler(handler, None)
     state.run("emit", PROGRESS, "--count", "20")
     events = []
     while len(events) < 20:
-        handle = seen.get(timeout=5)
+        handle = seen.get(timeout=20)
         job_or_event = sdk.handle_to_object(handle)
         if isinstance(job_or_event, sdk.Event):
             events.append(handle)
             job_or_event.add_ref()
     server.unreg_event_handler(handler, None)
     sdk.handle_to_object(events[0]), sdk.handle_to_object(events[0])  # two more than there are references: one is spare
-    server.logoff().wait(5000)
+    server.logoff().wait(20000)
     del server, job_or_event
     sdk.deinit_sdk()
     left = report(state)
@@ -238,7 +241,7 @@ def test_a_reference_freed_twice_is_counted(sdk, server, state, heard):
 
 def test_two_sessions_hear_the_same(state, sdk, server, heard):
     other = sdk.Server()
-    other.login("127.0.0.1", "root", "secret").wait(5000)
+    other.login("127.0.0.1", "root", "secret").wait(20000)
     second = Recorder(sdk)
     other.reg_event_handler(second, None)
     state.run("emit", PROGRESS)
@@ -250,7 +253,7 @@ def test_two_sessions_hear_the_same(state, sdk, server, heard):
 def test_nothing_of_before_the_login_comes(state, sdk):
     state.run("emit", PROGRESS)
     late = sdk.Server()
-    late.login_local().wait(5000)
+    late.login_local().wait(20000)
     recorder = Recorder(sdk)
     late.reg_event_handler(recorder, None)
     state.run("emit", STATE_CHANGED)
@@ -261,7 +264,7 @@ def test_nothing_of_before_the_login_comes(state, sdk):
 def test_a_vm_that_changes(state, sdk, server, heard):
     state.run("vm", "add", "web")
     state.run("vm", "add", "db")
-    web, _db = server.get_vm_list_ex(6144).wait(5000)
+    web, _db = server.get_vm_list_ex(6144).wait(20000)
     of_web = Recorder(sdk)
     web.reg_event_handler(of_web, None)
     state.run("vm", "set", "db", "--state", "running")
@@ -286,20 +289,20 @@ class TestLoss:
         event = heard.event()
         assert (event.get_type(), event.get_issuer_type(), event.get_err_code()) == (CLOSED, 1, 0x80000246)
         with fails("PRL_ERR_WS_DISP_CONNECTION_CLOSED"):
-            job.wait(5000)
+            job.wait(20000)
         heard.job(job)
         assert server.is_connected() == [0, 0]
         with fails("PRL_ERR_NOT_CONNECTED_TO_DISPATCHER"):
-            server.logoff().wait(5000)
+            server.logoff().wait(20000)
         # The same object logs in again, and its handlers are still there.
-        server.login_local().wait(5000)
+        server.login_local().wait(20000)
         state.run("emit", PROGRESS)
         assert heard.event().get_type() == PROGRESS
 
     def test_remote(self, state, sdk, fails):
         server = sdk.Server()
         login = server.login("127.0.0.1", "root", "secret")
-        login.wait(5000)
+        login.wait(20000)
         recorder = Recorder(sdk)
         server.reg_event_handler(recorder, None)
         state.run("fault", "add", "get_vm_list_ex", "stall")
@@ -317,7 +320,7 @@ class TestLoss:
 
     def test_a_logoff_shows_as_a_loss(self, sdk, server, heard):
         job = server.logoff()
-        job.wait(5000)
+        job.wait(20000)
         assert isinstance(heard.job(job), sdk.Job)
         assert heard.event().get_type() == CLOSED
 
@@ -351,7 +354,7 @@ class TestQuestions:
         assert len(server.get_questions()) == 1
 
     def test_non_interactive(self, server):
-        server.set_non_interactive_session(True).wait(5000)
+        server.set_non_interactive_session(True).wait(20000)
         assert server.is_non_interactive_session() is True
 
 
@@ -360,9 +363,9 @@ class TestDeinit:
 import sys, prlsdkapi
 prlsdkapi.init_server_sdk()
 server = prlsdkapi.Server()
-server.login_local().wait(5000)
+server.login_local().wait(20000)
 server.reg_event_handler(lambda handle, data: %s, None)
-server.get_vm_list().wait(5000)
+server.get_vm_list().wait(20000)
 %s
 """
 

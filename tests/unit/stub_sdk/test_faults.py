@@ -22,7 +22,7 @@ SAMPLE = HERE / "vendor_tree.xml"
 def client(state):
     def start(*steps, python=sys.executable, **more):
         return subprocess.run(
-            [python, HERE / "client.py", *steps], capture_output=True, text=True, timeout=20, check=False, **more
+            [python, HERE / "client.py", *steps], capture_output=True, text=True, timeout=60, check=False, **more
         )
 
     return start
@@ -141,7 +141,10 @@ def test_a_lost_remote_connection_is_not_signalled(client, state):
 def test_another_answer(server, state, tmp_path):
     tmp_path.joinpath("bad.xml").write_bytes(b"<BackupTree><VmItem>")
     state.run("fault", "add", "get_backup_tree", "answer", tmp_path / "bad.xml")
-    ask = lambda: server.get_backup_tree("", "", 0, "").wait(5000).get_param_as_string()  # noqa: E731
+
+    def ask():
+        return server.get_backup_tree("", "", 0, "").wait(20000).get_param_as_string()
+
     assert ask() == "<BackupTree><VmItem>"
     assert ask().startswith('<BackupTree id="-1"')
 
@@ -152,7 +155,7 @@ def test_nth_times_and_match(server, state, fails):
     for flags in (6, 7, 6, 6, 6):
         job = server.get_vm_list_ex(flags)
         try:
-            job.wait(5000)
+            job.wait(20000)
             outcomes.append("ok")
         except Exception as error:
             outcomes.append(hex(error.error_code))
@@ -164,8 +167,8 @@ def test_a_big_answer_costs_the_square_of_its_size(server, state):
     size = SAMPLE.stat().st_size
     state.run("fault", "add", "get_backup_tree", "quadratic", 0.3 / size**2, "--always")
     start = time.monotonic()
-    server.get_backup_tree("", "", 0, "", 393216).wait(5000)
-    assert 0.28 <= time.monotonic() - start < 1
+    server.get_backup_tree("", "", 0, "", 393216).wait(20000)
+    assert 0.28 <= time.monotonic() - start < 10
 
 
 def test_a_locked_chain_for_some_calls_unlocks_itself(state):

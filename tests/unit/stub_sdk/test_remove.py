@@ -13,10 +13,10 @@ FULL_SHELF = ("1", "1.2", "1.3", "1.4", "2", "2.2")
 
 
 @pytest.fixture
-def remove(server, shelf):
+def remove(shelf, server):
     def ask(short, flags=0, vm=None):
         backup = shelf.long(short) if short[:1] in ("1", "2") else short
-        return server.remove_vm_backup(shelf.vm if vm is None else vm, backup, "", 0, "", flags, 0, True).wait(10000)
+        return server.remove_vm_backup(shelf.vm if vm is None else vm, backup, "", 0, "", flags, 0, True).wait(20000)
 
     return ask
 
@@ -164,11 +164,11 @@ class TestNotAtomic:
         job = server.remove_vm_backup(shelf.vm, shelf.long("1.2"), "", 0, "", 0, 0, True)
         with fails("PRL_ERR_TIMEOUT"):
             job.wait(100)
-        assert "BackupItem 1" not in server.get_backup_tree("", "", 0, "").wait(5000).get_param_as_string()
-        job.cancel().wait(5000)
+        assert "BackupItem 1" not in server.get_backup_tree("", "", 0, "").wait(20000).get_param_as_string()
+        job.cancel().wait(20000)
         with fails("PRL_ERR_OPERATION_WAS_CANCELED"):
-            job.wait(5000)
-        deadline = time.monotonic() + 5
+            job.wait(20000)
+        deadline = time.monotonic() + 20
         while list(tasks.running(state.store, "node")) and time.monotonic() < deadline:
             time.sleep(0.01)
         assert shelf.ids() == ["1", "1.2", "1.3"]
@@ -179,7 +179,7 @@ class TestEvents:
     def others(self, sdk, state):
         """What another session hears: [(type, uuid of the backup)]."""
         watcher = sdk.Server()
-        watcher.login_local().wait(5000)
+        watcher.login_local().wait(20000)
         heard = []
 
         def handler(handle, _data):
@@ -192,7 +192,7 @@ class TestEvents:
         watcher.unreg_event_handler(handler, None)
 
     def wait_for(self, heard, count):
-        deadline = time.monotonic() + 5
+        deadline = time.monotonic() + 20
         while len(heard) < count and time.monotonic() < deadline:
             time.sleep(0.005)
 

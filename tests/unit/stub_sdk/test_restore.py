@@ -11,10 +11,10 @@ COPY, LIVE = 16384, 8388608
 
 
 @pytest.fixture
-def restore(server, shelf):
+def restore(shelf, server):
     def ask(short="", vm=None, home="", name="", flags=0):
         backup = shelf.long(short) if short else ""
-        result = server.restore_vm_backup(shelf.vm if vm is None else vm, backup, "", 0, "", home, name, flags).wait(5000)
+        result = server.restore_vm_backup(shelf.vm if vm is None else vm, backup, "", 0, "", home, name, flags).wait(20000)
         return [result.get_param_by_index_as_string(index) for index in range(len(result))]
 
     return ask
@@ -22,7 +22,7 @@ def restore(server, shelf):
 
 @pytest.fixture
 def vms(server):
-    return lambda: {vm.get_name(): vm for vm in server.get_vm_list_ex(6144).wait(5000)}
+    return lambda: {vm.get_name(): vm for vm in server.get_vm_list_ex(6144).wait(20000)}
 
 
 def test_the_newest_is_the_default(shelf, restore, vms, sdk):
@@ -35,7 +35,7 @@ def test_the_newest_is_the_default(shelf, restore, vms, sdk):
 
 def test_the_result_is_bare_strings(server, shelf, fails):
     shelf.fill("1")
-    result = server.restore_vm_backup(shelf.vm, "", "", 0, "").wait(5000)
+    result = server.restore_vm_backup(shelf.vm, "", "", 0, "").wait(20000)
     with fails("PRL_ERR_NO_DATA"):
         result.get_param()
 
@@ -92,7 +92,7 @@ def test_a_container_cannot_be_restored_live(shelf, restore, state, fails):
         restore(flags=LIVE)
 
 
-def test_what_is_told(sdk, server, shelf, restore):
+def test_what_is_told(shelf, sdk, server, restore):
     heard = []
 
     def handler(handle, _data):
@@ -102,7 +102,7 @@ def test_what_is_told(sdk, server, shelf, restore):
     shelf.fill("1")
     server.reg_event_handler(handler, None)
     restore(name="web-2", flags=COPY)
-    deadline = time.monotonic() + 5
+    deadline = time.monotonic() + 20
     while 116 not in heard and time.monotonic() < deadline:
         time.sleep(0.005)
     server.unreg_event_handler(handler, None)

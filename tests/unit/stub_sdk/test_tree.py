@@ -4,7 +4,7 @@
 """The backup tree: the serialiser's text, and which backups a request shows."""
 
 import pathlib
-import xml.etree.ElementTree as ElementTree
+from xml.etree import ElementTree
 
 import pytest
 

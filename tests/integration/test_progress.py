@@ -1,0 +1,110 @@
+"""Long operations show life: in the job's status file under async, and in the target host's system log."""
+
+import json
+import subprocess
+import sys
+import time
+
+from ansible_collections.prlsdk.core.plugins.module_utils import _process, _progress
+from tests.harness import playbook
+from tests.integration.server import small_server, stub  # noqa: F401
+
+
+def play(stub, folder, task, *more):
+    path = folder / "play.yml"
+    path.write_text(json.dumps([{"hosts": "localhost", "gather_facts": False, "tasks": [task, *more]}]))
+    return playbook(
+        stub, str(path), "-i", "localhost,", "-c", "local", "-e", "ansible_python_interpreter=%s" % sys.executable, "-e", "ansible_async_dir=%s" % folder,
+        ANSIBLE_CALLBACK_RESULT_FORMAT="json",
+    )
+
+
+def test_async_status_returns_percent_and_stage_while_the_backup_is_made(stub, tmp_path):
+    vms = small_server(stub)
+    stub("set", "create_seconds", 6)
+    seen = tmp_path / "seen.json"
+    done = play(
+        stub, tmp_path,
+        {"prlsdk.core.prl_backup": {"vm": vms[0].name, "type": "full"}, "async": 60, "poll": 0, "register": "job"},
+        {
+            "ansible.builtin.async_status": {"jid": "{{ job.ansible_job_id }}"}, "register": "look", "retries": 60, "delay": 0,
+            "until": "look.progress.percent is defined or look.finished", "failed_when": "look.progress is not defined",
+        },
+        {"ansible.builtin.copy": {"dest": str(seen), "content": "{{ look.progress | to_json }}", "mode": "0600"}},
+        {
+            "ansible.builtin.async_status": {"jid": "{{ job.ansible_job_id }}"}, "register": "end", "until": "end.finished", "retries": 60, "delay": 1,
+            "failed_when": "not end.changed or end.backup.type != 'full'",
+        },
+    )
+    assert done.returncode == 0, done.stdout
+    progress = json.loads(seen.read_text())
+    assert 0 <= progress["percent"] <= 100 and progress["stage"].startswith("disk") and progress["operation"] == "create_vm_backup"
+    assert "%" in progress["message"]
+
+
+class Log:
+    def __init__(self):
+        self.lines = []
+
+    def write(self, text):
+        self.lines.append(text)
+
+
+def line(**fields):
+    return json.dumps(fields).encode()
+
+
+def test_log_has_one_line_in_ten_seconds_and_the_items_are_kept():
+    log, now = Log(), [0.0]
+    progress = _progress.Progress(log, None, lambda: now[0])
+    for index in range(100):
+        now[0] += 1
+        progress.line(line(kind="progress", operation="remove_vm_backup", subject="{u}.%d" % index, stage="increment", done=index, total=100, percent=index))
+        progress.line(line(kind="progress", operation="remove_vm_backup", subject="{u}.%d" % index))
+        progress.line(line(kind="progress", operation="get_backup_tree", subject="{vm}"))
+        progress.line(line(kind="item", index=index, backup={"id": index}))
+    assert len(log.lines) == 10 and log.lines[1] == "Removing {u}.10 (11 of 100) 10 %"
+    assert len(progress.items) == 100
+
+
+def test_noise_is_no_progress():
+    progress = _progress.Progress(Log())
+    for noise in (b"\xff\xfe", b"[]", b"{}", b"loading ...", b'{"kind": "other"}'):
+        progress.line(noise)
+    assert progress.items == {}
+
+
+def test_job_file_is_found_by_the_wrappers_arguments_and_written_in_one_step(tmp_path):
+    path = tmp_path / "j123456.789"
+    path.write_text('{"started": 1, "finished": 0, "ansible_job_id": "j123456.789"}')
+    (tmp_path / "j123456.790").write_text('{"changed": false}')
+    wrapper = ["python3", "/root/.ansible/tmp/ansible-tmp-1/AnsiballZ_async_wrapper.py", "j123456", "60", "/root/x", "_"]
+    found = _progress.find_job_file({"ANSIBLE_ASYNC_DIR": str(tmp_path)}, wrapper)
+    found.write({"percent": 5})
+    assert json.loads(path.read_text()) == {"started": 1, "finished": 0, "ansible_job_id": "j123456.789", "progress": {"percent": 5}}
+    assert [entry.name for entry in sorted(tmp_path.iterdir())] == ["j123456.789", "j123456.790"]
+    assert _progress.find_job_file({"ANSIBLE_ASYNC_DIR": str(tmp_path)}, ["python3", "module.py", "j123456"]) is None
+    assert _progress.find_job_file({"ANSIBLE_ASYNC_DIR": str(tmp_path / "none")}, wrapper) is None
+    found = _progress.JobFile(str(tmp_path / "gone" / "j1"), {})
+    found.write({})  # nothing to write to is no failure
+
+
+def test_lines_come_as_soon_as_they_are_written():
+    came = []
+    program = "import sys, time; sys.stdin.read(); print('one', flush=True); time.sleep(0.5); print('two'); print('three', file=sys.stderr); sys.exit(3)"
+    status, output, errors = _process.run([sys.executable, "-c", program], b"x" * 300000, lambda text: came.append((time.monotonic(), text)))
+    assert (status, output, errors) == (3, b"one\ntwo\n", b"three\n")
+    assert came[1][0] - came[0][0] > 0.3
+
+
+def test_program_that_does_not_read_is_no_broken_pipe():
+    status, output, errors = _process.run([sys.executable, "-c", "print('early')"], b"x" * 3000000, lambda text: None)
+    assert (status, output) == (0, b"early\n")
+
+
+def test_command_line_of_a_process():
+    with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as process:
+        try:
+            assert "input()" in _progress.command_line(process.pid)
+        finally:
+            process.kill()

@@ -1,0 +1,189 @@
+"""kill -9 of the worker or the module at every SDK call of a removal of 50 backups: what remains can be restored, the next run completes."""
+
+import json
+import os
+import shutil
+import signal
+import sqlite3
+import time
+
+import pytest
+
+from tests.harness import STUB_SDK
+from tests.integration.server import NearStub, ids, small_server
+from tests.integration.zygote import Zygote
+
+# Three VMs with four chains of a full and four increments each. Of two VMs the three older chains go whole (30), of the third VM the
+# four increments of every chain (16), and of the first VM's newest chain the four increments (4).
+CHAINS, INCREMENTS = 4, 4
+
+
+class Scene:
+    def __init__(self, folder):
+        self.folder = folder
+        self.stub = NearStub(folder)
+        self.vms = small_server(self.stub, vms=3, weeks=CHAINS, increments=INCREMENTS)
+        self.before = ids(self.stub)
+        self.wanted = [{"id": chain[0], "vm": vm.uuid, "removes": chain, "action": "chain"} for vm in self.vms[:2] for chain in vm.chains[:3]]
+        increments = [(self.vms[2], chain) for chain in self.vms[2].chains] + [(self.vms[0], self.vms[0].chains[3])]
+        self.wanted += [{"id": identity, "vm": vm.uuid, "removes": []} for vm, chain in increments for identity in chain[1:]]
+        self.asked = {identity for vm in self.vms[:2] for chain in vm.chains[:3] for identity in chain}
+        self.asked |= {identity for vm, chain in increments for identity in chain[1:]}
+        assert len(self.asked) == 50
+        self.chains = [chain for vm in self.vms for chain in vm.chains]
+        self.zygote = Zygote(folder)
+
+    def state(self, name):
+        """A server in the same state as the first one."""
+        path = self.folder / ("%s.sqlite" % name)
+        shutil.copy(self.stub.state, path)
+        return path
+
+    def request(self, folder):
+        entries = [dict(dict.fromkeys(("created", "size", "action")), **entry) for entry in self.wanted]
+        return {
+            "operation": "remove", "timeout": 60, "storage": None, "spool": str(folder), "sdk": {"paths": [str(STUB_SDK)], "mode": "server"},
+            "login": {"host": None, "port": None, "username": None, "password": None, "security_level": "high", "timeout": 60},
+            "arguments": {
+                "backups": entries, "dependents": "refuse", "allow_remove_last": False, "on_error": "stop", "busy_timeout": 10, "check": False,
+            },
+        }
+
+    def work(self, state, name):
+        """The worker's status and its lines."""
+        folder = self.folder / name
+        pid = self.zygote.start("worker", folder, state, self.request(folder))
+        status = self.zygote.wait(pid)
+        return status, [json.loads(line) for line in (folder / "output").read_text().splitlines()]
+
+
+@pytest.fixture(scope="module")
+def scene(tmp_path_factory):
+    scene = Scene(tmp_path_factory.mktemp("killed"))
+    yield scene
+    scene.zygote.close()
+
+
+def listed(state):
+    """The ids that the server has, read from its state: nobody else is running."""
+    with sqlite3.connect(state) as db:
+        return {row[0] for row in db.execute("SELECT backup_id FROM items")}
+
+
+def calls(state):
+    with sqlite3.connect(state) as db:
+        return [row[0] for row in db.execute("SELECT call FROM calls WHERE request = 1 ORDER BY seq")]
+
+
+def fault(state, action, value, nth, call="*"):
+    with sqlite3.connect(state) as db:
+        db.execute("INSERT INTO faults (call, action, value, nth, times, match) VALUES (?, ?, ?, ?, 1, '')", (call, action, value, nth))
+
+
+def settle(scene, state):
+    """Let the server finish what it was at when its client died."""
+    other = object.__new__(NearStub)
+    other.state = state
+    other("tasks")
+
+
+def check_what_remains(scene, state):
+    left = listed(state)
+    assert scene.before - left <= scene.asked, "something went that nobody asked for"
+    for chain in scene.chains:
+        kept = [identity in left for identity in chain]
+        assert kept == sorted(kept, reverse=True), "a backup is left that has lost what it was built on: %s" % chain[0]
+
+
+def check_next_run_completes(scene, state, name):
+    status, lines = scene.work(state, name)
+    assert status == 0 and lines[-1]["kind"] == "result", lines[-1]
+    assert {backup["outcome"] for backup in lines[-1]["result"]["backups"]} <= {"removed", "already_absent"}
+    assert listed(state) == scene.before - scene.asked
+
+
+@pytest.fixture(scope="module")
+def undisturbed(scene):
+    """The names of the SDK calls, local ones too, of a removal that nobody disturbs."""
+    state = scene.state("undisturbed")
+    status, lines = scene.work(state, "undisturbed")
+    assert lines[-1]["kind"] == "result" and listed(state) == scene.before - scene.asked
+    with sqlite3.connect(state) as db:
+        return [row[0] for row in db.execute("SELECT call FROM calls ORDER BY seq")]
+
+
+# login, a first tree for each of three VMs, 26 removals with a tree after each, logoff; and what does not go to the server.
+REMOVALS = 26
+REQUESTS = 1 + 3 + 2 * REMOVALS + 1
+
+
+def test_the_positions_below_are_all_there_are(undisturbed):
+    assert undisturbed.count("remove_vm_backup") == REMOVALS
+    assert len([name for name in undisturbed if name in ("login_local", "get_backup_tree", "remove_vm_backup", "logoff")]) == REQUESTS
+    assert len(undisturbed) <= REQUESTS + 3
+
+
+@pytest.mark.parametrize("position", range(1, REQUESTS + 3))
+def test_worker_killed_before_a_call(scene, position):
+    state = scene.state("before-%d" % position)
+    fault(state, "crash", "KILL", position)
+    status, lines = scene.work(state, "before-%d" % position)
+    assert os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGKILL
+    check_what_remains(scene, state)
+    check_next_run_completes(scene, state, "after-before-%d" % position)
+
+
+@pytest.mark.parametrize("moment", ["crash-after", "crash-done"])
+@pytest.mark.parametrize("position", range(1, REMOVALS + 1))
+def test_worker_killed_while_and_after_the_server_removes(scene, position, moment):
+    name = "%s-%d" % (moment, position)
+    state = scene.state(name)
+    fault(state, moment, "KILL", position, "remove_vm_backup")
+    status, lines = scene.work(state, name)
+    assert os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGKILL
+    told = {identity for line in lines if line["kind"] == "item" and line["backup"] for identity in line["backup"]["removed"]}
+    settle(scene, state)
+    assert told <= scene.before - listed(state), "what was told as removed is gone"
+    check_what_remains(scene, state)
+    check_next_run_completes(scene, state, "after-%s" % name)
+
+
+@pytest.mark.parametrize("position", range(1, REQUESTS + 3))
+def test_module_killed_at_a_call_takes_its_worker_along(scene, position):
+    name = "module-%d" % position
+    state, folder = scene.state(name), scene.folder / name
+    fault(state, "hang", "", position)
+    options = {
+        "state": "absent", "backups": scene.wanted, "sdk_python": scene.stub.python, "sdk_path": str(STUB_SDK), "timeout": 60,
+        "_ansible_remote_tmp": str(folder), "_ansible_keep_remote_files": False,
+    }
+    module = scene.zygote.start("module", folder, state, options)
+    worker = hanging_worker(state, position)
+    os.kill(module, signal.SIGKILL)
+    scene.zygote.wait(module)
+    end = time.monotonic() + 10
+    while alive(worker):
+        assert time.monotonic() < end, "the worker outlived its module"
+        time.sleep(0.005)
+    check_what_remains(scene, state)
+    check_next_run_completes(scene, state, "after-%s" % name)
+
+
+def hanging_worker(state, position):
+    """Wait until the fault has struck; the process that it struck."""
+    end = time.monotonic() + 30
+    while time.monotonic() < end:
+        with sqlite3.connect(state, timeout=30) as db:
+            row = db.execute("SELECT pid FROM calls WHERE faults != '' LIMIT 1").fetchone()
+        if row:
+            return row[0]
+        time.sleep(0.01)
+    raise AssertionError("call number %d was never made" % position)
+
+
+def alive(pid):
+    try:
+        with open("/proc/%d/stat" % pid) as stat:
+            return stat.read().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
