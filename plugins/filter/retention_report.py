@@ -1,0 +1,28 @@
+# Copyright (c) The prlsdk.core developers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The filter ``retention_report``; its documentation is in ``retention_report.yml``."""
+
+from __future__ import annotations
+
+from ansible.errors import AnsibleFilterError
+from ansible_collections.prlsdk.core.plugins.module_utils._errors import InputError
+from ansible_collections.prlsdk.core.plugins.plugin_utils._report.page import make_page
+from ansible_collections.prlsdk.core.plugins.plugin_utils._templated import refuse_undefined
+
+
+def retention_report(report):
+    """What the templates of the retention report draw."""
+    try:
+        refuse_undefined(report, "report")
+        return make_page(report)
+    except InputError as error:
+        raise AnsibleFilterError("retention_report: %s" % error) from error
+
+
+class FilterModule:
+    """What Ansible asks a file of filters for."""
+
+    def filters(self):
+        """Name -> function."""
+        return {"retention_report": retention_report}

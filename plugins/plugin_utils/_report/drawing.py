@@ -1,0 +1,342 @@
+# Copyright (c) The prlsdk.core developers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""One VM of a plan as things to draw: places and sizes are numbers, titles are whole sentences, and nothing is HTML.
+
+Horizontal places of the lanes and the bar of bytes are percentages, so that a drawing is as wide as the page.
+"""
+
+from __future__ import annotations
+
+import datetime
+from typing import Any, NamedTuple
+
+from ansible_collections.prlsdk.core.plugins.plugin_utils._retention.buckets import Calendar
+from ansible_collections.prlsdk.core.plugins.plugin_utils._retention.stamps import Reader
+from ansible_collections.prlsdk.core.plugins.plugin_utils._retention.zone import DAY
+
+from . import words
+
+MONTHS = 13
+#: Lanes of a row, slots that a rule shows, removals that are listed. What is beyond is counted and said.
+LANES, SLOTS, LISTED = 12, 60, 100
+#: The time line is folded into this many rows at the most, each as many weeks long as the first of these that does it.
+ROWS, _PERIODS = 8, (1, 2, 4, 8, 13, 26, 52, 104)
+
+_EPOCH = datetime.date(1970, 1, 1)
+_STATES = ("own", "needed", "refused", "gone")  # the best first
+_STATE_TEXTS = {"own": "keep", "needed": "keep, only as needed", "refused": "would go, but a guard refused it", "gone": "remove"}
+
+
+class Mark(NamedTuple):
+    """A backup, ready to be drawn."""
+
+    backup: dict[str, Any]
+    instant: int
+    day: int  # the policy's day, counted from 1970-01-01
+    state: str  # own, needed, refused, gone
+    pinned: bool
+    letter: str
+    title: str
+
+
+class Scale(NamedTuple):
+    """The time of a row to percent of its width. ``end`` is the first instant after it."""
+
+    start: int
+    end: int
+
+    def __call__(self, instant: int) -> float:
+        return round(100 * (instant - self.start) / max(self.end - self.start, 1), 2)
+
+
+def draw(vm: dict[str, Any], policy: dict[str, Any], now: int, calendar: Calendar, read: Reader, outcomes: dict[str, dict]) -> dict[str, Any]:
+    """Everything that the details of a VM show; ``outcomes`` is what became of backups, by id."""
+    marks = _marks(vm, calendar, read, outcomes)
+    return {
+        "calendar": _calendar(marks, _today(now, calendar)),
+        "lanes": _lanes(marks, now, calendar),
+        "ladder": _ladder(vm, policy),
+        "bytes": _bytes(vm),
+        "removals": _removals(vm, outcomes),
+        "marks": len(marks),
+        "letters": sorted({mark.letter for mark in marks if mark.letter}),
+    }
+
+
+def _today(now, calendar):
+    return calendar.ticks(DAY, [calendar.zone.wall(now)])[0]
+
+
+def _marks(vm, calendar, read, outcomes):
+    backups = vm["backups"]
+    instants = [read(backup["created"]) for backup in backups]
+    days = calendar.ticks(DAY, calendar.zone.walls(instants))
+    return [_mark(backup, instant, day, outcomes.get(backup["id"])) for backup, instant, day in zip(backups, instants, days)]
+
+
+def _mark(backup, instant, day, outcome):
+    reasons, verdict = backup["reasons"], backup["verdict"]
+    state = {"remove": "gone", "refused": "refused"}.get(verdict) or ("own" if backup["own"] else "needed")
+    said = "; ".join(words.reason(reason) for reason in reasons[:8]) or "no rule looked at it"
+    if len(reasons) > 8:
+        said += "; and %d more" % (len(reasons) - 8)
+    title = "%s, %s, %s. %s: %s" % (words.when(backup["created"]), backup["type"], words.size(backup["size"]), _STATE_TEXTS[state].capitalize(), said)
+    if outcome:
+        title += ". Then: " + outcome["text"]
+    pinned = any(reason["code"] == "pinned" for reason in reasons)
+    return Mark(backup, instant, day, state, pinned, words.letter(reasons) if verdict == "keep" else "", title)
+
+
+def _calendar(marks, today):
+    """Thirteen months, the newest last: cells of 7 columns (Monday first), one mark for each day that has a backup."""
+    by_day: dict[int, list[Mark]] = {}
+    for mark in marks:
+        by_day.setdefault(mark.day, []).append(mark)
+    last = max([today, *by_day]) if by_day and max(by_day) - today < 31 else today
+    date = _EPOCH + datetime.timedelta(days=last)
+    months = []
+    for back in reversed(range(MONTHS)):
+        year, month = divmod(date.year * 12 + date.month - 1 - back, 12)
+        months.append(_month(year, month + 1, by_day))
+    first = datetime.date(months[0]["year"], months[0]["month"], 1)
+    before = sum(len(those) for day, those in by_day.items() if day < (first - _EPOCH).days)
+    return {"months": months, "before": before}
+
+
+def _month(year, month, by_day):
+    first = datetime.date(year, month, 1)
+    length = ((first.replace(day=28) + datetime.timedelta(days=4)).replace(day=1) - first).days
+    start, lead = (first - _EPOCH).days, first.weekday()
+    cells, backups = [], 0
+    for number in range(length):
+        those = by_day.get(start + number)
+        if those:
+            backups += len(those)
+            row, column = divmod(lead + number, 7)
+            cells.append(_cell(column, row, first.replace(day=number + 1), those))
+    return {
+        "year": year,
+        "month": month,
+        "label": first.strftime("%Y-%m"),
+        "shape": "%d-%d" % (length, lead),
+        "title": "%s: %s" % (first.strftime("%Y-%m"), _backups(backups) if backups else "no backup"),
+        "cells": sorted(cells, key=lambda cell: cell["pinned"]),  # a ring reaches over its neighbours
+    }
+
+
+def _cell(column, row, date, those):
+    best = min(those, key=lambda mark: (_STATES.index(mark.state), not mark.letter, _reach(mark.letter), -mark.instant))
+    if len(those) == 1:
+        title = best.title
+    else:
+        counts = ["%d %s" % (number, _STATE_TEXTS[state]) for state in _STATES for number in [sum(mark.state == state for mark in those)] if number]
+        title = "%s: %s (%s). Best: %s" % (date.isoformat(), _backups(len(those)), ", ".join(counts), best.title)
+    return {"x": column, "y": row, "state": best.state, "letter": best.letter, "pinned": any(mark.pinned for mark in those), "title": title}
+
+
+def _reach(letter):
+    return list(words.LETTERS.values()).index(letter) if letter else len(words.LETTERS)
+
+
+def _lanes(marks, now, calendar):
+    """The chains on a time line that is folded like a text: as many rows as it takes, each beginning on a Monday, the newest at the end.
+
+    In a row each chain has a lane for itself only where another one is there at the same time.
+    """
+    chains: dict[str, list[Mark]] = {}
+    for mark in reversed(marks):  # the oldest first
+        chains.setdefault(mark.backup["chain"], []).append(mark)
+    if not chains:
+        return {"rows": [], "period": "", "more": 0}
+    ends = [chain[-1].instant for chain in chains.values()]
+    scales, weeks = _fold(min(chain[0].instant for chain in chains.values()), max(*ends, min(now, max(ends) + DAY)), calendar)
+    titles = {uuid: _chain_title(chain) for uuid, chain in chains.items()}
+    drawn: set[str] = set()
+    rows = [_lane_row(scale, weeks, chains, titles, calendar, drawn) for scale in scales]
+    period = "a week" if weeks == 1 else "%d weeks" % weeks
+    return {"rows": [row for row in rows if row["height"]], "period": period, "more": len(set(chains) - drawn)}
+
+
+def _fold(first, last, calendar):
+    """The rows as scales, oldest first, and how many weeks each holds."""
+    zone = calendar.zone
+    start, end = ((zone.wall(instant) // DAY + 3) // 7 for instant in (first, last))
+    weeks = next((weeks for weeks in _PERIODS if (end - start) // weeks < ROWS), end - start + 1)
+    count = (end - start) // weeks + 1
+    edges = [zone.instant(((end + 1 - weeks * back) * 7 - 3) * DAY) for back in range(count, -1, -1)]
+    return [Scale(*edge) for edge in zip(edges, edges[1:])], weeks
+
+
+def _lane_row(scale, weeks, chains, titles, calendar, drawn):
+    busy_until = []  # for each lane, in percent
+    segments = []
+    for uuid, chain in chains.items():
+        if chain[-1].instant < scale.start or chain[0].instant >= scale.end:
+            continue
+        start, end = max(scale(chain[0].instant), 0.0), min(scale(chain[-1].instant), 100.0)
+        lane = next((number for number, until in enumerate(busy_until) if until < start), len(busy_until))
+        if lane == LANES:
+            continue
+        busy_until[lane : lane + 1] = [end + 0.8]
+        drawn.add(uuid)
+        segments.append(_segment(chain, scale, start, end, 9 + 18 * lane, titles[uuid]))
+    step = 1 if weeks <= 13 else 4
+    ticks = [round(100 * number / weeks, 2) for number in range(0, weeks, step)]
+    monday = _EPOCH + datetime.timedelta(days=calendar.zone.wall(scale.start) // DAY)
+    return {"label": monday.isoformat(), "height": 18 * len(busy_until), "ticks": ticks, "segments": segments}
+
+
+def _segment(chain, scale, start, end, y, title):
+    here = [mark for mark in chain if scale.start <= mark.instant < scale.end]
+    return {
+        "y": y,
+        "x": start,
+        "width": round(end - start, 2),
+        "fate": title[0],
+        "title": title[1],
+        "hatch": _hatches(chain, scale),
+        "marks": [
+            {"x": scale(mark.instant), "shape": "full" if mark.backup["type"] == "full" else "inc", "state": mark.state, "pinned": mark.pinned, "title": mark.title}
+            for mark in here
+        ],
+    }
+
+
+def _chain_title(marks):
+    states = {mark.state for mark in marks}
+    going = states & {"gone", "refused"}
+    fate = "goes" if states == {"gone"} else "kept" if not going else "refused" if states == {"refused"} else "partly"
+    text = {"goes": "goes as a whole", "kept": "stays", "refused": "would go, refused", "partly": "a part of it goes"}[fate]
+    total = sum(mark.backup["size"] for mark in marks)
+    return fate, "Chain of %s to %s, %s, %s: %s" % (
+        marks[0].backup["created"][:10], marks[-1].backup["created"][:10], _backups(len(marks)), words.size(total), text
+    )
+
+
+def _hatches(marks, scale):
+    """Where, in a row, backups stay only because later ones need them: starts and widths."""
+    runs: list[list[float]] = []
+    for mark, following in zip(marks, marks[1:]):
+        start, end = max(scale(mark.instant), 0.0), min(scale(following.instant), 100.0)
+        if mark.state != "needed" or end <= start:
+            continue
+        if runs and runs[-1][1] == start:
+            runs[-1][1] = end
+        else:
+            runs.append([start, end])
+    return [{"x": start, "width": round(end - start, 2)} for start, end in runs]
+
+
+def _ladder(vm, policy):
+    """A row for each rule of the policy, with a slot for each backup that it may keep."""
+    holders: dict[str, dict[int, list]] = {}
+    extra: dict[str, list] = {}
+    for backup in vm["backups"]:
+        if backup["verdict"] != "keep":
+            continue
+        for reason in backup["reasons"]:
+            code = reason["code"]
+            if code == "rule":
+                holders.setdefault(reason["name"], {}).setdefault(reason["rank"], []).append((backup, reason))
+            elif code in ("within", "window_start", "oldest"):
+                extra.setdefault(reason["rule"], []).append((backup, reason))
+    return [_rung(name, policy[name], holders.get(name, {}), extra.get(name, [])) for name in rules(policy)]
+
+
+def rules(policy: dict[str, Any]) -> list[str]:
+    """The rules that a normalised policy sets, in its order."""
+    return [name for name in policy if name in words.LETTERS and name in words.MEANINGS and name not in _NOT_RULES]
+
+
+_NOT_RULES = ("oldest", "min_restorable", "grace", "active_chain", "tail", "future", "broken", "pinned")
+
+
+def rule_text(name: str, setting) -> str:
+    """A rule of a normalised policy, as people write it."""
+    if not isinstance(setting, dict):
+        return "%s %s" % (name, setting)
+    details = [word for word in ("fulls" if setting["of"] == "full" else "", "oldest" if setting["pick"] == "oldest" else "") if word]
+    return "%s %s%s" % (name, setting.get("count", setting.get("duration")), " (%s)" % ", ".join(details) if details else "")
+
+
+def _rung(name, setting, held, extra):
+    amount = setting.get("count", setting.get("duration")) if isinstance(setting, dict) else setting
+    slots = [_slot(name, rank, held[rank]) for rank in sorted(held)]
+    filled = len(slots)
+    wanted = amount if isinstance(amount, int) else filled
+    slots += [{"state": "empty", "label": "", "title": "%s %d of %d: empty" % (name, rank, wanted)} for rank in range(filled + 1, wanted + 1)]
+    held_by_age = [each for each in extra if each[1]["code"] != "oldest"]
+    note = "%s of %s filled" % (filled, wanted) if isinstance(amount, int) else _backups(filled + len(held_by_age))
+    more = max(len(slots) - SLOTS, 0)
+    slots = slots[:SLOTS]
+    for backup, given in extra[: SLOTS - len(slots)] if not isinstance(amount, int) else [each for each in extra if each[1]["code"] == "oldest"]:
+        slots.append({"state": "full" if backup["type"] == "full" else "inc", "label": _extra_label(backup, given), "title": _slot_title(backup, given)})
+    if not isinstance(amount, int):
+        more += max(len(held_by_age) - max(len(slots) - filled, 0), 0)
+    return {"name": rule_text(name, setting), "letter": words.LETTERS[name], "note": note, "slots": slots, "more": more}
+
+
+def _slot(name, rank, holders):
+    backup, reason = holders[0]
+    title = _slot_title(backup, reason)
+    if len(holders) > 1:
+        title = "%s: %s, the newest of %s" % (words.reason(reason), _backups(len(holders)), words.when(backup["created"]))
+    return {"state": "full" if backup["type"] == "full" else "inc", "label": _short(reason["bucket"]) or str(rank), "title": title}
+
+
+def _slot_title(backup, reason):
+    return "%s: %s of %s, %s" % (words.reason(reason), backup["type"], words.when(backup["created"]), words.size(backup["size"]))
+
+
+def _extra_label(backup, given):
+    return "O" if given["code"] == "oldest" else backup["created"][5:10]
+
+
+def _short(bucket):
+    """The part of a bucket's name that tells it from its neighbours: W47 of 2026-W47, 11-21 of 2026-11-21, 21T03 of 2026-11-21T03."""
+    if not bucket:
+        return ""
+    return {4: bucket, 7: bucket[2:], 8: bucket[5:], 10: bucket[5:], 13: bucket[8:]}.get(len(bucket), bucket)
+
+
+def _bytes(vm):
+    sizes = vm["bytes"]
+    total = sum(sizes.values())
+    parts, x = [], 0.0
+    names = (("own", "kept for its own sake"), ("needed", "kept only as needed"), ("freed", "freed now"), ("refused", "not freed: refused"))
+    for name, text in names:
+        if sizes[name]:
+            width = round(100 * sizes[name] / total, 2)
+            parts.append({"state": name, "x": round(x, 2), "width": width, "text": text, "size": words.size(sizes[name])})
+            x += width
+    due = vm["full_due"]
+    chains = [_due(chain) for chain in due["chains"]]
+    width = round(100 * due["freed"] / total, 2) if total else 0
+    return {"total": words.size(total), "parts": parts, "next_full": words.size(due["freed"]), "next_full_width": min(width, 100), "due": chains}
+
+
+def _due(chain):
+    at = "not foreseeable" if chain["when"] is None else words.when(chain["when"])
+    return {"text": "%s, %s" % (_backups(chain["backups"]), words.size(chain["size"])), "when": at, "chain": words.shown(chain["chain"], 60)}
+
+
+def _removals(vm, outcomes):
+    """What the plan asks the server for, in its order; of a refused plan what it would have been, newest first."""
+    types = {backup["id"]: backup["type"] for backup in vm["backups"]}
+    rows = [
+        {
+            "id": words.shown(step["id"], 60),
+            "created": words.when(step["created"]),
+            "type": types.get(step["id"], ""),
+            "what": {"chain": "the chain, %s" % _backups(len(step["removes"])), "increment": "the increment", "merge": "merged away"}[step["action"]],
+            "size": words.size(step["size"]),
+            "outcome": outcomes[step["id"]]["text"] if step["id"] in outcomes else "",
+        }
+        for step in vm["remove"][:LISTED]
+    ]
+    return {"rows": rows, "more": max(len(vm["remove"]) - LISTED, 0)}
+
+
+def _backups(number):
+    return "1 backup" if number == 1 else "%d backups" % number

@@ -1,0 +1,80 @@
+# Copyright (c) The prlsdk.core developers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""One VM of a plan in figures: what the overview shows of every VM, and what the guards looked at."""
+
+from __future__ import annotations
+
+import operator
+from typing import Any, NamedTuple
+
+from ansible_collections.prlsdk.core.plugins.plugin_utils._retention.stamps import Reader
+
+
+class Gap(NamedTuple):
+    """The longest time between two neighbouring restore points that stay, in seconds, and the two."""
+
+    length: int
+    since: str
+    until: str
+
+
+class Figures(NamedTuple):
+    """One VM, counted. Instants are epoch seconds."""
+
+    newest: int | None  # the newest restorable backup that is there
+    chains: int
+    chains_left: int  # restorable chains that the plan leaves, or would leave
+    broken_chains_left: int
+    restorable: int
+    restorable_going: int
+    going: int
+    worst_gap: Gap | None
+
+    @property
+    def share(self) -> float:
+        """The part of the restorable backups that goes, or would go."""
+        return self.restorable_going / self.restorable if self.restorable else 0.0
+
+
+_LOOKED_AT = operator.itemgetter("chain", "verdict", "created")
+
+
+def count(vm: dict[str, Any], odd: bool, read: Reader) -> Figures:
+    """Count one entry of a plan's ``vms``.
+
+    A plan does not say which backups are restorable, but the reasons do. They are looked at only where the plan warned that the VM is
+    ``odd``, that is, has broken chains or backups from the future: reading all reasons of a large plan through Ansible's templates takes long.
+    """
+    chains, left, broken_left = set(), set(), set()
+    stays: list[tuple[int, str]] = []
+    restorable = restorable_going = 0
+    newest = None
+    for backup in vm["backups"]:
+        chain, verdict, created = _LOOKED_AT(backup)
+        chains.add(chain)
+        if odd:
+            codes = {reason["code"] for reason in backup["reasons"]}
+            if "broken" in codes and verdict == "keep":
+                broken_left.add(chain)
+            if codes & {"broken", "future"}:
+                continue
+        restorable += 1
+        instant = read(created)
+        if newest is None or instant > newest:
+            newest = instant
+        if verdict == "keep":
+            left.add(chain)
+        else:
+            restorable_going += 1
+        if verdict != "remove":
+            stays.append((instant, created))
+    counts = vm["counts"]
+    going = counts["remove"] + counts["refused"]
+    return Figures(newest, len(chains), len(left), len(broken_left), restorable, restorable_going, going, _worst_gap(stays))
+
+
+def _worst_gap(stays: list[tuple[int, str]]) -> Gap | None:
+    stays = sorted(stays)
+    gaps = [Gap(later[0] - earlier[0], earlier[1], later[1]) for earlier, later in zip(stays, stays[1:])]
+    return max(gaps, key=lambda gap: gap.length, default=None)

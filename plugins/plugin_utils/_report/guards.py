@@ -1,0 +1,93 @@
+# Copyright (c) The prlsdk.core developers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the guards of a policy looked at: each limit, and the VM that comes nearest to it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ansible_collections.prlsdk.core.plugins.module_utils import _durations
+from ansible_collections.prlsdk.core.plugins.plugin_utils._retention.zone import Zone
+
+from . import words
+from .figures import Figures
+
+
+def table(plan: dict[str, Any], counted: list[Figures], now: int, zone: Zone) -> list[dict[str, Any]]:
+    """A row for each guard that the policy sets, with the nearest value and how many plans it refused."""
+    policy, vms = plan["policy"], plan["vms"]
+    rows = [_row(name, policy, list(zip(vms, counted)), now, zone) for name in _NEAREST if policy.get(name) is not None]
+    if policy.get("max_remove_total") is not None:
+        total = sum(figures.going for figures in counted)
+        rows.append(_written("max_remove_total", policy["max_remove_total"], total, "all VMs together", total, policy["max_remove_total"]))
+    refused: dict[str, int] = {}
+    for vm in vms:
+        if vm["guard"]:
+            refused[vm["guard"]["name"]] = refused.get(vm["guard"]["name"], 0) + 1
+    known = {row["name"] for row in rows}
+    rows += [_written(name, "", "", "", 0, 0) for name in sorted(set(refused) - known)]
+    return [dict(row, refused=refused.get(row["name"], 0)) for row in rows]
+
+
+def refusal(guard: dict[str, Any]) -> str:
+    """The guard that refused a VM's plan, with its value against its limit."""
+    return "%s: %s, the limit is %s" % (words.shown(guard["name"]), _value(guard["name"], guard["value"]), _value(guard["name"], guard["limit"]))
+
+
+def _value(name, value):
+    if name == "max_remove_share" and value is not None:
+        return _percent(value)
+    if name == "max_staleness":
+        return "none" if value is None else words.when(value)
+    return words.shown(value)
+
+
+def _row(name, policy, pairs, now, zone):
+    limit = policy[name]
+    nearest, value, written = _NEAREST[name](pairs, policy, now)
+    if name == "max_staleness":
+        bound, text = now - zone.before(now, _durations.parse(limit)), words.shown(limit)
+    else:
+        bound, text = limit, _percent(limit) if name == "max_remove_share" else words.shown(limit)
+    return _written(name, text, written, nearest, value, bound)
+
+
+def _written(name, limit, value, vm, number, bound):
+    """The bar is full at the limit; past it the row says so in words as well."""
+    fill = 100 if number > bound else round(100 * number / bound, 1) if bound else 0
+    if name == "min_chains":
+        fill = min(round(100 * bound / number, 1), 100) if number else 100
+    return {"name": name, "limit": str(limit), "value": str(value), "vm": words.shown(vm), "fill": fill}
+
+
+def _percent(share):
+    return "%g %%" % round(100 * share, 1)
+
+
+def _most(value, write):
+    """The VM of which a value is largest."""
+
+    def nearest(pairs, policy, now):
+        numbers = [(value(vm, figures, policy, now), vm) for vm, figures in pairs]
+        number, vm = max(numbers, key=lambda each: each[0], default=(0, None))
+        return (vm["vm"]["name"] or vm["vm"]["uuid"] if vm and number else ""), number, write(number)
+
+    return nearest
+
+
+def _fewest_chains(pairs, policy, now):
+    numbers = [(figures.chains_left, vm["vm"]["name"] or vm["vm"]["uuid"]) for vm, figures in pairs if figures.going]
+    number, name = min(numbers, default=(0, ""))
+    return name, number if numbers else 10**9, str(number) if numbers else "nothing goes"
+
+
+_NEAREST = {
+    "max_remove": _most(lambda vm, figures, policy, now: figures.going, str),
+    "max_remove_share": _most(
+        lambda vm, figures, policy, now: figures.share if figures.restorable_going >= policy["max_remove_floor"] else 0.0, _percent
+    ),
+    "min_chains": _fewest_chains,
+    "max_staleness": _most(lambda vm, figures, policy, now: max(now - figures.newest, 0) if figures.newest is not None else 0, words.span),
+    "max_broken_chains": _most(lambda vm, figures, policy, now: figures.broken_chains_left, str),
+}

@@ -1,0 +1,152 @@
+# Copyright (c) The prlsdk.core developers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the report says in words and letters: reasons, sizes, ages, and texts from outside made safe to show."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+#: Letters of the calendar, and the order in which one of several reasons is shown: the one that reaches farthest back first.
+LETTERS = {
+    "yearly": "Y",
+    "within_yearly": "y",
+    "quarterly": "Q",
+    "within_quarterly": "q",
+    "monthly": "M",
+    "within_monthly": "m",
+    "weekly": "W",
+    "within_weekly": "w",
+    "daily": "D",
+    "within_daily": "d",
+    "hourly": "H",
+    "within_hourly": "h",
+    "window": "V",
+    "within": "A",
+    "chains": "C",
+    "last": "L",
+    "oldest": "O",
+    "min_restorable": "R",
+    "grace": "G",
+    "active_chain": "E",
+    "tail": "T",
+    "future": "F",
+    "broken": "B",
+    "pinned": "P",
+}
+
+MEANINGS = {
+    "yearly": "yearly",
+    "within_yearly": "within_yearly",
+    "quarterly": "quarterly",
+    "within_quarterly": "within_quarterly",
+    "monthly": "monthly",
+    "within_monthly": "within_monthly",
+    "weekly": "weekly",
+    "within_weekly": "within_weekly",
+    "daily": "daily",
+    "within_daily": "within_daily",
+    "hourly": "hourly",
+    "within_hourly": "within_hourly",
+    "window": "window",
+    "within": "within (an age)",
+    "chains": "chains",
+    "last": "last",
+    "oldest": "the oldest, while a rule has slots left",
+    "min_restorable": "min_restorable",
+    "grace": "grace: too young to judge",
+    "active_chain": "end of the active chain",
+    "tail": "tail of a chain that is kept",
+    "future": "from the future",
+    "broken": "chain without a full",
+    "pinned": "pinned only",
+}
+
+_RANKS = {name: rank for rank, name in enumerate(LETTERS)}
+
+# Control characters are no text, and the marks that turn the direction of writing let a name spill over what follows it.
+_UNSHOWABLE = re.compile("[\x00-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff\ufffe\uffff]")
+
+
+def shown(text, limit: int = 200) -> str:
+    """A text from outside on one line: without control characters, and cut where it would flood the page."""
+    text = _UNSHOWABLE.sub("\ufffd", "" if text is None else str(text))
+    return text if len(text) <= limit else text[: limit - 1] + "…"
+
+
+def size(count: int) -> str:
+    """Bytes for people: three digits and a binary unit."""
+    amount, units = float(count), ["B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB"]
+    while amount >= 999.5 and len(units) > 1:
+        amount /= 1024
+        del units[0]
+    return ("%d %s" if units[0] == "B" or amount >= 99.5 else "%.1f %s") % (amount, units[0])
+
+
+def span(seconds: int) -> str:
+    """A length of time by its two largest units."""
+    parts = []
+    for unit, name in ((86400, "d"), (3600, "h"), (60, "min")):
+        amount, seconds = divmod(seconds, unit)
+        if amount or parts:
+            parts.append("%d %s" % (amount, name))
+        if len(parts) == 2 or (parts and amount >= 14 and name == "d"):
+            break
+    return " ".join(part for part in parts if not part.startswith("0 ")) or "under 1 min"
+
+
+def when(created: str) -> str:
+    """An instant as the plan writes it, to the minute."""
+    return created[:10] + " " + created[11:16] + " UTC"
+
+
+def reason_name(reason: dict[str, Any]) -> str:
+    """What a reason for keeping is counted under: the rule, or else the code."""
+    code = reason["code"]
+    if code == "rule":
+        return reason["name"]
+    return reason["rule"] if code in ("within", "window_start") else code
+
+
+def letter(reasons: list[dict[str, Any]]) -> str:
+    """The letter of the reason that reaches farthest back; empty where others need it and nothing else holds it."""
+    names = [name for name in map(reason_name, reasons) if name in _RANKS]
+    return LETTERS[min(names, key=_RANKS.__getitem__)] if names else ""
+
+
+def reason(given: dict[str, Any]) -> str:
+    """One reason, for keeping or against it, in a few words."""
+    write = _REASONS.get(given["code"])
+    return write(given) if write else shown(given["code"])
+
+
+def _rule(given):
+    of = "" if given["of"] is None else " of %d" % given["of"]
+    return "%s %d%s%s" % (given["name"], given["rank"], of, " (%s)" % given["bucket"] if given["bucket"] else "")
+
+
+def _needed_by(given):
+    if given["count"] == 1:
+        return "needed by %s" % shown(given["ids"][0], 60)
+    return "needed by %d later ones of its chain" % given["count"]
+
+
+_REASONS = {
+    "rule": _rule,
+    "within": lambda given: "%s, since %s" % (given["rule"], when(given["since"])),
+    "window_start": lambda given: "%s, the newest before it" % given["rule"],
+    "oldest": lambda given: "the oldest, while %s has slots left" % given["rule"],
+    "needed_by": _needed_by,
+    "min_restorable": lambda given: "among the newest restorable",
+    "pinned": lambda given: "pinned by %s" % given["by"],
+    "grace": lambda given: "in grace until %s" % when(given["until"]),
+    "future": lambda given: "from the future",
+    "broken": lambda given: "its chain has no full",
+    "active_chain": lambda given: "end of the active chain",
+    "tail": lambda given: "tail of a chain that is kept",
+    "superseded": lambda given: "%s keeps another one of %s" % (given["rule"], given["bucket"]),
+    "beyond_count": lambda given: "%s is full: it would be number %d of %d" % (given["rule"], given["rank"], given["of"]),
+    "older_than": lambda given: "older than %s by %s" % (given["rule"], span(given["by"])),
+    "not_counted": lambda given: "%s looks at fulls only" % given["rule"],
+}
