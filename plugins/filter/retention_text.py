@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from ansible.errors import AnsibleFilterError
 from ansible_collections.prlsdk.core.plugins.module_utils._errors import InputError
-from ansible_collections.prlsdk.core.plugins.plugin_utils._retention.text import plan_lines
+from ansible_collections.prlsdk.core.plugins.plugin_utils._report.terminal import plan_lines
 from ansible_collections.prlsdk.core.plugins.plugin_utils._templated import refuse_undefined
 
 

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import fnmatch
 import hashlib
-import math
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
@@ -18,13 +17,12 @@ from . import collector, guards, inventory
 from . import policy as policies
 from .inventory import Vm, plain_id
 from .plan import Planner, _refuse, _totals
-from .text import guard_in_words
+from .refusals import GUARDS, refusals
 
 DEFAULT = "default"
 MATCHES = ("name", "uuid", "type", "description")
 #: It counts all VMs of a run, so that only the policy that is everybody's can set it.
 OF_THE_RUN = "max_remove_total"
-GUARDS = ("max_remove", "max_remove_share", "max_remove_floor", OF_THE_RUN, "min_chains", "max_staleness", "max_broken_chains")
 
 
 class Selector(NamedTuple):
@@ -159,36 +157,10 @@ def _together(groups, plans, excluded):
         ],
         "warnings": _warnings(groups, plans),
         "totals": _totals(results),
-        "refusals": _refusals(results),
+        "refusals": refusals(results),
         "vms": results,
         "remove": [{"vm": result["vm"]["uuid"], **step} for result in results for step in result["remove"]],
     }
-
-
-def _refusals(results):
-    """Guard by guard what was refused, in words, and with which value the guard would let it pass."""
-    by_guard: dict[str, list] = {}
-    for result in results:
-        if result["guard"]:
-            by_guard.setdefault(result["guard"]["name"], []).append(result)
-    refusals = []
-    for name, refused in by_guard.items():
-        worst = _worst(name, [result["guard"] for result in refused])
-        allow = math.ceil(worst["value"] * 100) / 100 if name == "max_remove_share" else worst["value"]
-        refusals.append({
-            "guard": name,
-            "vms": [result["vm"]["name"] or result["vm"]["uuid"] for result in refused],
-            "backups": sum(result["counts"]["refused"] for result in refused),
-            "message": guard_in_words(worst),
-            "allow": allow if name in GUARDS and name not in ("max_staleness", "max_remove_floor") else None,
-        })
-    return refusals
-
-
-def _worst(name, refused):
-    if name == "max_staleness":  # instants; None where there is no restorable backup
-        return min(refused, key=lambda guard: guard["value"] or "")
-    return (min if name == "min_chains" else max)(refused, key=lambda guard: guard["value"])
 
 
 def _would_go(result):
