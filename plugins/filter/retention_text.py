@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from ansible.errors import AnsibleFilterError
 from ansible_collections.prlsdk.core.plugins.module_utils._errors import InputError
+from ansible_collections.prlsdk.core.plugins.plugin_utils._packed import unpack
 from ansible_collections.prlsdk.core.plugins.plugin_utils._report.terminal import plan_lines
 from ansible_collections.prlsdk.core.plugins.plugin_utils._templated import refuse_undefined
 
@@ -15,7 +16,7 @@ def retention_text(plan, detail="auto", limit=200):
     """The plan as lines for a terminal."""
     try:
         refuse_undefined(plan, "plan")
-        return plan_lines(plan, detail, limit)
+        return plan_lines(unpack(plan), detail, limit)
     except InputError as error:
         raise AnsibleFilterError("retention_text: %s" % error) from error
     except (KeyError, TypeError) as error:
