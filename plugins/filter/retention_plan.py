@@ -13,13 +13,13 @@ from ansible_collections.prlsdk.core.plugins.plugin_utils._retention.plan import
 from ansible_collections.prlsdk.core.plugins.plugin_utils._templated import refuse_undefined
 
 
-def retention_plan(backup_trees, policy=None, now=None):
+def retention_plan(backup_trees, policy=None, now=None, reasons="all"):
     """What ``policy`` keeps and removes of ``backup_trees``; the only place that reads the clock, if ``now`` is not given."""
     try:
         refuse_undefined(backup_trees, "backup_trees")
         refuse_undefined(policy, "policy")
         refuse_undefined(now, "now")
-        return make_plan(backup_trees, policy, int(time.time()) if now is None else now)
+        return make_plan(backup_trees, policy, int(time.time()) if now is None else now, reasons)
     except InputError as error:
         raise AnsibleFilterError("retention_plan: %s" % error) from error
 

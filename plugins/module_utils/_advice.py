@@ -11,6 +11,8 @@ __metaclass__ = type
 ACTS = {
     "login": "Logging in to {subject}",
     "login_local": "Logging in to the dispatcher of {subject}",
+    "wait": "Waiting for events of {subject}",
+    "send_answer": "Answering a question of {subject}",
     "get_vm_list_ex": "Listing the VMs and containers",
     "get_backup_tree": "Reading the backups of {subject}",
     "create_vm_backup": "Making a backup of {subject}",
@@ -58,6 +60,7 @@ ADVICE = {
     "UNKNOWN_VM": "Check the name, or give the UUID.",
     "AMBIGUOUS_BACKUP": "Name the VM with 'vm'.",
     "AMBIGUOUS_VM_NAME": "Use the UUID instead of the name.",
+    "READY_FILE_FAILED": "Give a path that the task's user can write to and that no other task uses.",
 }
 
 

@@ -70,3 +70,14 @@ class SdkError(PrlError):
     def retryable(self):
         """Whether the same request may succeed later, unchanged."""
         return self.result["error"]["retryable"]
+
+
+class WaitError(PrlError):
+    """A wait ended without what it waited for: its time was over, or an event of ``fail_on`` came."""
+
+    TIMED_OUT, FAILED_ON_EVENT = "WAIT_TIMED_OUT", "FAILED_ON_EVENT"
+
+    def __init__(self, symbol, message, **result):
+        error = {"code": None, "symbol": symbol, "operation": "wait", "retryable": symbol == self.TIMED_OUT, "details": {}}
+        super(WaitError, self).__init__(message, error=error, **result)
+        self.symbol = symbol

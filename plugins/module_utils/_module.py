@@ -76,6 +76,35 @@ def vm_options():
     }
 
 
+def wait_options():
+    """The options of prl_event_wait beside the connection's."""
+    one = {
+        "type": {"type": "raw"},
+        "vm": {"type": "str"},
+        "issuer_id": {"type": "str"},
+        "issuer_type": {"type": "str", "choices": ["virtual_machine", "dispatcher", "io_service", "web_service", "unknown"]},
+        "code": {"type": "raw"},
+        "params": {"type": "dict"},
+    }
+    state = {
+        "vm": {"type": "str", "required": True},
+        "vm_state": {"type": "list", "elements": "str"},
+        "backup_newer_than": {"type": "str"},
+    }
+    return dict(
+        storage_option(),
+        events={"type": "list", "elements": "dict", "options": one, "required": True},
+        match={"type": "str", "choices": ["any", "all"], "default": "any"},
+        count={"type": "int", "default": 1},
+        fail_on={"type": "list", "elements": "dict", "options": one},
+        satisfied_by={"type": "dict", "options": state},
+        answer={"type": "raw"},
+        ready_file={"type": "path"},
+        on_timeout={"type": "str", "choices": ["fail", "continue"], "default": "fail"},
+        reconnect={"type": "bool", "default": False},
+    )
+
+
 def backup_options():
     """The argument specification of the documentation fragment prlsdk.core.backups."""
     return dict(

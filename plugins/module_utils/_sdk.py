@@ -33,7 +33,9 @@ SDK_PATHS = (
 STDERR_LINES = 5
 
 # Files of module_utils that the worker runs from or imports. They run on Python 2.7 too, and import nothing of the collection.
-WORKER_FILES = ("_worker.py", "_creation.py", "_live_tree.py", "_removal.py", "_restoration.py", "_retrying.py")
+WORKER_FILES = (
+    "_worker.py", "_creation.py", "_listening.py", "_live_tree.py", "_matching.py", "_removal.py", "_restoration.py", "_retrying.py",
+)
 
 # result: what the operation returns; sdk: {version, path, python}, for the module's own result.
 Answer = collections.namedtuple("Answer", "result sdk")
@@ -84,7 +86,7 @@ class Sdk:
             if last is None and hello is None and status != -signal.SIGALRM:
                 candidates.append({"python": python, "version": None, "why": epitaph(status, errors)})
             elif last is None:
-                raise WorkerError(death_notice(python, stage, status, errors, timeout), sdk=hello and hello["sdk"])
+                raise WorkerError(death_notice(python, stage, status, errors, timeout), sdk=hello and hello["sdk"], **events_in(output))
             elif last["kind"] == "result":
                 return Answer(last["result"], hello["sdk"])
             elif last["error"]["symbol"] == "SDK_UNAVAILABLE":
@@ -133,6 +135,19 @@ def read_lines(output):
         elif kind in ("result", "error"):
             last = answer
     return hello, stage, last
+
+
+def events_in(output):
+    """{"events": those that a worker told of} of its output; {} when it told of none."""
+    events = []
+    for line in output.splitlines():
+        try:
+            answer = json.loads(line.decode("utf-8"))
+            if answer["kind"] == "event":
+                events.append(answer["event"])
+        except (ValueError, TypeError, KeyError):
+            continue
+    return {"events": events} if events else {}
 
 
 def typed(error, sdk):

@@ -8,6 +8,7 @@
 ``hello``     once, when the SDK is loaded: ``protocol``, ``python``, ``sdk`` {version, path, python}, ``host``
 ``progress``  before each call that may take long, and while it takes: ``operation``, ``subject``, and what is known of ``stage``,
               ``percent``, ``done``, ``total``
+``event``     each event that counts, while the operation ``wait`` waits: ``event``
 ``item``      when one of several things is settled, or about to be tried: ``index``, ``backup`` (null before the try)
 ``result``    the last line of a success: ``result``
 ``error``     the last line of a failure: ``error`` {code, symbol, operation, message, details, retryable, subject}
@@ -24,7 +25,9 @@ from __future__ import absolute_import, division, print_function
 
 __metaclass__ = type
 
+import calendar
 import contextlib
+import difflib
 import json
 import os
 import random
@@ -37,12 +40,16 @@ import traceback
 
 if __name__ == "__main__":  # run beside its companions, where there is no collection
     import _creation
+    import _listening
     import _live_tree
+    import _matching
     import _removal
     import _restoration
     import _retrying
 else:
-    from ansible_collections.prlsdk.core.plugins.module_utils import _creation, _live_tree, _removal, _restoration, _retrying
+    from ansible_collections.prlsdk.core.plugins.module_utils import (
+        _creation, _listening, _live_tree, _matching, _removal, _restoration, _retrying,
+    )
 
 PROTOCOL = 1
 
@@ -169,6 +176,11 @@ def readable(value):
     return value if isinstance(value, type(u"")) else u"%s" % (value,)
 
 
+def encoded(text):
+    """The bytes of a text of the SDK, as the server sent them."""
+    return text if isinstance(text, bytes) else text.encode("utf-8", "surrogateescape")
+
+
 # --- loading ----------------------------------------------------------------------------------------------------------------
 
 
@@ -189,8 +201,18 @@ class Sdk:
         """The name of an unsigned code. The binding's own table is signed, so both are compared as 32 bits."""
         if self.error_names is None:
             table = vars(self.api.prlsdk.errors)
-            self.error_names = dict((table[name] & 0xFFFFFFFF, name) for name in table if name.startswith(("PRL_ERR_", "PRL_WARN_")))
+            self.error_names = dict((table[name] & 0xFFFFFFFF, name) for name in table if name.startswith(("PRL_ERR_", "PRL_WARN_", "PET_QUESTION_")))
         return self.error_names.get(code, "0x%08X" % code)
+
+    def code(self, symbol):
+        """The unsigned code of a name, in any case; None when this build does not know it."""
+        number = vars(self.api.prlsdk.errors).get(symbol.upper())
+        return None if number is None else number & 0xFFFFFFFF
+
+    def answer_name(self, number):
+        table = vars(self.api.prlsdk.errors)
+        names = [name for name in table if name.startswith("PET_ANSWER_") and table[name] == number]
+        return names[0][len("PET_ANSWER_"):].lower() if names else "?"
 
     def name_of(self, prefix, value):
         """The constant with this prefix and value in lower case without the prefix, as ``running`` for VMS_RUNNING."""
@@ -268,7 +290,13 @@ class Session:
         self.sdk, self.protocol, self.deadline = sdk, protocol, deadline
         self.host = login.get("host")
         self._api = sdk.api.Server()
-        self._answer = self._login(login)
+        self._listener = None
+        self._credentials = login
+        self.login()
+
+    def login(self):
+        """Log in, or again after the connection was lost: the same Server object keeps its event handlers."""
+        self._answer = self._login(self._credentials)
         self.uuid = readable(self._answer.get_session_uuid())
         self.server_uuid = readable(self._answer.get_server_uuid())
 
@@ -332,16 +360,35 @@ class Session:
         """is_connected() answers with a list, which is true whatever it holds."""
         return bool(self._api.is_connected()[0])
 
+    def listen(self, may_care):
+        """Subscribe to the server's events until the session ends: a Listener."""
+        listener = _listening.Listener(self.sdk.api, self._api, may_care, readable)
+        listener.subscribe()
+        self._listener = listener
+        return listener
+
     def close(self):
+        if self._listener:
+            self._listener.unsubscribe()
+            self._listener = None
         self._api.logoff().wait(int(CLEANUP_TIMEOUT * 1000 / 2))
+
+    @property
+    def listening(self):
+        return self._listener is not None
+
+    def answer(self, question, number):
+        """Answer a question of the server. The job of it succeeds at once, whatever the server thinks of the answer."""
+        self.call("send_answer", question.create_answer_event(number), subject=self.host or "this host")
 
 
 class Connection:
     """The node's session, and the storage's where one was asked for; with the address that backup calls pass on."""
 
     def __init__(self, sdk, protocol, deadline, request):
-        self.sdk, self.protocol = sdk, protocol
+        self.sdk, self.protocol, self.deadline = sdk, protocol, deadline
         self.sessions = []
+        self.names = {}  # of VMs, by the key of their UUID, as far as they were looked up
         self._open = lambda login: self.sessions.append(Session(sdk, protocol, deadline, login))
         self._request = request
 
@@ -352,14 +399,24 @@ class Connection:
             self._open(storage)
         self.node, self.store = self.sessions[0], self.sessions[-1]
         self.local = not storage  # whether the node's own backups are meant for certain
+
+    @property
+    def target(self):
+        """Address and session of the server that keeps the backups: (host, port, session)."""
+        storage = self._request.get("storage")
         if storage and storage.get("default"):
             # An empty session leaves the choice to the node: its configured default server, or itself.
-            self.target = ("", 0, "")
-        elif storage:
-            self.target = (native(storage["host"]), storage.get("port") or DEFAULT_PORT, native(self.store.uuid))
-        else:
-            # An empty session would send the request to a configured default server. Its own address and session keep it here.
-            self.target = ("127.0.0.1", DEFAULT_PORT, native(self.node.uuid))
+            return "", 0, ""
+        if storage:
+            return native(storage["host"]), storage.get("port") or DEFAULT_PORT, native(self.store.uuid)
+        # An empty session would send the request to a configured default server. Its own address and session keep it here.
+        return "127.0.0.1", DEFAULT_PORT, native(self.node.uuid)
+
+    def restore(self):
+        """Log in again wherever the connection is lost. Raises Failure."""
+        for session in self.sessions:
+            if not session.connected():
+                session.login()
 
     def reopen(self):
         """Log in again everywhere. Raises Failure."""
@@ -367,18 +424,19 @@ class Connection:
             try:
                 session.close()
             except Exception as error:  # that it is lost is why we are here
-                print("logging off: %s" % (error,), file=sys.stderr)
+                sys.stderr.write("logging off: %s\n" % (error,))
         self.sessions = []
         self.open()
 
     def close(self):
-        """Log off everywhere, then end the SDK: any other order can deadlock inside it."""
+        """Unsubscribe and log off everywhere, then end the SDK: any other order can deadlock inside it."""
         for session in reversed(self.sessions):
             try:
                 session.close()
             except Exception as error:  # the answer is out; there is nobody left to tell
                 sys.stderr.write("logging off: %s\n" % (error,))
-        self.sdk.api.deinit_sdk()
+        if not any(session.listening for session in self.sessions):  # or it may deadlock; the process ends anyway
+            self.sdk.api.deinit_sdk()
 
 
 # --- what can be asked ------------------------------------------------------------------------------------------------------
@@ -505,15 +563,182 @@ def fetch_tree(connection, uuid, types, path):
     flags = (PBT_VM if "vm" in types else 0) | (PBT_CT if "ct" in types else 0)  # the default shows no containers
     host, port, session = connection.target
     answer = connection.node.call("get_backup_tree", native(uuid), host, port, session, flags, subject=uuid or "all VMs")
-    text = answer.get_param_as_string()
-    if not isinstance(text, bytes):
-        text = text.encode("utf-8", "surrogateescape")
+    text = encoded(answer.get_param_as_string())
     fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     with os.fdopen(fd, "wb") as spooled:
         spooled.write(text)
 
 
-OPERATIONS = {"trees": trees_operation, "vms": vms_operation}
+# --- waiting for events -----------------------------------------------------------------------------------------------------
+
+# What logging in again may meet while a dispatcher restarts, beside the errors that are always worth another try.
+RESTARTING = ("PRL_ERR_HANDSHAKE_FAILED", "PRL_ERR_SSL_HANDSHAKE_FAILED", "PRL_ERR_DISP_SHUTDOWN_IN_PROCESS")
+BACKUP_TIME = re.compile(b"<DateTime>([0-9-]{10} [0-9:]{8})</DateTime>")  # markup inside texts is escaped
+
+
+def wait_operation(connection, arguments, spool):
+    """Wait for events.
+
+    arguments: events and fail_on [specification of _matching.py, with ``option`` (its place in the task), ``vm`` as a name or UUID,
+    ``code`` as a number or symbol]; match; count; satisfied_by (null or {vm, states, newer_than in seconds since 1970}); answer
+    (null or a number); ready_file (null or a path); reconnect; look_only: do not subscribe, look at the state and return. ->
+    server; outcome (matched, failed, satisfied, timed_out, error; null when nothing was waited for); error (with that outcome, as in an
+    ``error`` line); events; failed_on; missing; satisfied_by; seen {type number: count}; unreadable; reconnections.
+    """
+    specifications, state = prepare(connection, arguments)
+    tally = _matching.Tally(specifications["events"], arguments["match"], arguments["count"], specifications["fail_on"])
+    result = {"outcome": None, "satisfied_by": None, "seen": {}, "unreadable": 0, "reconnections": 0, "error": None}
+    if arguments["look_only"]:
+        result["satisfied_by"] = look(connection, state)
+    else:
+        listen(connection, arguments, tally, state, result)
+    for event in tally.events + [tally.failed_on]:
+        complete(connection, event)
+    return dict(result, server=connection.node.server, events=tally.events, failed_on=tally.failed_on, missing=tally.missing)
+
+
+def prepare(connection, arguments):
+    """The specifications with UUIDs and codes in place of names, by option; and the state to look at, likewise."""
+    known = []
+
+    def uuid_of(word, option):
+        if uuid_key(word):
+            return "{%s}" % uuid_key(word)  # also of a VM that does not exist yet
+        if not known:
+            known.append(list_vms(connection.node, ["vm", "ct"]))
+            connection.names.update((uuid_key(vm["uuid"]), vm["name"]) for vm in known[0] if vm["uuid"])
+        vm = resolve([word], known[0])[0][1]
+        if vm is None:
+            message = "%s: '%s' is no VM or container of %s." % (option, word, connection.node.server["host"])
+            raise Failure("UNKNOWN_VM", message, subject=word)
+        return vm["uuid"]
+
+    def ready(raw):
+        vm = raw["vm"] and uuid_of(raw["vm"], raw["option"] + ".vm")
+        return dict(raw, vm=vm, code=code_of(connection.sdk, raw["code"], raw["option"] + ".code"))
+
+    state = arguments["satisfied_by"]
+    return (
+        dict((key, [ready(raw) for raw in arguments[key]]) for key in ("events", "fail_on")),
+        state and dict(state, vm=uuid_of(state["vm"], "satisfied_by.vm")),
+    )
+
+
+def code_of(sdk, code, option):
+    if not isinstance(code, type(u"")):
+        return code
+    number = sdk.code(native(code))
+    if number is None:
+        near = difflib.get_close_matches(code.upper(), vars(sdk.api.prlsdk.errors), 1)
+        hint = " Did you mean %s?" % near[0] if near else ""
+        raise Failure("INVALID_INPUT", "%s: the SDK knows no code '%s'.%s" % (option, code, hint), subject=code)
+    return number
+
+
+def listen(connection, arguments, tally, state, result):
+    """Subscribe, say so, look at the state, wait: in this order nothing is lost."""
+    session, left = connection.node, connection.deadline.left
+    listener = session.listen(tally.may_care)
+    connection.protocol.progress("wait", session.server["host"])
+    if arguments["ready_file"]:
+        make_ready(arguments["ready_file"])
+
+    def look_now():
+        try:
+            return look(connection, state)
+        except Failure:
+            # What was looked for must not hide that the connection, or the time, has come to its end.
+            if left() > 0 and session.connected():
+                raise
+            return None
+        finally:
+            connection.protocol.progress("wait", session.server["host"])
+
+    def attempt():
+        try:
+            connection.restore()
+        except Failure as failure:
+            if not failure.error["retryable"] and failure.error["symbol"] not in RESTARTING:
+                raise
+            return False
+        result["reconnections"] += 1
+        return True
+
+    def answer(question, event):
+        offered = [value["value"] for name, value in sorted(event["params"].items()) if name.startswith("vm_message_choice_")]
+        if offered and arguments["answer"] not in offered:
+            choices = ", ".join("%s (%d)" % (connection.sdk.answer_name(one), one) for one in offered)
+            raise Failure("INVALID_INPUT", "answer: %d is not among the answers to this question: %s." % (arguments["answer"], choices))
+        session.answer(question, arguments["answer"])
+        code = listener.answer_code(left, session.connected)
+        if code:
+            raise Failure(connection.sdk.symbol(code), "The server did not accept the answer.", "send_answer", code, subject=session.server["host"])
+        event["answered"] = arguments["answer"]
+
+    reconnect = (lambda: _listening.persist(attempt, left)) if arguments["reconnect"] else None
+    answering = answer if arguments["answer"] is not None else None
+    try:
+        result["outcome"], result["satisfied_by"] = _listening.wait(
+            listener, tally, look_now, left, session.connected, reconnect, answering,
+            lambda event: connection.protocol.send("event", event=complete(connection, event)),
+        )
+        if result["outcome"] == "lost":
+            raise Failure(
+                "PRL_ERR_WS_DISP_CONNECTION_CLOSED", "The connection to the server was lost.", "wait", PRL_ERR_WS_DISP_CONNECTION_CLOSED,
+                subject=session.server["host"],
+            )
+    except Failure as failure:  # what was heard until then goes with it
+        result.update(outcome="error", error=failure.error)
+    result.update(unreadable=listener.unreadable, seen=dict((str(key), listener.seen[key]) for key in list(listener.seen)))
+
+
+def complete(connection, event):
+    """Add to an event what takes more than the event to know."""
+    if event is not None and "symbol" not in event:
+        silent = event["code"] is None or event["code"] == _listening.NO_CODE
+        event["symbol"] = None if silent else connection.sdk.symbol(event["code"])
+        event["server"] = connection.node.server_uuid
+        key = uuid_key(event["issuer_id"])
+        if event["vm"] is None and key and key.strip("0-") and key != uuid_key(connection.node.server_uuid):
+            event["vm"] = {"uuid": event["issuer_id"], "name": connection.names.get(key)}
+        event.setdefault("answered", None)
+    return event
+
+
+def make_ready(path):
+    """Tell whoever looks for this file that no event is missed from now on."""
+    try:
+        os.close(os.open(native(path), os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
+    except OSError as error:
+        raise Failure("READY_FILE_FAILED", u"ready_file: '%s' cannot be created: %s." % (path, os.strerror(error.errno)), subject=path)
+
+
+def look(connection, state):
+    """What of the present state makes waiting needless: {vm, vm_state, newest_backup}, or None."""
+    if state is None:
+        return None
+    found = {"vm": state["vm"], "vm_state": None, "newest_backup": None}
+    if state["states"] is not None:
+        vm = resolve([state["vm"]], list_vms(connection.node, ["vm", "ct"]))[0][1]
+        found["vm_state"] = vm and vm["state"]
+        if found["vm_state"] not in state["states"]:
+            return None
+    if state["newer_than"] is not None:
+        found["newest_backup"] = newest_backup(connection, state["vm"])
+        if found["newest_backup"] is None or found["newest_backup"] < state["newer_than"]:
+            return None
+    return found
+
+
+def newest_backup(connection, uuid):
+    """When the newest backup of a VM was made, in seconds since 1970; None when there is none."""
+    host, port, session = connection.target
+    answer = connection.node.call("get_backup_tree", native(uuid), host, port, session, PBT_VM | PBT_CT, subject=uuid)
+    times = BACKUP_TIME.findall(encoded(answer.get_param_as_string()))
+    return calendar.timegm(time.strptime(max(times).decode("ascii"), "%Y-%m-%d %H:%M:%S")) if times else None
+
+
+OPERATIONS = {"trees": trees_operation, "vms": vms_operation, "wait": wait_operation}
 
 
 # --- what changes backups ---------------------------------------------------------------------------------------------------

@@ -122,7 +122,7 @@ PLAY = """
     - name: Plan
       when: plan_too
       ansible.builtin.set_fact:
-        plan: "{{ backup_trees | prlsdk.core.retention_plan(policy, now) }}"
+        plan: "{{ backup_trees | prlsdk.core.retention_plan(policy, now, reasons) }}"
     - name: Use
       when: plan_too
       ansible.builtin.assert:
@@ -130,11 +130,11 @@ PLAY = """
 """
 
 
-def _playbook(folder, backups, plan_too):
-    """Seconds and peak MiB of a run of ansible-playbook that reads the trees, and plans if asked to."""
+def _playbook(folder, backups, reasons=None):
+    """Seconds and peak MiB of a run of ansible-playbook that reads the trees, and plans if reasons are named."""
     (folder / "trees.json").write_text(json.dumps(trees(backups)))
     (folder / "play.yml").write_text(PLAY)
-    values = {"trees": str(folder / "trees.json"), "policy": POLICY, "now": NOW, "plan_too": plan_too}
+    values = {"trees": str(folder / "trees.json"), "policy": POLICY, "now": NOW, "plan_too": bool(reasons), "reasons": reasons}
     (folder / "values.json").write_text(json.dumps(values))
     command = ["ansible-playbook", "-i", "localhost,", "-c", "local", "-e", "@%s" % (folder / "values.json"), str(folder / "play.yml")]
     # The peak of children is that of the largest one so far: a process between, so that each run is the only child.
@@ -163,11 +163,11 @@ def main(sizes=SIZES, through_ansible=100_000):
     print("cost for each at %d against %d: %.2f (mark: at most %.1f)" % (max(sizes), min(sizes), growth, LINEAR_MARK))
     if through_ansible:
         with tempfile.TemporaryDirectory() as folder:
-            without, with_plan = (_playbook(pathlib.Path(folder), through_ansible, plan_too) for plan_too in (False, True))
-        print(
-            "%d backups through ansible-playbook: %.1f s and %.0f MiB to read them, %.1f s and %.0f MiB more to plan with set_fact and to use the plan"
-            % (through_ansible, *without, with_plan[0] - without[0], with_plan[1] - without[1])
-        )
+            seconds, memory = _playbook(pathlib.Path(folder), through_ansible)
+            print("%d backups through ansible-playbook: %.1f s and %.0f MiB to read them" % (through_ansible, seconds, memory))
+            for reasons in ("all", "kept", "none"):
+                took, used = _playbook(pathlib.Path(folder), through_ansible, reasons)
+                print("  plan by set_fact with reasons: %-4s %6.1f s and %4.0f MiB more" % (reasons, took - seconds, used - memory))
 
 
 if __name__ == "__main__":

@@ -50,7 +50,7 @@ def close(survey: Survey, keeping: Keeping, policy: Policy, storage_version: int
         if chain.uuid == keeping.active:
             closure.ends.append((end, "active_chain"))
             own[end] = True
-        elif not any([own[position] for position in members]):
+        elif not any(own[position] for position in members):
             closure.steps.append(Step(members[0], CHAIN, members[::-1]))
             continue
         elif policy.tails == "keep" and not own[end]:

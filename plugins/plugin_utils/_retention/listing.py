@@ -53,7 +53,7 @@ def _plain(value):
         return [_plain(member) for member in value]
     for kind in (str, bool, int, float):
         if isinstance(value, kind):
-            return value if type(value) is kind else kind(value)
+            return kind(value)
     return value
 
 

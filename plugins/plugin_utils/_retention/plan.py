@@ -25,12 +25,17 @@ from .survey import Surveyor
 from .zone import DAY, named
 
 
-def make_plan(backup_trees, policy, now) -> dict[str, Any]:
+#: Whose reasons a plan has.
+REASONS = ("all", "kept", "none")
+
+
+def make_plan(backup_trees, policy, now, reasons="all") -> dict[str, Any]:
     """What a policy keeps and removes of some VMs' backups.
 
     :arg backup_trees: as the module ``prl_backup_info`` returns them.
     :arg policy: a dictionary; see ``docs/retention.md``.
     :arg now: ISO 8601 text or epoch seconds.
+    :arg reasons: one of :data:`REASONS`: of all backups, of the kept ones only, of none; the lists of the others are empty.
     :returns: plain dictionaries, lists, strings, integers; documented with the filter ``retention_plan``.
     :raises InputError: names what cannot be used as it is.
     """
@@ -39,15 +44,18 @@ def make_plan(backup_trees, policy, now) -> dict[str, Any]:
         now = _instants.parse(now)
     except InputError as error:
         raise InputError("now: %s" % error) from None
+    if reasons not in REASONS:
+        raise InputError("reasons is %r; it must be one of %s" % (reasons, ", ".join(REASONS)))
     with collector.held():
-        return Planner(policy, now).plan(inventory.read(backup_trees))
+        return Planner(policy, now, reasons).plan(inventory.read(backup_trees))
 
 
 class Planner:
     """One policy at one instant. Holds the caches that all VMs share."""
 
-    def __init__(self, policy: policies.Policy, now: int):
+    def __init__(self, policy: policies.Policy, now: int, reasons: str = "all"):
         self.policy = policy
+        self.reasons = reasons
         self.now = now
         self.zone = named(policy.timezone)
         self.calendar = calendar(self.zone, policy.day_start_seconds)
@@ -129,7 +137,9 @@ class Draft:
 
     def _backups(self):
         stamp, now, goes, own = self.planner.stamp, self.planner.now, self.goes, self.closure.own
-        given, until, against = self.reasons.given, self.reasons.until, self._against()
+        wanted = self.planner.reasons
+        given = self.reasons.given if wanted != "none" else [[] for each in goes]
+        until, against = self.reasons.until, self._against() if wanted == "all" else None
         return [
             {
                 "id": backup.id,
@@ -139,7 +149,7 @@ class Draft:
                 "size": backup.size,
                 "verdict": "remove" if goes[position] else "keep",
                 "own": own[position],
-                "reasons": against[position] if goes[position] else given[position],
+                "reasons": given[position] if not goes[position] else against[position] if against else [],
                 "earliest_removal": stamp(until[position]) if now < until[position] < NEVER and not goes[position] else None,
             }
             for position, backup in zip(range(len(goes) - 1, -1, -1), reversed(self.vm.backups))

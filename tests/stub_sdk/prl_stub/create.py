@@ -11,9 +11,9 @@ from prl_stub import chains, clock, events, locks, steps, tasks, vms
 from prl_stub.catalogue import directory_of
 from prl_stub.failure import ServerFailure
 from prl_stub.numbers import CONSTS, ERRORS
+from prl_stub.shelf import add_chain, ensure_catalogue
 from prl_stub.text import loads, new_uuid
 from prl_stub.tree import escape, join_disks
-from prl_stub.treeload import add_chain, ensure_catalogue
 
 FULL, INCREMENTAL = CONSTS["PBT_FULL"], CONSTS["PBT_INCREMENTAL"]
 TYPES = FULL | INCREMENTAL | CONSTS["PBT_DIFFERENTIAL"]

@@ -12,7 +12,7 @@ import time
 import uuid
 
 from prl_stub import clock, vms
-from prl_stub.treeload import ITEM, add_chain, ensure_catalogue
+from prl_stub.shelf import ITEM, add_chain, ensure_catalogue
 from prl_stub.tree import escape, join_disks
 
 FULL, INCREMENTAL = 2048, 4096

@@ -88,8 +88,8 @@ def wake(store, session):
 
 
 def open_session(store, server, local, user, flags):
-    """(uuid, channel, number of the newest event, uuids of dead sessions) of a new session."""
-    dead = forget_dead(store)
+    """(uuid, channel, number of the newest event) of a new session."""
+    forget_dead(store)
     uuid = new_uuid()
     end = Channel(store, uuid)
     with store.write() as db:
@@ -100,7 +100,7 @@ def open_session(store, server, local, user, flags):
             (uuid, server["name"], os.getpid(), int(local), user, flags),
         )
         newest = db.execute("SELECT max(seq) FROM events").fetchone()[0] or 0
-    return uuid, end, newest, dead
+    return uuid, end, newest
 
 
 def close_session(store, uuid):
@@ -119,11 +119,10 @@ def lose(store, session=None):
 
 
 def forget_dead(store):
-    """Drop the sessions whose process is gone; returns their uuids."""
+    """Drop the sessions whose process is gone."""
     dead = [row["uuid"] for row in store.rows("SELECT uuid FROM sessions") if not alive(store, row["uuid"])]
     for uuid in dead:
         bury(store, uuid)
-    return dead
 
 
 def bury(store, uuid):

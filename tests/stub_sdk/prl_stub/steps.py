@@ -7,7 +7,7 @@ from __future__ import absolute_import, division, print_function
 
 __metaclass__ = type
 
-from prl_stub.treeload import ITEM
+from prl_stub.shelf import ITEM
 
 
 def _progress(_db, _share):

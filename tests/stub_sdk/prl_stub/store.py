@@ -62,6 +62,7 @@ class Store:
     def __init__(self, path):
         self.path = path
         self._inode = _inode(path) if os.path.exists(path) else None
+        self._pid = os.getpid()
         self._lock = threading.RLock()
         self._db = sqlite3.connect(path, timeout=60, isolation_level=None, check_same_thread=False)
         if PY2:
@@ -114,12 +115,10 @@ class Store:
 
     def is_current(self):
         """Whether the environment still names this very file."""
-        return os.environ.get(VARIABLE) == self.path and os.path.exists(self.path) and _inode(self.path) == self._inode
-
-    def close(self):
-        """Close the file; a second close does nothing."""
-        with self._lock:
-            self._db.close()
+        if os.environ.get(VARIABLE) != self.path or not os.path.exists(self.path):
+            return False
+        # SQLite's connections must not be carried across a fork.
+        return _inode(self.path) == self._inode and self._pid == os.getpid()
 
 
 def create(path):

@@ -12,10 +12,9 @@ try:
 except ImportError:
     from xml.etree.ElementTree import iterparse
 
+from prl_stub.shelf import ITEM, add_chain, ensure_catalogue
 from prl_stub.text import to_str
 from prl_stub.tree import escape, join_disks
-
-ITEM = "INSERT INTO items VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 
 
 def load(store, source, server, directory):
@@ -41,28 +40,6 @@ def _add_vm(db, server, directory, element, chains):
         chain = add_chain(db, catalogue, chain_uuid, last_number)
         db.executemany(ITEM, [(chain,) + item for item in items])
     return kind, uuid, name
-
-
-def ensure_catalogue(db, server, directory, kind, uuid, name, version=5):
-    """The id of a VM's folder in a backup directory, made when it is not there. ``name`` is plain text."""
-    row = db.execute(
-        "SELECT id FROM catalogues WHERE server = ? AND directory = ? AND uuid = ?", (server, directory, uuid)
-    ).fetchone()
-    if row is not None:
-        db.execute("UPDATE catalogues SET name = ? WHERE id = ?", (escape(name), row["id"]))
-        return row["id"]
-    return db.execute(
-        "INSERT INTO catalogues (server, directory, uuid, type, name, version) VALUES (?, ?, ?, ?, ?, ?)",
-        (server, directory, uuid, kind, escape(name), version),
-    ).lastrowid
-
-
-def add_chain(db, catalogue, uuid, last_number):
-    """The id of a new, unlocked chain without items."""
-    return db.execute(
-        "INSERT INTO chains (catalogue, uuid, last_number, lock, lock_calls) VALUES (?, ?, ?, '', 0)",
-        (catalogue, uuid, last_number),
-    ).lastrowid
 
 
 def _chain(element):

@@ -197,7 +197,7 @@ class ServerNative(Native):
     def connect(self, server, local, user, flags, job):
         """Open a session on a server; an earlier one of this object is dropped."""
         self.drop()
-        uuid, channel, last, _dead = sessions.open_session(RUNTIME.store, server, local, user, flags)
+        uuid, channel, last = sessions.open_session(RUNTIME.store, server, local, user, flags)
         with self._lock:
             self.connection = Connection(server, uuid, channel, last, local, job)
             self._start_notifier().watch(channel)

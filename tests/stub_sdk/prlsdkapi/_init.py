@@ -8,6 +8,7 @@ from __future__ import absolute_import, division, print_function
 __metaclass__ = type
 
 import atexit
+import os
 
 from prlsdkapi import _trouble, prlsdk
 from prlsdkapi._runtime import RUNTIME
@@ -42,6 +43,7 @@ def _init(call, mode):
         _reset()  # initialised twice, the Python side says "not initialised" after the next deinit only
     RUNTIME.initialized = True
     RUNTIME.generation += 1
+    RUNTIME.pid = os.getpid()
 
 
 def init_server_sdk():
@@ -99,5 +101,6 @@ deinit_sdk = _DeinitSDK()
 @atexit.register
 def _at_exit():
     """The interpreter's end drops the connections; the log has only deinit calls that the program made."""
-    RUNTIME.initialized = False
-    _reset()
+    if RUNTIME.pid == os.getpid():  # a forked child owns none of them
+        RUNTIME.initialized = False
+        _reset()

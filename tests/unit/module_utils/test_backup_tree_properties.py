@@ -10,7 +10,7 @@ import io
 import pathlib
 import random
 import uuid
-import xml.etree.ElementTree as ElementTree
+from xml.etree import ElementTree
 from xml.sax.saxutils import escape
 
 import pytest

@@ -45,6 +45,7 @@ def test_a_duration_is_read(text, units):
         ("٧d", "is not a duration"),
         ("", "'' is not a duration"),
         ("all", "is not a duration"),
+        ("9" * 5000 + "d", "is not a duration"),
         (None, "None is not a duration"),
         (True, "True is not a duration"),
         (["7d"], r"\['7d'\] is not a duration"),

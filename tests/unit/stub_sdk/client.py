@@ -24,6 +24,11 @@ def say(*words):
 class Steps:
     server = None
 
+    def load(self):
+        import prlsdkapi
+
+        self.sdk = prlsdkapi
+
     def init(self):
         import prlsdkapi
 
@@ -77,6 +82,13 @@ class Steps:
         done.wait(10)
         self.server.unreg_event_handler(handler, None)
         say("suffix", backup.partition(".")[2], "heard", *[line for line in heard if line[:6] in ("100049", "100502", "100058")])
+
+    def fork(self):
+        """Let a child do the steps that follow; the parent waits for it."""
+        child = os.fork()
+        if child:
+            say("child", os.waitpid(child, 0)[1])
+            os._exit(0)
 
     def types(self):
         for arguments in ((None, "", 0, ""), ("", "", "0", "")):

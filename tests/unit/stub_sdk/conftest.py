@@ -89,28 +89,28 @@ class Shelf:
 
     def fill(self, *ids, version=5, last=None):
         """Put backups there; the lowest number of a chain is its head."""
-        from prl_stub import treeload
+        from prl_stub import shelf
 
         store = self.state.store
         server = store.row("SELECT * FROM servers")
         with store.write() as db:
-            catalogue = treeload.ensure_catalogue(db, server["name"], server["directory"], 0, self.vm, "web", version)
+            catalogue = shelf.ensure_catalogue(db, server["name"], server["directory"], 0, self.vm, "web", version)
             for name in sorted({short[0] for short in ids}):
                 numbers = sorted(int(short[2:] or 1) for short in ids if short[0] == name)
                 highest = last if last is not None else numbers[-1] if numbers[-1] > 1 else 0
-                chain = treeload.add_chain(db, catalogue, self.long(name), highest)
+                chain = shelf.add_chain(db, catalogue, self.long(name), highest)
                 for number in numbers:
                     self._item(db, chain, name, number)
         return self
 
     def _item(self, db, chain, name, number):
-        from prl_stub import treeload
+        from prl_stub import shelf
 
         short = name if number == 1 else "%s.%d" % (name, number)
         created = "2026-01-%02d %02d:00:00" % (int(name), number)
         disk = "harddisk.hdd\t/vz/vmprivate/%s/harddisk.hdd\t68719476736\t" % self.vm.strip("{}")
         row = (chain, number, self.long(short), "node", self.vm, created, "root", 10 * number, "", "a.qcow2", 0, 0, 2048, disk)
-        db.execute(treeload.ITEM, row)
+        db.execute(shelf.ITEM, row)
 
     def ids(self):
         """What is there, as short ids in order."""

@@ -203,3 +203,13 @@ def test_many_processes_at_once(state):
     ]
     assert all("> done" in process.communicate(timeout=30)[1] for process in processes)
     assert len(state.calls()) == 6 * 6
+
+
+def test_a_child_may_initialise_what_its_parent_imported(client):
+    done = client("load", "fork", "init", "login_local", "vms", "logoff", "deinit")
+    assert said(done)[-1] == "child 0", done.stderr
+
+
+def test_a_connection_does_not_survive_a_fork(client):
+    done = client("init", "login_local", "fork", "short_tree")
+    assert "error 0x80000015 [1, 1]" in said(done), done.stderr

@@ -50,7 +50,8 @@ def chain(uuid, *backups):
 
 
 def tree(*chains, name="web", uuid="{a1}", storage_version=5, **more):
-    return {"vm": {"uuid": uuid, "name": name, "type": "vm", "storage_version": storage_version, "registered": True}, "omitted": 0, "chains": list(chains), **more}
+    vm = {"uuid": uuid, "name": name, "type": "vm", "storage_version": storage_version, "registered": True}
+    return {"vm": vm, "omitted": 0, "chains": list(chains), **more}
 
 
 def singles(instants, name="web", uuid="{a1}"):

@@ -242,7 +242,10 @@ def test_the_cost_of_weekly_increments_is_said_in_bytes():
 
 
 def test_full_due_says_what_a_new_full_lets_go_and_when():
-    weeks = [chain("{c%d}" % week, *(backup("{c%d}" % week, day + 1, NOW - (27 - 7 * week - day) * DAY, size=100 if day == 0 else 1) for day in range(7))) for week in range(4)]
+    weeks = [
+        chain(name, *(backup(name, day + 1, NOW - (27 - 7 * week - day) * DAY, size=1 if day else 100) for day in range(7)))
+        for week, name in enumerate(["{c0}", "{c1}", "{c2}", "{c3}"])
+    ]
     vm = planned([tree(*weeks)], chains=2, within="10d")["vms"][0]
     # The third newest chain is within ten days yet; the last increment of the newest will be for ten days more.
     assert vm["full_due"] == {

@@ -119,6 +119,27 @@ def test_a_now_without_a_zone_is_refused():
         retention_plan(trees(FULL), {"last": 1}, "2026-09-13 05:00")
 
 
+@pytest.mark.parametrize("wanted, there", [("all", [True, True]), ("kept", [True, False]), ("none", [False, False])])
+def test_reasons_can_be_left_out_and_nothing_else_changes(wanted, there):
+    many = trees(FULL) + [{**trees({**FULL, "id": "{d}"}, {**FULL, "id": "{e}", "created": "2026-08-13T03:00:02Z"})[0], "vm": {**VM, "uuid": "{w}"}}]
+    many[1]["chains"][0]["uuid"] = "{d}"
+    many[1]["chains"].append({"uuid": "{e}", "backups": [many[1]["chains"][0]["backups"].pop()]})
+    arguments = (many, {"last": 1, "max_remove_share": 1.0}, "2026-09-15T00:00:00Z")
+    plan, whole = retention_plan(*arguments, reasons=wanted), retention_plan(*arguments)
+    listed = [backup for vm in plan["vms"] for backup in vm["backups"]]
+    assert [bool(backup["reasons"]) for backup in listed] == [there[0], there[0], there[1]]
+    for either in (plan, whole):
+        for vm in either["vms"]:
+            for backup in vm["backups"]:
+                del backup["reasons"]
+    assert plan == whole
+
+
+def test_reasons_of_anything_else_are_refused():
+    with pytest.raises(AnsibleFilterError, match="reasons is 'some'; it must be one of all, kept, none"):
+        retention_plan(trees(FULL), {"last": 1}, 0, "some")
+
+
 def test_without_now_the_clock_is_asked():
     assert retention_plan(trees(FULL), {"last": 1})["now"] > "2026-01-01T00:00:00Z"
 
@@ -135,14 +156,15 @@ class Tagged(str):
 
 def plain(value):
     if isinstance(value, dict):
-        return all(type(key) is str and plain(member) for key, member in value.items())
+        return all(key.__class__ is str and plain(member) for key, member in value.items())
     if isinstance(value, list):
         return all(plain(member) for member in value)
-    return type(value) in (str, int, float, bool, type(None))
+    return value.__class__ in (str, int, float, bool, type(None))
 
 
 def test_what_comes_back_is_plain_and_shares_nothing_with_what_went_in():
-    odd = [{"vm": {**VM, "name": Tagged("web")}, "chains": ({"uuid": Tagged("{c}"), "backups": ({**FULL, "id": Tagged("{c}")}, {**PART, "created": Tagged(PART["created"])})},)}]
+    backups = ({**FULL, "id": Tagged("{c}")}, {**PART, "created": Tagged(PART["created"])})
+    odd = [{"vm": {**VM, "name": Tagged("web")}, "chains": ({"uuid": Tagged("{c}"), "backups": backups},)}]
     plan = retention_plan(odd, {Tagged("last"): 1, "pins": (Tagged("{x}"),), "tags_pattern": Tagged("x")}, Tagged("2026-09-15T00:00:00Z"))
     assert plain(plan)
     assert plain(backup_list(odd))
@@ -176,7 +198,10 @@ def test_backup_list_has_one_flat_dictionary_for_each_backup():
     assert backup_list(trees(FULL, omitted=3)), "a part of a tree can be listed"
 
 
-@pytest.mark.parametrize("value, says", [({}, "backup_trees must be a list"), ([1], r"backup_trees\[0\] must be a dictionary"), (trees(1), r"backups\[0\] must be")])
+@pytest.mark.parametrize(
+    "value, says",
+    [({}, "backup_trees must be a list"), ([1], r"backup_trees\[0\] must be a dictionary"), (trees(1), r"backups\[0\] must be")],
+)
 def test_backup_list_refuses_what_is_no_tree(value, says):
     with pytest.raises(AnsibleFilterError, match="backup_list: .*" + says):
         backup_list(value)

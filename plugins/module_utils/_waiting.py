@@ -1,0 +1,202 @@
+# Copyright (c) The prlsdk.core developers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""From prl_event_wait's options to its result: check them, ask the SDK to wait, name what came. Knows neither Ansible nor the SDK."""
+
+from __future__ import absolute_import, division, print_function
+
+__metaclass__ = type
+
+import errno
+import os
+import stat
+import time
+
+from ansible_collections.prlsdk.core.plugins.module_utils import _durations, _events, _instants
+from ansible_collections.prlsdk.core.plugins.module_utils._errors import InputError, PrlError, WaitError
+from ansible_collections.prlsdk.core.plugins.module_utils._sdk import typed
+
+OPERATION = "wait"
+
+
+def wait_for_events(params, ask, look_only=False, warn=lambda text: None, now=time.time, clock=time.monotonic):
+    """The result of prl_event_wait. ``look_only`` is check mode: nothing is waited for, answered or written."""
+    begin = clock()
+    request, warnings = request_of(params, now())
+    for warning in warnings:
+        warn(warning)
+    if params["ready_file"] and not look_only:
+        remove_stale(params["ready_file"])
+    known = {"changed": False, "matched": False, "timed_out": False, "satisfied_by": None, "seen": {}, "reconnections": 0}
+    try:
+        answer = ask(OPERATION, dict(request, look_only=look_only))
+    except PrlError as error:  # with what was known when it happened
+        heard = [event_of(raw) for raw in error.result.pop("events", [])]
+        raise error.with_result(**dict(known, events=heard, elapsed=elapsed(begin, clock)))
+    result = dict(known, **result_of(answer, request))
+    result["elapsed"] = elapsed(begin, clock)
+    if answer.result["unreadable"]:
+        warn("%d events could not be read and were not looked at. Please report this with the SDK's version." % answer.result["unreadable"])
+    refuse(params, answer, result)
+    return result
+
+
+def elapsed(begin, clock):
+    return round(clock() - begin, 3)
+
+
+def request_of(params, now):
+    """(what the worker is asked, warnings). Raises InputError, whose message names the option."""
+    warnings = []
+
+    def checked(option):
+        found = []
+        for place, written in enumerate(params[option] or []):
+            raw, said = _events.specification(written, "%s[%d]" % (option, place))
+            found.append(raw)
+            warnings.extend(said)
+        return found
+
+    if not params["events"]:
+        raise InputError("events: give at least one event to wait for.")
+    if params["count"] < 1:
+        raise InputError("count: %d events cannot be waited for. Give a number of 1 or more." % params["count"])
+    request = {
+        "events": checked("events"),
+        "fail_on": checked("fail_on"),
+        "match": params["match"],
+        "count": params["count"],
+        "satisfied_by": state_of(params["satisfied_by"], now),
+        "answer": None if params["answer"] is None else _events.answer(params["answer"], "answer"),
+        "ready_file": params["ready_file"],
+        "reconnect": params["reconnect"],
+    }
+    if request["ready_file"] is not None:
+        check_ready_file(request["ready_file"])
+    return request, warnings
+
+
+def state_of(written, now):
+    """``satisfied_by`` as the worker takes it: {vm, states, newer_than in seconds since 1970}; None when it is not set."""
+    if written is None:
+        return None
+    states, newer_than = written["vm_state"], written["backup_newer_than"]
+    if not states and newer_than is None:
+        raise InputError("satisfied_by: say what has to hold, with 'vm_state' or 'backup_newer_than'.")
+    return {
+        "vm": written["vm"],
+        "states": [_events.state(one, "satisfied_by.vm_state") for one in states] if states else None,
+        "newer_than": None if newer_than is None else instant(newer_than, now),
+    }
+
+
+def instant(written, now):
+    """Seconds since 1970 of an instant, or of a duration before now."""
+    try:
+        # Every duration ends in its unit; every instant has a dash or a colon, or is a number.
+        if written[-1:].isalpha() and written[-1:] not in "Zz":
+            return _instants.before(int(now), _durations.parse(written))
+        return _instants.parse(written)
+    except InputError as error:
+        raise InputError("satisfied_by.backup_newer_than: %s." % error.message)
+
+
+def check_ready_file(path):
+    if not os.path.isabs(path):
+        raise InputError("ready_file: '%s' is not an absolute path." % path)
+    if not os.path.isdir(os.path.dirname(path)):
+        raise InputError("ready_file: the folder of '%s' does not exist." % path)
+
+
+def remove_stale(path):
+    """Remove the ready file of an earlier run. It is an empty file: anything else at that place is not ours."""
+    try:
+        status = os.lstat(path)
+        if not stat.S_ISREG(status.st_mode) or status.st_size:
+            raise InputError("ready_file: '%s' exists and is not an empty file, so it is not removed. Give another path." % path)
+        os.unlink(path)
+    except OSError as error:
+        if error.errno != errno.ENOENT:
+            raise InputError("ready_file: '%s' cannot be removed: %s." % (path, os.strerror(error.errno)))
+
+
+def result_of(answer, request):
+    """The worker's answer under the module's names."""
+    raw = answer.result
+    events = [event_of(event) for event in raw["events"]]
+    found = {
+        "changed": any(event["answered"] for event in events),
+        "matched": raw["outcome"] == "matched",
+        "timed_out": raw["outcome"] == "timed_out",
+        "events": events,
+        "satisfied_by": satisfied(raw["satisfied_by"]),
+        "seen": dict((_events.name_of(int(number)), times) for number, times in raw["seen"].items()),
+        "reconnections": raw["reconnections"],
+        "server": raw["server"],
+        "sdk": answer.sdk,
+    }
+    if raw["failed_on"]:
+        found["failed_on"] = event_of(raw["failed_on"])
+    return found
+
+
+def satisfied(raw):
+    return raw and dict(raw, newest_backup=None if raw["newest_backup"] is None else _instants.format(raw["newest_backup"]))
+
+
+def event_of(raw):
+    """One event as the module returns it."""
+    silent = raw["code"] is None or raw["code"] == _events.NO_CODE
+    state = raw["params"].get(_events.STATE_PARAMETER)
+    return {
+        "type": _events.name_of(raw["type_id"]),
+        "type_id": raw["type_id"],
+        "issuer_type": _events.issuer_name(raw["issuer_type"]),
+        "issuer_id": raw["issuer_id"],
+        "vm": raw["vm"],
+        "vm_state": _events.state_name(state["value"]) if state else None,
+        "server": raw["server"],
+        "code": None if silent else raw["code"],
+        "symbol": raw["symbol"],
+        "brief": raw["brief"],
+        "message": raw["message"],
+        "can_be_ignored": raw["can_be_ignored"],
+        "critical": not silent and not raw["can_be_ignored"],
+        "answer_required": raw["answer_required"],
+        "answered": None if raw["answered"] is None else _events.answer_name(raw["answered"]),
+        "params": raw["params"],
+        "job": raw["job"],
+        "received": _instants.format(int(raw["received"])),
+    }
+
+
+def refuse(params, answer, result):
+    """Raise the PrlError of a wait that did not end well, with all that is known."""
+    raw = answer.result
+    if raw["outcome"] == "error":
+        raise typed(raw["error"], answer.sdk).with_result(**result)
+    if raw["outcome"] == "failed":
+        raise WaitError(WaitError.FAILED_ON_EVENT, "An event of 'fail_on' came: %s" % story(result["failed_on"]), **result)
+    if raw["outcome"] == "timed_out" and params["on_timeout"] == "fail":
+        raise WaitError(WaitError.TIMED_OUT, time_out_story(params, raw, result), **result)
+
+
+def story(event):
+    about = " of %s" % (event["vm"] or {}).get("name", event["issuer_id"]) if event["issuer_id"].strip("{}0-") else ""
+    said = " ".join((event["message"] or event["brief"] or "").split())
+    code = " (%s)" % event["symbol"] if event["symbol"] else ""
+    return "%s%s%s%s" % (event["type"], about, ": " + said if said else "", code + "." if code or not said.endswith(".") else "")
+
+
+def time_out_story(params, raw, result):
+    lacking = raw["missing"]
+    if params["match"] == "all":
+        open_ones = ["events[%d] lacks %d" % (place, missing) for place, missing in enumerate(lacking) if missing]
+        said = "%s of %d" % (", ".join(open_ones), params["count"])
+    else:
+        said = "%d of %d came" % (params["count"] - lacking[0], params["count"])
+    passed = ", ".join("%s: %d" % item for item in sorted(result["seen"].items())) or "none"
+    return (
+        "What was waited for did not come within %d seconds: %s. Events that passed: %s. A backup that fails sends no event; look at the state with "
+        "'satisfied_by', or raise 'timeout'." % (params["timeout"], said, passed)
+    )

@@ -1,0 +1,169 @@
+"""How quick, how cheap and how safe waiting is: latency, idle CPU time, and a flood of events.
+
+``python -m tests.bench.bench_events`` from the checkout. The server is the stub, so the figures are those of this collection and not
+of a network or a dispatcher.
+"""
+
+import json
+import os
+import pathlib
+import statistics
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+
+from tests.harness import BIN, COLLECTIONS, ROOT, STUB_SDK, Stub
+
+sys.path.insert(0, str(STUB_SDK))
+
+from prl_stub import events, store  # noqa: E402
+
+WORKER = ROOT / "plugins" / "module_utils" / "_worker.py"
+LATENCY_RUNS = 200
+IDLE_SECONDS = 30
+POLL_DELAY = 2
+FLOOD = 100000
+VM = "{11111111-1111-4111-8111-111111111111}"
+
+PLAY = """
+- hosts: localhost
+  connection: local
+  gather_facts: false
+  tasks:
+"""
+WAIT = """
+    - prlsdk.core.prl_event_wait:
+        events: [{type: create_backup_finished}]
+        timeout: %d
+        on_timeout: continue
+"""
+LOOP = """
+    - prlsdk.core.prl_vm_info:
+      register: known
+      until: false
+      retries: %d
+      delay: %d
+      failed_when: false
+"""
+
+
+def main():
+    with tempfile.TemporaryDirectory() as folder:
+        stub = Stub(pathlib.Path(folder))
+        stub("vm", "add", "web-01", "--uuid", VM)
+        latency(stub)
+        flood(stub, "counted only", "vm_config_changed", [])
+        flood(stub, "read and compared", "create_backup_finished", ["--param", "backup_cmd_backup_uuid=string:{i}"])
+        idle(stub)
+
+
+class Waiting:
+    """A worker that waits for one event, as the module starts it."""
+
+    def __init__(self, stub, specification):
+        self.ready = stub.state.parent / "ready"
+        self.ready.unlink(missing_ok=True)
+        login = {"host": None, "port": None, "username": None, "password": None, "security_level": "high", "timeout": 60}
+        one = dict({"option": "events[0]", "types": None, "vm": None, "issuer_id": None, "issuer_type": None, "code": None, "params": {}}, **specification)
+        request = {
+            "operation": "wait", "timeout": 300, "sdk": {"paths": [str(STUB_SDK)], "mode": "server"}, "login": login, "storage": None,
+            "spool": str(stub.state.parent),
+            "arguments": {"events": [one], "fail_on": [], "match": "any", "count": 1, "satisfied_by": None, "answer": None,
+                          "ready_file": str(self.ready), "reconnect": False, "look_only": False},
+        }
+        self.process = subprocess.Popen([sys.executable, str(WORKER)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=stub.environment())
+        self.process.stdin.write(json.dumps(request).encode())
+        self.process.stdin.close()
+        while not self.ready.exists():
+            if self.process.poll() is not None:
+                raise SystemExit("the worker ended: %s" % self.process.stdout.read())
+            time.sleep(0.005)
+
+    def decided(self):
+        """(the moment of the decision, the result, the most memory that the process had in MiB)."""
+        for line in self.process.stdout:
+            answer = json.loads(line)
+            if answer["kind"] in ("result", "error"):
+                moment = time.monotonic()
+                self.process.stdout.read()
+                usage = os.wait4(self.process.pid, 0)[2]
+                self.process.returncode = 0
+                return moment, answer.get("result") or answer, usage.ru_maxrss / 1024
+        raise SystemExit("the worker ended without a result")
+
+
+def latency(stub):
+    """From the stub emitting to the decision, each time in a new wait."""
+    state, taken = store.Store(str(stub.state)), []
+    event = events.make("PET_DSP_EVT_CREATE_BACKUP_FINISHED", VM, [("backup_cmd_backup_uuid", "string", VM)])
+    for _run in range(LATENCY_RUNS):
+        wait = Waiting(stub, {"types": [100049], "vm": VM})
+        time.sleep(0.05)  # asleep, not on its way there
+        begin = time.monotonic()
+        events.emit(state, "node", [event])
+        moment, result, _memory = wait.decided()
+        assert result["outcome"] == "matched", result
+        taken.append((moment - begin) * 1000)
+    taken.sort()
+    print("event to decision, %d waits: median %.1f ms, p99 %.1f ms, worst %.1f ms (mark: p99 <= 20 ms)" % (
+        len(taken), statistics.median(taken), taken[int(len(taken) * 0.99) - 1], taken[-1]))
+
+
+def flood(stub, what, kind, params):
+    """Many events while waiting for the one after them."""
+    wait = Waiting(stub, {"types": [100049], "params": {"backup_cmd_backup_uuid": {"equals": "the last"}}})
+
+    def emit():
+        stub("emit", kind, "--vm", VM, *params, "--count", FLOOD)
+        stub("emit", "create_backup_finished", "--vm", VM, "--param", "backup_cmd_backup_uuid=string:the last")
+
+    begin = time.monotonic()
+    thread = threading.Thread(target=emit)
+    thread.start()
+    moment, result, memory = wait.decided()
+    thread.join()
+    seen = sum(result["seen"].values())
+    assert seen == FLOOD + 1 and result["outcome"] == "matched", result
+    print("flood of %d events, %s: %d seen (none lost), %.1f s, at most %.0f MiB" % (FLOOD, what, seen, moment - begin, memory))
+
+
+def cpu_of(command, stub, data=b""):
+    """CPU seconds of a command and all that it waited for."""
+    leads = {"PRL_SDK_PYTHON": sys.executable, "PRL_SDK_PATH": str(STUB_SDK)}
+    process = subprocess.Popen(command, cwd=ROOT, env=stub.environment(PYTHONPATH=str(COLLECTIONS), **leads), stdin=subprocess.PIPE,
+                               stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    process.stdin.write(data)
+    process.stdin.close()
+    usage = os.wait4(process.pid, 0)[2]
+    process.returncode = 0
+    return usage.ru_utime + usage.ru_stime
+
+
+def module_cpu(stub, seconds):
+    arguments = {"events": [{"type": "create_backup_finished"}], "timeout": seconds, "on_timeout": "continue"}
+    command = [sys.executable, "-m", "ansible_collections.prlsdk.core.plugins.modules.prl_event_wait"]
+    return cpu_of(command, stub, json.dumps({"ANSIBLE_MODULE_ARGS": arguments}).encode())
+
+
+def play_cpu(stub, tasks):
+    play = stub.state.parent / "play.yml"
+    play.write_text(PLAY + tasks)
+    return cpu_of([str(BIN / "ansible-playbook"), str(play)], stub)
+
+
+def idle(stub):
+    """CPU time of waiting for what does not come, beside asking again and again."""
+    start = statistics.median(module_cpu(stub, 1) for _run in range(3))
+    waited = module_cpu(stub, IDLE_SECONDS)
+    print("CPU of the module and its worker over %d s idle: %.2f s, of which start-up %.2f s: %.2f s beyond (mark: <= 0.1 s)" % (
+        IDLE_SECONDS, waited, start, waited - start))
+    short = play_cpu(stub, WAIT % 1)
+    print("CPU of a whole play that waits %d s: %.2f s (of which start-up %.2f s)" % (IDLE_SECONDS, play_cpu(stub, WAIT % IDLE_SECONDS), short))
+    print("CPU of a whole play that asks prl_vm_info every %d s for %d s with until: %.2f s" % (
+        POLL_DELAY, IDLE_SECONDS, play_cpu(stub, LOOP % (IDLE_SECONDS // POLL_DELAY, POLL_DELAY))))
+
+
+if __name__ == "__main__":
+    main()
