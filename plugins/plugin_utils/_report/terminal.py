@@ -32,7 +32,7 @@ def plan_lines(plan: dict[str, Any], detail: str = "auto", limit: int = 200, dig
     if lines and lines[-1]:
         lines.append("")
     lines += _totals(plan, detail, digest_length)
-    return lines
+    return [words.shown(line, 1000) for line in lines]  # names and ids are the server's: none may steer the terminal
 
 
 def _detail(plan, limit):
