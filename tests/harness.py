@@ -54,14 +54,14 @@ class Stub:
         return environment(**dict({"PRL_STUB_STATE": str(self.state)}, **more))
 
 
-def run_module(name, stub, /, check=False, diff=False, python=sys.executable, variables=None, internal=None, **options):
+def run_module(module, stub, check=False, diff=False, python=sys.executable, variables=None, internal=None, **options):
     """Run one module as a process of its own and return its result, a dictionary.
 
     ``options`` are the module's, beside those that lead to the stub; ``variables`` are added to its environment.
     """
     arguments = dict(stub.options(**options), _ansible_check_mode=check, _ansible_diff=diff, **(internal or {}))
     done = subprocess.run(
-        [python, "-m", "ansible_collections.prlsdk.core.plugins.modules." + name],
+        [python, "-m", "ansible_collections.prlsdk.core.plugins.modules." + module],
         input=json.dumps({"ANSIBLE_MODULE_ARGS": {key: value for key, value in arguments.items() if value is not None}}),
         env=stub.environment(PYTHONPATH=str(COLLECTIONS), **(variables or {})), text=True, capture_output=True, check=False,
     )

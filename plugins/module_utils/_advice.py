@@ -64,9 +64,17 @@ ADVICE = {
 }
 
 
+# The same for one call only: (the SDK's call, its symbol).
+ADVICE_FOR = dict(
+    ((call, "PRL_ERR_TIMEOUT"), "The server goes on with it. Look at the result later, and raise 'timeout'.")
+    for call in ("create_vm_backup", "restore_vm_backup", "remove_vm_backup")
+)
+
+
 def explain(error):
     """The message for a failed request: what failed, why in the SDK's words, its symbol, what to do. ``error`` as the worker sends it."""
     act = ACTS.get(error["operation"], error["operation"] or "").format(subject=error["subject"])
     code = error["symbol"] if error["code"] is None else "%s, 0x%08X" % (error["symbol"], error["code"])
-    parts = ["%s failed: %s" % (act, error["message"]) if act else error["message"], "(%s)." % code, ADVICE.get(error["symbol"], "")]
+    advice = ADVICE_FOR.get((error["operation"], error["symbol"])) or ADVICE.get(error["symbol"], "")
+    parts = ["%s failed: %s" % (act, error["message"]) if act else error["message"], "(%s)." % code, advice]
     return " ".join(part for part in parts if part)

@@ -7,6 +7,7 @@ from __future__ import absolute_import, division, print_function
 
 __metaclass__ = type
 
+import functools
 import time
 
 from ansible_collections.prlsdk.core.plugins.module_utils import _durations, _ids, _instants
@@ -15,6 +16,8 @@ from ansible_collections.prlsdk.core.plugins.module_utils._errors import Backups
 from ansible_collections.prlsdk.core.plugins.module_utils._gather import naming
 
 GOOD = ("removed", "already_absent")
+# Seconds for a look at what became of a removal whose worker died.
+LOOK = 30.0
 
 MESSAGES = {
     "stopped": "Not tried, because of an earlier one.",
@@ -72,13 +75,14 @@ def remove_backups(params, ask, way):
     if not wanted:
         return {"changed": False, "backups": []}
     arguments = dict((name, params[name]) for name in ("dependents", "allow_remove_last", "on_error", "busy_timeout"))
-    items = way.progress.items
+    items, started = way.progress.items, time.time()
     try:
         answer = ask("remove", dict(arguments, backups=wanted, check=way.check))
     except PrlError as error:
         backups = pieced_together(wanted, items, error)
-        if isinstance(error, WorkerError):
-            find_out(wanted, backups, arguments, ask)
+        left = params["timeout"] - (time.time() - started)
+        if isinstance(error, WorkerError) and left > LOOK / 10:
+            find_out(wanted, backups, arguments, functools.partial(ask, timeout=min(LOOK, left)))
         raise error.with_result(changed=any(backup["removed"] for backup in backups), backups=backups)
     backups = [with_message(backup) for backup in answer.result["backups"]]
     result = {"changed": any(backup["removed"] for backup in backups), "backups": backups, "server": answer.result["server"], "sdk": answer.sdk}
@@ -170,7 +174,8 @@ def find_out(wanted, backups, arguments, ask):
     gone = set(_ids.key(look["id"]) for look in answer.result["backups"] if look["outcome"] == "already_absent")
     for index in doubtful:
         entry, backup = wanted[index], backups[index]
-        backup["removed"] = [identity for identity in [entry["id"]] + [other for other in entry["removes"] if other != entry["id"]] if _ids.key(identity) in gone]
+        going = [entry["id"]] + [other for other in entry["removes"] if other != entry["id"]]
+        backup["removed"] = [identity for identity in going if _ids.key(identity) in gone]
         if _ids.key(entry["id"]) in gone:
             backup.update(outcome="removed", reason=None, message=None)
         else:

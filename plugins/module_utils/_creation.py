@@ -96,7 +96,10 @@ class Creation:
                 waited += self.server.pause(attempt, SEARCH - waited)
         except self.server.Failure:
             pass
-        failure.error["message"] = "The connection was lost while the backup was made, and the backup has not shown up since. It may still be under way, so it was not asked for again."
+        failure.error["message"] = (
+            "The connection was lost while the backup was made, and the backup has not shown up since. It may still be under way, so it was "
+            "not asked for again."
+        )
         raise failure
 
     def _answer(self, created, before, after, backup, warnings=()):

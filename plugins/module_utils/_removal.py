@@ -41,6 +41,7 @@ Verdict = collections.namedtuple("Verdict", "outcome reason message")
 # owner: the entry that a dependent without an entry of its own goes for, or the entry itself. covers: entries that are done with it.
 Step = collections.namedtuple("Step", "kind id keep_chain intended owner covers")
 
+GONE_MEANWHILE = Verdict(ABSENT, "gone_meanwhile", "It was in use a moment ago and is not there any more: somebody else removed it, or is at it.")
 OUT_OF_REACH = Verdict(REFUSED, "other_directory", (
     "It is in the server's default backup directory, but the VM has a backup directory of its own, and the server looks only there for this VM's backups. "
     "Remove it while the VM has no directory of its own."
@@ -108,7 +109,8 @@ def decide(vm, entries, pending, options, barred=frozenset()):
     by_position = dict(item for item in by_position.items() if item[1] not in verdicts)
     if by_position and not options.allow_remove_last and _would_be_last(vm, chain, pending, options):
         for entry in by_position.values():
-            refuse(entry, "last_backup", "It belongs to the newest restore point of the VM, and nothing else would be left. 'allow_remove_last' permits that.")
+            refuse(entry, "last_backup", "It belongs to the newest restore point of the VM, and nothing else would be left. "
+                   "'allow_remove_last' permits that.")
         return verdicts, []
     barred = barred.union(entry.key for entry, verdict in verdicts.items() if verdict.outcome == REFUSED)
     steps = _chain_step(chain, by_position, barred, refuse, options)
@@ -179,7 +181,8 @@ def _chain_step(chain, by_position, barred, refuse, options):
         asked.update(backup.key for backup in chain.backups)
     left_out = [backup.id for backup in chain.backups if backup.key not in asked - barred]
     if left_out:
-        refuse(head, "dependents", "Other backups of its chain are not asked for, or refused: %s. 'dependents: remove' permits the removal of those not asked for."
+        refuse(head, "dependents",
+               "Other backups of its chain are not asked for, or refused: %s. 'dependents: remove' permits the removal of those not asked for."
                % ", ".join(left_out))
         del by_position[0]
         return []
@@ -308,7 +311,7 @@ class Removal:
                 if entry in verdicts:
                     verdict = verdicts[entry]
                     if verdict.outcome == ABSENT and tries.busy:
-                        verdict = Verdict(ABSENT, "gone_meanwhile", "It was in use a moment ago and is not there any more: somebody else removed it, or is at it.")
+                        verdict = GONE_MEANWHILE
                     self.settle(entry, verdict)
             self._check_errors(group)
             if not steps:
@@ -426,14 +429,17 @@ class Removal:
             waited += self.server.pause(attempt, settle - waited)
 
     def _read(self, uuid):
-        """The VM's tree; one lost connection is made up for, since reading harms nobody."""
-        try:
-            return self.server.read(uuid)
-        except self.server.Failure as failure:
-            if not LOST.match(failure.error["symbol"]):
-                raise
-        self.server.reopen()
-        return self.server.read(uuid)
+        """The VM's tree. One lost connection is made up for, and what passes is waited for: reading harms nobody."""
+        tries = Tries(self.server, self.options.busy_timeout, self.reserve)
+        while True:
+            try:
+                return self.server.read(uuid)
+            except self.server.Failure as failure:
+                symbol = failure.error["symbol"]
+                if not (LOST.match(symbol) and tries.first_loss()) and not (BUSY.match(symbol) and tries.again()):
+                    raise
+            if LOST.match(symbol):
+                self.server.reopen()
 
     def _give_up_after(self, error):
         if error["symbol"] == "PRL_ERR_TIMEOUT" and self.server.left() <= self.reserve:
@@ -470,4 +476,3 @@ def grouped(entries, key):
     for entry in entries:
         groups.setdefault(key(entry), []).append(entry)
     return list(groups.items())
-

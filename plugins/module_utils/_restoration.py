@@ -53,7 +53,9 @@ class Restoration:
             except self.server.Failure as failure:
                 symbol = failure.error["symbol"]
                 if LOST.match(symbol):
-                    failure.error["message"] = "The connection was lost while the backup was restored. The server may go on with it, so it was not asked again: look at the VM."
+                    failure.error["message"] = (
+                        "The connection was lost while the backup was restored. The server may go on with it, so it was not asked again: look at the VM."
+                    )
                     raise
                 if not BUSY.match(symbol) or not tries.again():
                     raise
@@ -100,7 +102,8 @@ class Restoration:
             return
         if existing["state"] not in AT_REST:
             self.server.refuse(
-                "PRL_ERR_BACKUP_RESTORE_VM_RUNNING", 0x80037010, "'%s' is %s. Stop it first, or restore with 'mode: copy'." % (existing["name"], existing["state"]), self.uuid,
+                "PRL_ERR_BACKUP_RESTORE_VM_RUNNING", 0x80037010,
+                "'%s' is %s. Stop it first, or restore with 'mode: copy'." % (existing["name"], existing["state"]), self.uuid,
             )
         if self.wish.destination:
             self.server.refuse(

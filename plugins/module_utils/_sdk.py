@@ -15,7 +15,6 @@ import signal
 import sys
 import time
 
-from ansible_collections.prlsdk.core.plugins.module_utils import _worker
 from ansible_collections.prlsdk.core.plugins.module_utils._advice import ACTS, explain
 from ansible_collections.prlsdk.core.plugins.module_utils._errors import SdkError, SdkUnavailableError, WorkerError
 
@@ -32,10 +31,12 @@ SDK_PATHS = (
 
 STDERR_LINES = 5
 
-# Files of module_utils that the worker runs from or imports. They run on Python 2.7 too, and import nothing of the collection.
-WORKER_FILES = (
-    "_worker.py", "_creation.py", "_listening.py", "_live_tree.py", "_matching.py", "_removal.py", "_restoration.py", "_retrying.py",
-)
+# The files that a worker is made of, by what is asked of it. They run on Python 2.7 too, and import nothing of the collection.
+WORKER = ("_worker.py", "_wire.py", "_sessions.py")
+LOOKING = WORKER + ("_ask_operations.py",)
+CHANGING = LOOKING + ("_change_operations.py", "_creation.py", "_live_tree.py", "_removal.py", "_restoration.py", "_retrying.py")
+WAITING = LOOKING + ("_wait_operations.py", "_listening.py", "_matching.py")
+FILES = {"create": CHANGING, "remove": CHANGING, "restore": CHANGING, "trees": LOOKING, "vms": LOOKING, "wait": WAITING}
 
 # result: what the operation returns; sdk: {version, path, python}, for the module's own result.
 Answer = collections.namedtuple("Answer", "result sdk")
@@ -71,7 +72,7 @@ class Sdk:
             "storage": storage,
             "spool": self._workdir,
         }
-        worker = self._worker_file()
+        worker = self._worker_file(operation)
         end = self._clock() + timeout
         candidates = []
         for python in self._interpreters:
@@ -96,15 +97,27 @@ class Sdk:
                 raise typed(last["error"], hello and hello["sdk"])
         raise SdkUnavailableError(account(candidates), candidates=candidates)
 
-    def _worker_file(self):
+    def _worker_file(self, operation):
         """The worker's source in a folder that another interpreter can run it from; this module itself may live in a zip archive."""
-        folder, loader = os.path.dirname(_worker.__file__), _worker.__loader__
-        for name in WORKER_FILES:
+        for name in FILES[operation]:
             path = os.path.join(self._workdir, name)
             if not os.path.exists(path):
                 with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as target:
-                    target.write(loader.get_data(os.path.join(folder, name)))
-        return os.path.join(self._workdir, WORKER_FILES[0])
+                    target.write(__loader__.get_data(os.path.join(os.path.dirname(__file__), name)))
+        return os.path.join(self._workdir, WORKER[0])
+
+
+def sent_along():
+    """Never called: Ansible sends to the host what a module's sources import, and the worker is read as a file, not imported."""
+    from ansible_collections.prlsdk.core.plugins.module_utils import (
+        _ask_operations, _change_operations, _creation, _listening, _live_tree, _matching, _removal, _restoration, _retrying, _sessions,
+        _wait_operations, _wire, _worker,
+    )
+
+    return (
+        _ask_operations, _change_operations, _creation, _listening, _live_tree, _matching, _removal, _restoration, _retrying, _sessions,
+        _wait_operations, _wire, _worker,
+    )
 
 
 def known_interpreters():

@@ -163,8 +163,8 @@ options:
     default: 14400
 notes:
   - The task cannot speak before it ends. Run it with C(async), and the status file of the job on the target host has its progress while it
-    runs, as V(progress) with C(message), C(operation), C(percent), C(stage), C(done) and C(total). M(ansible.builtin.async_status) returns it. The same goes to the
-    system log of the target host.
+    runs, as V(progress) with C(message), C(operation), C(percent), C(stage), C(done) and C(total). M(ansible.builtin.async_status)
+    returns it. The same goes to the system log of the target host.
   - The server goes on with a backup or removal when the task is cancelled.
 seealso:
   - module: prlsdk.core.prl_backup_info

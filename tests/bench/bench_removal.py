@@ -48,7 +48,10 @@ def trees(stub):
     """[(VM's uuid, [[id, ...], ...])]"""
     items = re.findall("<VmItem .*?</VmItem>", stub("tree"), re.S)
     return [
-        (re.search("<Uuid>(.*?)</Uuid>", item).group(1), [re.findall("<Id>(.*?)</Id>", chain) for chain in re.findall("<BackupItem .*?</BackupItem>", item, re.S)])
+        (
+            re.search("<Uuid>(.*?)</Uuid>", item).group(1),
+            [re.findall("<Id>(.*?)</Id>", chain) for chain in re.findall("<BackupItem .*?</BackupItem>", item, re.S)],
+        )
         for item in items
     ]
 

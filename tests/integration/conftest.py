@@ -3,12 +3,13 @@ import shutil
 import pytest
 
 from tests.harness import Stub
+from tests.integration.near import NearStub
 
 
 @pytest.fixture
 def stub(tmp_path):
     """A stub server without any VM or backup."""
-    return Stub(tmp_path)
+    return NearStub(tmp_path)
 
 
 @pytest.fixture(scope="session")

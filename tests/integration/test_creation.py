@@ -8,7 +8,7 @@ import time
 import pytest
 
 from tests.harness import COLLECTIONS, ROOT, run_module
-from tests.integration.server import ids, mutating, raw_remove, small_server, stub  # noqa: F401
+from tests.integration.server import ids, mutating, raw_remove, small_server
 
 
 @pytest.fixture

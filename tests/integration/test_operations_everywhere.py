@@ -3,7 +3,7 @@
 import pytest
 
 from tests.harness import run_module
-from tests.integration.server import ids, stub  # noqa: F401
+from tests.integration.server import ids
 from tests.pythons import VERSIONS, interpreters
 
 

@@ -7,7 +7,7 @@ import time
 
 from ansible_collections.prlsdk.core.plugins.module_utils import _process, _progress
 from tests.harness import playbook
-from tests.integration.server import small_server, stub  # noqa: F401
+from tests.integration.server import small_server
 
 
 def play(stub, folder, task, *more):
@@ -105,6 +105,9 @@ def test_program_that_does_not_read_is_no_broken_pipe():
 def test_command_line_of_a_process():
     with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as process:
         try:
-            assert "input()" in _progress.command_line(process.pid)
+            end = time.monotonic() + 10
+            while "input()" not in _progress.command_line(process.pid):  # for a moment it is still what started it
+                assert time.monotonic() < end
+                time.sleep(0.01)
         finally:
             process.kill()

@@ -10,7 +10,8 @@ import time
 import pytest
 
 from tests.harness import STUB_SDK
-from tests.integration.server import NearStub, ids, small_server
+from tests.integration.near import NearStub
+from tests.integration.server import ids, small_server
 from tests.integration.zygote import Zygote
 
 # Three VMs with four chains of a full and four increments each. Of two VMs the three older chains go whole (30), of the third VM the

@@ -3,7 +3,7 @@
 import pytest
 
 from tests.harness import run_module
-from tests.integration.server import mutating, node, small_server, stub  # noqa: F401
+from tests.integration.server import mutating, small_server
 
 
 @pytest.fixture

@@ -68,7 +68,8 @@ def run(command, basic, worker, module):
     os.chdir(command["folder"])
     with open("input", "w") as given:
         json.dump(command["input"], given)
-    for descriptor, name, mode in ((0, "input", os.O_RDONLY), (1, "output", os.O_WRONLY | os.O_CREAT | os.O_TRUNC), (2, "errors", os.O_WRONLY | os.O_CREAT | os.O_TRUNC)):
+    made = os.O_WRONLY | os.O_CREAT | os.O_TRUNC
+    for descriptor, name, mode in ((0, "input", os.O_RDONLY), (1, "output", made), (2, "errors", made)):
         os.dup2(os.open(name, mode, 0o600), descriptor)
     sys.stdin = open(0)
     if command["run"] == "worker":

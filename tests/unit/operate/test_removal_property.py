@@ -3,10 +3,11 @@
 import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule, run_state_machine_as_test
 
 from ansible_collections.prlsdk.core.plugins.module_utils import _live_tree, _removal
 from tests.unit.operate.model import VM, Killed, ModelServer
+from tests.unit.operate.near_stub import StubServer
 
 VMS = [VM % 1, VM % 2]
 FAULTS = ["lost", "lost_after", "killed", "killed_after", "PRL_ERR_OPERATION_FAILED", "PRL_ERR_TRY_AGAIN", "PRL_ERR_BACKUP_LOCKED_FOR_READING", None]
@@ -29,9 +30,11 @@ requests = st.fixed_dictionaries({
 
 
 class RemovalMachine(RuleBasedStateMachine):
+    make_server = ModelServer
+
     @initialize(version=st.sampled_from([5, 5, 5, 3]), shape=st.lists(st.tuples(st.integers(0, 1), st.integers(0, 4)), min_size=1, max_size=5))
     def server(self, version, shape):
-        self.server = ModelServer(version)
+        self.server = self.make_server(version)
         for vm, increments in shape:
             self.server.add_chain(VMS[vm], increments)
 
@@ -77,7 +80,9 @@ class RemovalMachine(RuleBasedStateMachine):
             sizes = {chain.id_of(item): item[2] for item in chain.items}
             size = {None: None, "right": sizes.get(backup_id), "wrong": 1}[wanted["check_size"]]
             removes = [_live_tree.key(other) for other in sizes] if wanted["whole"] and wanted["number"] is None else []
-            entries.append(lambda i=backup_id, v=vm, s=size, a=wanted["action"], r=removes: _removal.Entry(0, i, _live_tree.key(i), v, size=s, action=a, removes=r))
+            entries.append(
+                lambda i=backup_id, v=vm, s=size, a=wanted["action"], r=removes: _removal.Entry(0, i, _live_tree.key(i), v, size=s, action=a, removes=r)
+            )
         return lambda: [make() for make in entries]
 
     def permitted(self, entries, request):
@@ -99,7 +104,10 @@ class RemovalMachine(RuleBasedStateMachine):
         options = _removal.Options(request["dependents"], request["allow_remove_last"], request["on_error"], 30.0)
         return _removal.Removal(_removal.Rehearsal(self.server) if check else self.server, entries, options).run()
 
-    @rule(request=requests, faults=st.lists(st.sampled_from(FAULTS), max_size=4), read_faults=st.lists(st.sampled_from([None, None, "lost", "killed"]), max_size=4))
+    @rule(
+        request=requests, faults=st.lists(st.sampled_from(FAULTS), max_size=4),
+        read_faults=st.lists(st.sampled_from([None, None, "lost", "killed"]), max_size=4),
+    )
     def removal_with_everything_going_wrong(self, request, faults, read_faults):
         make = self.entries(request)
         entries, before = make(), self.server.ids()
@@ -156,12 +164,30 @@ class RemovalMachine(RuleBasedStateMachine):
             assert keep_chain == ("." in backup_id), "increments go with the flag, whole chains without"
 
 
+class StubRemovalMachine(RemovalMachine):
+    """The same stories, told to the stub SDK through the worker's own calls."""
+
+    make_server = StubServer
+
+    def teardown(self):
+        if hasattr(self, "server"):
+            self.server.close()
+
+
+def tell(machine, examples):
+    run_state_machine_as_test(
+        machine, settings=settings(max_examples=examples, stateful_step_count=20, deadline=None, suppress_health_check=list(HealthCheck))
+    )
+
+
+# An example is a whole story of up to 20 steps.
+
+
 @pytest.mark.property
 def test_no_backup_is_lost_that_nobody_asked_for():
-    from hypothesis.stateful import run_state_machine_as_test
+    tell(RemovalMachine, max(30, settings.default.max_examples // 10))
 
-    # An example is a whole story of up to 20 steps.
-    examples = max(30, settings.default.max_examples // 10)
-    run_state_machine_as_test(
-        RemovalMachine, settings=settings(max_examples=examples, stateful_step_count=20, deadline=None, suppress_health_check=list(HealthCheck))
-    )
+
+@pytest.mark.property
+def test_no_backup_of_the_stub_server_is_lost_that_nobody_asked_for():
+    tell(StubRemovalMachine, max(8, settings.default.max_examples // 100))

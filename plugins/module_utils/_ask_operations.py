@@ -1,0 +1,140 @@
+# Copyright (c) The prlsdk.core developers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The worker's operations that look: the VMs that a server knows, the backups that it keeps."""
+
+from __future__ import absolute_import, division, print_function
+
+__metaclass__ = type
+
+import os
+
+if __name__.startswith("ansible_collections."):
+    from ansible_collections.prlsdk.core.plugins.module_utils._wire import Failure, encoded, native, readable, uuid_key
+else:  # beside the worker, where there is no collection
+    from _wire import Failure, encoded, native, readable, uuid_key
+
+# Flags by number: constants are those of the installed build, and an older one lacks the newer names.
+PVTF_VM, PVTF_CT = 2048, 4096
+PBT_VM, PBT_CT = 131072, 262144
+
+
+def list_vms(session, types):
+    """The VMs and containers that a server knows, as dictionaries in its own order."""
+    flags = (PVTF_VM if "vm" in types else 0) | (PVTF_CT if "ct" in types else 0)
+    return [describe_vm(session.sdk, vm) for vm in session.call("get_vm_list_ex", flags)]
+
+
+def describe_vm(sdk, vm):
+    """One damaged configuration must not end the list: what cannot be read is null, and the reason is in ``problems``."""
+    problems = []
+
+    def read(getter, convert=readable):
+        try:
+            return convert(getter())
+        except sdk.api.PrlSDKError as error:
+            problems.append(sdk.failure(error, getattr(getter, "__name__", "read")).error["message"])
+            return None
+
+    return {
+        "uuid": read(vm.get_uuid),
+        "name": read(vm.get_name),
+        "type": read(vm.get_vm_type, lambda number: "ct" if number else "vm"),
+        "ct_id": read(vm.get_ct_id) or None,
+        "state": read(lambda: vm.get_vm_info().get_state(), lambda number: sdk.name_of("VMS_", number)),
+        "template": read(vm.is_template, bool),
+        "home": read(vm.get_home_path),
+        "backup_directory": read(vm.get_default_backup_directory) or None,
+        "problems": problems,
+    }
+
+
+def resolve(wanted, vms):
+    """[(word, the VM that it means, or None)] for names, container ids and UUIDs. A word that means several: Failure."""
+    found = []
+    for word in wanted:
+        key = uuid_key(word)
+        if key:
+            fits = [vm for vm in vms if vm["uuid"] and uuid_key(vm["uuid"]) == key]
+        else:
+            fits = [vm for vm in vms if word == vm["name"]] or [vm for vm in vms if word == vm["ct_id"]]
+        if len(fits) > 1:
+            raise Failure(
+                "AMBIGUOUS_VM_NAME", u"%d VMs are called '%s': %s." % (len(fits), word, u", ".join(vm["uuid"] for vm in fits)), subject=word,
+                candidates=[{"uuid": vm["uuid"], "name": vm["name"], "type": vm["type"], "home": vm["home"]} for vm in fits],
+            )
+        found.append((word, fits[0] if fits else None))
+    return found
+
+
+def vms_operation(connection, arguments, spool):
+    """arguments: types, wanted (null: all). -> server, vms, unknown (the wanted words that mean no VM)"""
+    vms, unknown = list_vms(connection.node, arguments["types"]), []
+    if arguments["wanted"] is not None:
+        found = resolve(arguments["wanted"], vms)
+        vms = unique([vm for word, vm in found if vm])
+        unknown = [word for word, vm in found if not vm]
+    return {"server": connection.node.server, "vms": vms, "unknown": unknown}
+
+
+def trees_operation(connection, arguments, spool):
+    """Fetch backup trees into files of ``spool``.
+
+    arguments: scope (all, registered), types, wanted (null: every VM). ->
+    server; trees [{file, uuid ('' for the whole tree), directory}]; wanted [[word, uuid or null]] when VMs were named;
+    registered: UUIDs of the VMs that the node knows (null when nobody had to ask).
+    """
+    plan, registered, wanted = plan_trees(connection, arguments)
+    trees = []
+    for number, (uuid, directory) in enumerate(plan):
+        path = os.path.join(spool, "tree-%05d.xml" % number)
+        fetch_tree(connection, uuid, arguments["types"], path)
+        trees.append({"file": path, "uuid": uuid, "directory": directory})
+    # All requests go through the node; its uuid tells the backups that it made.
+    return {"server": connection.node.server, "trees": trees, "registered": registered, "wanted": wanted}
+
+
+def plan_trees(connection, arguments):
+    """Which trees to ask for, [(uuid, directory)]; the UUIDs that the node knows or None; the words wanted with their UUIDs."""
+    words, scope, types = arguments["wanted"], arguments["scope"], arguments["types"]
+    whole = ("", None)
+    if words is not None and all(uuid_key(word) for word in words):
+        # The server compares UUIDs as text, with braces; that is all it takes to ask.
+        wanted = [(word, "{%s}" % uuid_key(word)) for word in words]
+        return unique([(uuid, None) for word, uuid in wanted]), None, wanted
+    known = [vm for vm in list_vms(connection.node, types) if vm["uuid"]]
+    registered = [vm["uuid"] for vm in known]
+    # The node's configuration tells of the node's own directories, not of those on another server.
+    place = (lambda vm: vm["backup_directory"]) if connection.local else (lambda vm: None)
+    if words is not None:
+        plan, wanted = [], []
+        for word, vm in resolve(words, known):
+            uuid = vm["uuid"] if vm else "{%s}" % uuid_key(word) if uuid_key(word) else None
+            wanted.append((word, uuid))
+            if uuid:
+                plan.append((uuid, vm and place(vm)))
+            elif scope == "all":
+                plan.append(whole)  # which alone knows the names of VMs that are gone from the node
+        return unique(plan), registered, wanted
+    if scope == "registered":
+        return [(vm["uuid"], place(vm)) for vm in known], registered, None
+    # The whole tree shows the server's default directory only. A VM known there with a directory of its own has to be asked for.
+    if connection.store is not connection.node:
+        known = list_vms(connection.store, types)
+    return [whole] + [(vm["uuid"], vm["backup_directory"]) for vm in known if vm["uuid"] and vm["backup_directory"]], registered, None
+
+
+def unique(items):
+    """Each item once, in order."""
+    return [item for number, item in enumerate(items) if item not in items[:number]]
+
+
+def fetch_tree(connection, uuid, types, path):
+    """Write one backup tree's XML, as the server sent it, to a file that only this user can read."""
+    flags = (PBT_VM if "vm" in types else 0) | (PBT_CT if "ct" in types else 0)  # the default shows no containers
+    host, port, session = connection.target
+    answer = connection.node.call("get_backup_tree", native(uuid), host, port, session, flags, subject=uuid or "all VMs")
+    text = encoded(answer.get_param_as_string())
+    fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(fd, "wb") as spooled:
+        spooled.write(text)

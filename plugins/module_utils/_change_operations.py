@@ -1,0 +1,307 @@
+# Copyright (c) The prlsdk.core developers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The worker's operations that make, remove and restore backups. What to do is decided by _creation, _removal and _restoration."""
+
+from __future__ import absolute_import, division, print_function
+
+__metaclass__ = type
+
+import random
+import sys
+import time
+
+if __name__.startswith("ansible_collections."):
+    from ansible_collections.prlsdk.core.plugins.module_utils import _creation, _live_tree, _removal, _restoration, _retrying
+    from ansible_collections.prlsdk.core.plugins.module_utils._ask_operations import PBT_CT, PBT_VM, list_vms, plan_trees, resolve
+    from ansible_collections.prlsdk.core.plugins.module_utils._wire import Failure, event_texts, monotonic, native, readable, uuid_key
+else:  # beside the worker, where there is no collection
+    import _creation
+    import _live_tree
+    import _removal
+    import _restoration
+    import _retrying
+    from _ask_operations import PBT_CT, PBT_VM, list_vms, plan_trees, resolve
+    from _wire import Failure, event_texts, monotonic, native, readable, uuid_key
+
+# Flags by number: constants are those of the installed build, and an older one lacks the newer names.
+PBT_FULL, PBT_INCREMENTAL, PBT_UNCOMPRESSED, PBT_KEEP_CHAIN = 2048, 4096, 65536, 2097152
+PBT_RESTORE_TO_COPY, PBT_RESTORE_RUNNING = 16384, 8388608
+
+PET_BACKUP_PROGRESS, PET_RESTORE_PROGRESS, PET_VM_MESSAGE = 100050, 100052, 100502
+# What the server said before it was done may come to the handler after the wait has ended, by so many seconds at most.
+LATE = 0.5
+
+
+class Reports:
+    """What the server tells of our own request while it runs: progress in percent, and warnings.
+
+    ``issuer(uuid)`` says whether an event's issuer is meant: progress of disks goes to every client.
+    """
+
+    def __init__(self, session, operation, subject, issuer):
+        self._session, self._operation, self._subject, self._issuer = session, operation, subject, issuer
+        self._api = session._api
+        self._arrived = []
+        self._last, self._done = None, False
+        self.warnings = []
+
+    def __enter__(self):
+        self._api.reg_event_handler(self._keep, None)
+        return self
+
+    def __exit__(self, *exception):
+        try:
+            self._api.unreg_event_handler(self._keep, None)
+        except self._session.sdk.api.PrlSDKError as error:
+            sys.stderr.write("unsubscribing: %s\n" % (error,))
+
+    def _keep(self, handle, user_data):
+        # Wrapped exactly once, whatever it is; nothing else happens in the SDK's thread.
+        self._arrived.append(self._session.sdk.api.handle_to_object(handle))
+
+    def finish(self):
+        """Pass on what is still to come, once the request has ended."""
+        end = monotonic() + LATE
+        while not self._done and monotonic() < end:
+            time.sleep(0.01)
+            self.look()
+        time.sleep(0.05)
+        self.look()
+
+    def look(self):
+        """Pass on what has arrived. Finished jobs arrive here too."""
+        while self._arrived:
+            event = self._arrived.pop(0)
+            if not hasattr(event, "get_issuer_id"):
+                self._done = self._done or event.get_op_code() == getattr(self._session.sdk.consts, "PJOC_SRV_" + self._operation.upper(), None)
+                continue
+            try:
+                self._tell(event)
+            except self._session.sdk.api.PrlSDKError as error:
+                sys.stderr.write("an event: %s\n" % (error,))
+
+    def _tell(self, event):
+        kind = event.get_type()
+        if kind not in (PET_BACKUP_PROGRESS, PET_RESTORE_PROGRESS, PET_VM_MESSAGE) or not self._issuer(readable(event.get_issuer_id())):
+            return
+        if kind == PET_VM_MESSAGE:
+            code = event.get_err_code() & 0xFFFFFFFF
+            text = " ".join(readable(event.get_err_string(False, True)).split())
+            self.warnings.append({"code": code, "symbol": self._session.sdk.symbol(code), "message": text})
+            return
+        values = event_texts(event)
+        stage = "disk %s" % values["device_index"] if "device_index" in values else "files"
+        try:
+            report = (stage, min(100, int(values.get("progress_changed", ""))))
+        except ValueError:
+            return
+        if report != self._last:
+            self._last = report
+            self._session.protocol.progress(self._operation, self._subject, stage=report[0], percent=report[1])
+
+
+class Backups:
+    """What the companions that decide ask of the server; see Removal, Creation and Restoration for what each method means."""
+
+    Failure = Failure
+
+    def __init__(self, connection):
+        self.connection = connection
+        self.left = connection.node.deadline.left
+        self._known = (None, {})  # a VM's UUID, and what read_vm() keeps of it
+
+    def read(self, uuid):
+        text = tree_text(self.connection, uuid)
+        if self._known[0] != uuid:
+            self._known = (uuid, {})
+        try:
+            return _live_tree.read_vm(text, uuid, self._known[1])
+        except _live_tree.DamagedTree as error:
+            raise damaged(error, uuid)
+
+    def vms(self):
+        return list_vms(self.connection.node, ("vm", "ct"))
+
+    def remove(self, uuid, backup_id, keep_chain, limit):
+        # Never with an empty one: without a backup's id the server removes everything of the VM.
+        if not uuid_key(uuid) or not uuid_key(backup_id.partition(".")[0]):
+            raise Failure("WORKER_FAILED", "'%s' of '%s' cannot be removed" % (backup_id, uuid), "remove_vm_backup")
+        host, port, session = self.connection.target
+        self.connection.node.call(
+            "remove_vm_backup", native(uuid), native(backup_id), host, port, session, PBT_KEEP_CHAIN if keep_chain else 0, 0, True,
+            subject=backup_id, limit=limit, warnings=[],
+        )
+
+    def create(self, uuid, wish, limit):
+        flags = (PBT_FULL if wish.full else PBT_INCREMENTAL) | (0 if wish.compress else PBT_UNCOMPRESSED)
+        arguments = (native(uuid),) + self.connection.target + (native(wish.description), flags, 0, True)
+        if not wish.wait:
+            limit = min(limit, START)
+        warnings = []
+        with Reports(self.connection.node, "create_vm_backup", uuid, lambda issuer: uuid_key(issuer) == uuid_key(uuid)) as reports:
+            try:
+                answer = self.connection.node.call(
+                    "create_vm_backup", *arguments, subject=uuid, limit=limit, each=reports.look, warnings=warnings
+                )
+            except Failure as failure:
+                if wish.wait or failure.error["symbol"] != "PRL_ERR_TIMEOUT":
+                    raise
+                return None, warnings + reports.warnings
+            reports.finish()
+        return readable(answer.get_param_by_index_as_string(1)), warnings + reports.warnings
+
+    def restore(self, uuid, backup_id, wish, known, limit):
+        flags = (PBT_RESTORE_TO_COPY if wish.copy else 0) | (PBT_RESTORE_RUNNING if wish.live else 0)
+        others = set(uuid_key(vm["uuid"]) for vm in known if vm["uuid"]) - set([uuid_key(uuid)])
+        warnings = []
+        # A copy's UUID is not known yet: its progress is what no other VM's is.
+        with Reports(self.connection.node, "restore_vm_backup", backup_id, lambda issuer: uuid_key(issuer) not in others) as reports:
+            host, port, session = self.connection.target
+            answer = self.connection.node.call(
+                "restore_vm_backup", native(uuid), native(backup_id), host, port, session, native(wish.destination), native(wish.name), flags, 0, True,
+                subject=backup_id, limit=limit, each=reports.look, warnings=warnings,
+            )
+            reports.finish()
+        restored, used = [readable(answer.get_param_by_index_as_string(index)) for index in (0, 1)]
+        return restored, used, warnings + reports.warnings
+
+    def refuse(self, symbol, code, message, subject):
+        raise Failure(symbol, message, code=code, subject=subject)
+
+    def reopen(self):
+        self.connection.restore()
+
+    def pause(self, attempt, limit):
+        seconds = max(0.0, min(_retrying.backoff(attempt, random.uniform), limit, self.left()))
+        time.sleep(seconds)
+        return seconds
+
+
+# A task that does not wait for the end of its backup waits for so many seconds whether the server refuses it.
+START = 5.0
+
+
+def damaged(error, uuid):
+    return Failure("DAMAGED_TREE", "The server's backup tree is damaged: %s." % (error,), "get_backup_tree", subject=uuid or "all VMs")
+
+
+def tree_text(connection, uuid):
+    """The backup tree of one VM, or with '' of all, as the SDK gives it. The default flags would show no containers."""
+    host, port, session = connection.target
+    answer = connection.node.call("get_backup_tree", native(uuid), host, port, session, PBT_VM | PBT_CT, subject=uuid or "all VMs")
+    return answer.get_param_as_string()
+
+
+def locate(connection, keys, names):
+    """Search everything for backups and VMs: ({backup's key: [VM's uuid]}, {VM's name: [uuid]})."""
+    backups, vms = {}, {}
+    for uuid, directory in plan_trees(connection, {"wanted": None, "types": ("vm", "ct"), "scope": "all"})[0]:
+        try:
+            for vm in _live_tree.read_all(tree_text(connection, uuid)):
+                for found, wanted, value in [(backups, keys & vm.keys(), vm.uuid), (vms, names & set([vm.name]), vm.uuid)]:
+                    for word in wanted:
+                        if value not in found.setdefault(word, []):
+                            found[word].append(value)
+        except _live_tree.DamagedTree as error:
+            raise damaged(error, uuid)
+    return backups, vms
+
+
+def find_vms(connection, words, keys=()):
+    """What the words mean, UUIDs, names or container ids, and which VMs have the backups with these keys.
+
+    -> {word: uuid}, {key: [uuid]}. Names that no VM of the node has, and backups, are looked for in the whole tree. Raises Failure for a
+    word that means no VM, or several.
+    """
+    found = dict((word, "{%s}" % uuid_key(word)) for word in words if uuid_key(word))
+    names = set(words) - set(found)
+    if names:
+        known = list_vms(connection.node, ("vm", "ct"))
+        found.update((word, vm["uuid"]) for word, vm in resolve(sorted(names), known) if vm)
+    names -= set(found)
+    if not names and not keys:
+        return found, {}
+    owners, gone = locate(connection, set(keys), names)
+    for word in sorted(names):
+        uuids = gone.get(word, [])
+        if len(uuids) > 1:
+            raise Failure("AMBIGUOUS_VM_NAME", u"%d VMs with backups were called '%s'." % (len(uuids), word), subject=word,
+                          candidates=[{"uuid": uuid, "name": word, "type": None, "home": None} for uuid in uuids])
+        if not uuids:
+            raise Failure("UNKNOWN_VM", u"There is no VM '%s', and no backup of one." % word, subject=word)
+        found[word] = uuids[0]
+    return found, owners
+
+
+def remove_operation(connection, arguments, spool):
+    """Remove backups.
+
+    arguments: backups [{id, vm (null: search), created, size, action, removes}], dependents, allow_remove_last, on_error, busy_timeout,
+    check. -> server; backups, stop, before, after as Removal.run() gives them. Each backup's outcome is sent as an ``item`` as well.
+    """
+    key = _live_tree.key
+    entries = [
+        _removal.Entry(
+            index, wanted["id"], key(wanted["id"]), wanted["vm"], wanted["created"], wanted["size"], wanted["action"],
+            [key(other) for other in wanted["removes"]],
+        )
+        for index, wanted in enumerate(arguments["backups"])
+    ]
+    protocol, done = connection.protocol, []
+
+    def report(entry):
+        done.append(entry)
+        protocol.send("item", index=entry.index, backup=entry.result())
+
+    def attempt(step, vm):
+        for entry in step.covers or (step.owner,):
+            protocol.send("item", index=entry.index, backup=None)
+        protocol.progress("remove_vm_backup", step.id, stage=step.kind, vm=vm.name or vm.uuid, done=len(done), total=len(entries),
+                          percent=100 * len(done) // len(entries))
+
+    backups = Backups(connection)
+    removal = _removal.Removal(
+        _removal.Rehearsal(backups) if arguments["check"] else backups, entries,
+        _removal.Options(arguments["dependents"], arguments["allow_remove_last"], arguments["on_error"], arguments["busy_timeout"]), report, attempt,
+    )
+    uuids, owners = find_vms(connection, set(entry.vm for entry in entries if entry.vm), set(entry.key for entry in entries if not entry.vm))
+    for entry in entries:
+        if entry.vm:
+            entry.vm = uuids[entry.vm]
+            continue
+        fits = owners.get(entry.key, [])
+        if len(fits) == 1:
+            entry.vm, entry.located = fits[0], True
+        elif fits:
+            removal.settle(entry, _removal.Verdict("refused", "ambiguous", "Several VMs have a backup with this id: %s. Name one with 'vm'." % ", ".join(fits)))
+        else:
+            removal.settle(entry, _removal.Verdict("already_absent", None, None))
+    return dict(removal.run(), server=connection.node.server)
+
+
+def create_operation(connection, arguments, spool):
+    """Make a backup. arguments: vm, full, description, compress, newer_than, wait, busy_timeout, check. -> server, vm, and as Creation.run()."""
+    vm = resolve([arguments["vm"]], list_vms(connection.node, ("vm", "ct")))[0][1]
+    if vm is None:
+        raise Failure("UNKNOWN_VM", u"There is no VM or container '%s' on %s." % (arguments["vm"], connection.node.server["host"]), subject=arguments["vm"])
+    wish = _creation.Wish(
+        arguments["full"], arguments["description"], arguments["compress"], arguments["newer_than"], arguments["wait"], arguments["busy_timeout"]
+    )
+    made = _creation.Creation(Backups(connection), vm["uuid"], wish).run(arguments["check"])
+    return dict(made, server=connection.node.server, vm=dict((name, vm[name]) for name in ("uuid", "name", "type")))
+
+
+def restore_operation(connection, arguments, spool):
+    """Restore a backup. arguments: vm (null: search), id (null: newest), copy, name, destination, live, busy_timeout, check.
+    -> server, and as Restoration.run()."""
+    key = arguments["id"] and _live_tree.key(arguments["id"])
+    uuids, owners = find_vms(connection, [arguments["vm"]] if arguments["vm"] else [], [key] if not arguments["vm"] else [])
+    fits = list(uuids.values()) if arguments["vm"] else owners.get(key, [])
+    if not fits:
+        raise Failure("PRL_ERR_BACKUP_BACKUP_UUID_NOT_FOUND", "There is no backup with this id.", "restore_vm_backup", 0x80037004, subject=arguments["id"])
+    if len(fits) > 1:
+        raise Failure("AMBIGUOUS_BACKUP", "Several VMs have a backup with this id: %s." % ", ".join(fits), "restore_vm_backup", subject=arguments["id"])
+    wish = _restoration.Wish(key, arguments["copy"], arguments["name"], arguments["destination"], arguments["live"], arguments["busy_timeout"])
+    answer = _restoration.Restoration(Backups(connection), fits[0], wish).run(arguments["check"])
+    return dict(answer, server=connection.node.server)
