@@ -182,6 +182,14 @@ def uuid(kind, node, number=0):
     return "{%08x-%04x-4000-8000-%012x}" % (kind, node, number)
 
 
+def test_the_wait_ends_at_once_where_the_backup_is_there_and_tells_when_none_came(server, tmp_path):
+    status, said, report = retention(server, tmp_path, wait=[{"vm": "vm-0001", "newer_than": "30d"}])
+    assert status == 0 and report["status"] == "planned", said
+    status, said, report = retention(server, tmp_path, wait=[{"vm": "vm-0001", "newer_than": "1min"}], wait_timeout=2, confirm=True)
+    assert status != 0 and "No backup newer than 1min of vm-0001 came within 2 seconds" in said
+    assert report["status"] == "failed" and mutating(server) == []
+
+
 def test_fifty_hosts_that_share_a_backup_server_prune_their_own_and_nothing_else(stub, tmp_path):
     """Each has a VM with six chains there; that of the 51st node, which is not in the play, stays whole."""
     nodes = range(1, 51)

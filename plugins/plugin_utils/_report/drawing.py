@@ -11,6 +11,7 @@ from __future__ import annotations
 import datetime
 from typing import Any, NamedTuple
 
+from ansible_collections.prlsdk.core.plugins.module_utils import _instants
 from ansible_collections.prlsdk.core.plugins.plugin_utils._retention.buckets import Calendar
 from ansible_collections.prlsdk.core.plugins.plugin_utils._retention.stamps import Reader
 from ansible_collections.prlsdk.core.plugins.plugin_utils._retention.zone import DAY
@@ -57,7 +58,7 @@ def draw(vm: dict[str, Any], policy: dict[str, Any], now: int, calendar: Calenda
         "calendar": _calendar(marks, _today(now, calendar)),
         "lanes": _lanes(marks, now, calendar),
         "ladder": _ladder(vm, policy),
-        "bytes": _bytes(vm),
+        "bytes": _bytes(vm, now),
         "removals": _removals(vm, outcomes),
         "marks": len(marks),
         "letters": sorted({mark.letter for mark in marks if mark.letter}),
@@ -197,7 +198,13 @@ def _segment(chain, scale, start, end, y, title):
         "title": title[1],
         "hatch": _hatches(chain, scale),
         "marks": [
-            {"x": scale(mark.instant), "shape": "full" if mark.backup["type"] == "full" else "inc", "state": mark.state, "pinned": mark.pinned, "title": mark.title}
+            {
+                "x": scale(mark.instant),
+                "shape": "full" if mark.backup["type"] == "full" else "inc",
+                "state": mark.state,
+                "pinned": mark.pinned,
+                "title": mark.title,
+            }
             for mark in here
         ],
     }
@@ -300,7 +307,7 @@ def _short(bucket):
     return {4: bucket, 7: bucket[2:], 8: bucket[5:], 10: bucket[5:], 13: bucket[8:]}.get(len(bucket), bucket)
 
 
-def _bytes(vm):
+def _bytes(vm, now):
     sizes = vm["bytes"]
     total = sum(sizes.values())
     parts, x = [], 0.0
@@ -311,13 +318,13 @@ def _bytes(vm):
             parts.append({"state": name, "x": round(x, 2), "width": width, "text": text, "size": words.size(sizes[name])})
             x += width
     due = vm["full_due"]
-    chains = [_due(chain) for chain in due["chains"]]
+    chains = [_due(chain, now) for chain in due["chains"]]
     width = round(100 * due["freed"] / total, 2) if total else 0
     return {"total": words.size(total), "parts": parts, "next_full": words.size(due["freed"]), "next_full_width": min(width, 100), "due": chains}
 
 
-def _due(chain):
-    at = "not foreseeable" if chain["when"] is None else words.when(chain["when"])
+def _due(chain, now):
+    at = "when, nobody can say" if chain["when"] is None else "at once" if chain["when"] == _instants.format(now) else "not before %s" % words.when(chain["when"])
     return {"text": "%s, %s" % (_backups(chain["backups"]), words.size(chain["size"])), "when": at, "chain": words.shown(chain["chain"], 60)}
 
 

@@ -14,9 +14,8 @@ from . import words
 from .figures import Figures
 
 
-def table(plan: dict[str, Any], counted: list[Figures], now: int, zone: Zone) -> list[dict[str, Any]]:
-    """A row for each guard that the policy sets, with the nearest value and how many plans it refused."""
-    policy, vms = plan["policy"], plan["vms"]
+def table(policy: dict[str, Any], vms: list[dict[str, Any]], counted: list[Figures], now: int, zone: Zone) -> list[dict[str, Any]]:
+    """A row for each guard that the policy of these VMs sets, with the nearest value and how many plans it refused."""
     rows = [_row(name, policy, list(zip(vms, counted)), now, zone) for name in _NEAREST if policy.get(name) is not None]
     if policy.get("max_remove_total") is not None:
         total = sum(figures.going for figures in counted)

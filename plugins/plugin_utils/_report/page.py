@@ -6,20 +6,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 from ansible_collections.prlsdk.core.plugins.module_utils import _instants
 from ansible_collections.prlsdk.core.plugins.module_utils._errors import InputError
-from ansible_collections.prlsdk.core.plugins.plugin_utils._retention.buckets import calendar
+from ansible_collections.prlsdk.core.plugins.plugin_utils._retention.buckets import Calendar, calendar
 from ansible_collections.prlsdk.core.plugins.plugin_utils._retention.stamps import Reader
-from ansible_collections.prlsdk.core.plugins.plugin_utils._retention.zone import named
+from ansible_collections.prlsdk.core.plugins.plugin_utils._retention.zone import Zone, named
 
 from . import drawing, figures, guards, words
 
 #: Up to this many VMs on the page all of them are drawn; beyond, only those with removals, refusals or failures.
 ALL_DRAWN = 40
 #: At most this many VMs are drawn, and none more once this many backups were.
-DRAWN, DRAWN_BACKUPS = 100, 20000
+DRAWN, DRAWN_BACKUPS = 100, 10000
 #: Failures and warnings that are listed for a host, and how many of the failures without unfolding them.
 LISTED, AT_ONCE = 100, 10
 
@@ -79,11 +79,8 @@ class Host:
         odd = {warning["vm"] for warning in self.plan["warnings"] if warning["code"] in ("broken", "future")} if self.plan else ()
         self.figures = [figures.count(vm, vm["vm"]["uuid"] in odd, read) for vm in self.vms]
         self.drawings: dict[int, dict[str, Any]] = {}
-        if self.plan:
-            policy = self.plan["policy"]
-            self.zone = named(policy["timezone"])
-            self.calendar = calendar(self.zone, int(policy["day_start"][:2]) * 3600 + int(policy["day_start"][3:]) * 60)
-            self.now = _instants.parse(self.plan["now"])
+        self.groups = _groups(self.plan) if self.plan else {}
+        self.now = _instants.parse(self.plan["now"]) if self.plan else 0
 
     def weights(self):
         """For each VM how much it matters that it is drawn: failures, then refusals, then what goes; 0 for nothing of it."""
@@ -94,7 +91,9 @@ class Host:
 
     def draw(self, place: int) -> int:
         """Draw a VM; the number of backups that it took."""
-        drawn = drawing.draw(self.vms[place], self.plan["policy"], self.now, self.calendar, self.read, self.outcomes)
+        vm = self.vms[place]
+        group = self.groups[vm.get("group")]
+        drawn = drawing.draw(vm, group.policy, self.now, group.calendar, self.read, self.outcomes)
         self.drawings[place] = drawn
         return drawn["marks"]
 
@@ -120,18 +119,29 @@ class Host:
 
     def _plan(self):
         plan = self.plan
-        policy = plan["policy"]
         warnings = [words.shown(warning["message"], 500) for warning in plan["warnings"]]
+        excluded = [words.shown(each["vm"]["name"] or each["vm"]["uuid"]) for each in plan.get("excluded") or []]
         return {
             "digest": words.shown(plan["digest"]),
             "now": words.when(plan["now"]),
-            "timezone": words.shown(plan["timezone"]),
-            "rules": [drawing.rule_text(name, policy[name]) for name in drawing.rules(policy)],
-            "settings": ["%s %s" % (name, policy[name]) for name in ("grace", "min_restorable", "tails", "merge", "counting", "anchor", "day_start")],
+            "groups": [self._group(name, group) for name, group in self.groups.items()],
+            "excluded": excluded[:LISTED],
+            "more_excluded": max(len(excluded) - LISTED, 0),
             "warnings": warnings[:LISTED],
             "more_warnings": max(len(warnings) - LISTED, 0),
             "totals": _written_totals(plan["totals"]),
-            "guards": guards.table(plan, self.figures, self.now, self.zone),
+        }
+
+    def _group(self, name, group):
+        policy = group.policy
+        places = [place for place, vm in enumerate(self.vms) if vm.get("group") == name]
+        return {
+            "name": words.shown(name),
+            "vms": len(places),
+            "timezone": words.shown(policy["timezone"]),
+            "rules": [drawing.rule_text(rule, policy[rule]) for rule in drawing.rules(policy)],
+            "settings": ["%s %s" % (key, policy[key]) for key in ("grace", "min_restorable", "tails", "merge", "counting", "anchor", "day_start")],
+            "guards": guards.table(policy, [self.vms[place] for place in places], [self.figures[place] for place in places], self.now, group.zone),
         }
 
     def _row(self, place):
@@ -142,6 +152,7 @@ class Host:
             "anchor": "vm-%d-%d" % (self.number, place),
             "name": words.shown(vm["vm"]["name"] or vm["vm"]["uuid"]),
             "uuid": words.shown(vm["vm"]["uuid"]),
+            "group": words.shown(vm.get("group")),
             "type": "container" if vm["vm"]["type"] == "ct" else "VM",
             "status": vm["status"],
             "guard": guards.refusal(vm["guard"]) if vm["guard"] else "",
@@ -182,6 +193,26 @@ class Host:
         }
 
 
+class Group(NamedTuple):
+    """VMs that share a policy."""
+
+    policy: dict[str, Any]
+    zone: Zone
+    calendar: Calendar
+
+
+def _groups(plan) -> dict[str | None, Group]:
+    """The groups of a plan that have VMs, by name; a plan with one policy for all has one, without a name."""
+    policies = {group["name"]: group["policy"] for group in plan.get("groups") or []} or {None: plan["policy"]}
+    there = {vm.get("group") for vm in plan["vms"]}
+    groups = {}
+    for name, policy in policies.items():
+        if name in there or len(policies) == 1:
+            zone, start = named(policy["timezone"]), policy["day_start"]
+            groups[name] = Group(policy, zone, calendar(zone, int(start[:2]) * 3600 + int(start[3:]) * 60))
+    return groups
+
+
 def _draw(pages, everything):
     """Draw the VMs that matter most; how many that should have been drawn were not."""
     wanted = sorted(((weight, -page.number, -place) for page in pages for weight, place in page.weights() if everything or weight[0]), reverse=True)
@@ -210,8 +241,8 @@ def _totals(pages):
         for part in totals if page.plan else ():
             for name, number in page.plan["totals"][part].items():
                 totals[part][name] = totals[part].get(name, 0) + number
-    for part, names in (("vms", ("nothing", "planned", "refused")), ("counts", ("keep", "remove", "refused")), ("bytes", ("own", "needed", "freed", "refused"))):
-        for name in names:
+    for part, names in (("vms", "nothing planned refused"), ("counts", "keep remove refused"), ("bytes", "own needed freed refused")):
+        for name in names.split():
             totals[part].setdefault(name, 0)
     return _written_totals(totals)
 

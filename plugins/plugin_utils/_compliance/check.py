@@ -1,0 +1,217 @@
+# Copyright (c) The prlsdk.core developers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The check: every VM of a node against its objective, the backups against the VMs, and all of it in plain data."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+from ansible_collections.prlsdk.core.plugins.module_utils import _durations, _instants
+from ansible_collections.prlsdk.core.plugins.module_utils._errors import InputError
+from ansible_collections.prlsdk.core.plugins.plugin_utils._report import words
+from ansible_collections.prlsdk.core.plugins.plugin_utils._retention import inventory
+from ansible_collections.prlsdk.core.plugins.plugin_utils._retention.inventory import FULL, Backup, Vm, plain_id
+
+from .objectives import Group, Objective, Selector, read_exclusions, read_groups
+from .text import table, worst
+
+#: Every finding, the worst first.
+FINDINGS = ("unreadable", "never", "not_restorable", "rpo", "chain_age", "chain_length", "future", "full_due", "orphan")
+#: Those that are violations unless somebody says otherwise; the others are notices.
+FAIL_ON = ("unreadable", "never", "not_restorable", "rpo", "chain_age", "chain_length")
+#: Clocks of nodes and servers differ: a backup is of the future if it is later than the check by more than this.
+SKEW = _durations.parse("5min").exact_seconds
+
+
+class Check(NamedTuple):
+    """What all VMs share."""
+
+    groups: list[Group]
+    excluded: list[Selector]
+    fail_on: frozenset[str]
+    templates: bool
+    now: int
+    node: str | None  # without braces, in lower case
+
+
+def check(vms, backup_trees, objective, now, overrides=None, exclude=None, fail_on=FAIL_ON, templates=False, node=None) -> dict[str, Any]:
+    """Hold VMs and their backups against objectives.
+
+    :arg vms: as the module ``prl_vm_info`` returns them.
+    :arg backup_trees: as the module ``prl_backup_info`` returns them.
+    :arg now: ISO 8601 text or epoch seconds.
+    :arg node: UUID of the node; of backups without a VM only those that it made are its orphans.
+    :returns: plain dictionaries, lists, texts, numbers; documented with the filter ``backup_compliance``.
+    :raises InputError: names what cannot be used as it is.
+    """
+    try:
+        now = _instants.parse(now)
+    except InputError as error:
+        raise InputError("now: %s" % error) from None
+    settings = Check(read_groups(objective, overrides), read_exclusions(exclude), _codes(fail_on), bool(templates), now, plain_id(node) if node else None)
+    trees = {plain_id(vm.uuid): vm for vm in inventory.read(backup_trees)}
+    machines = [_machine(vm, "vms[%d]" % number) for number, vm in enumerate(_list(vms))]
+    results = [_checked(machine, trees.get(plain_id(machine["uuid"] or "")), settings) for machine in machines]
+    known = {plain_id(machine["uuid"]) for machine in machines if machine["uuid"]}
+    orphans, foreign = _orphans([tree for uuid, tree in trees.items() if uuid not in known and tree.backups], settings)
+    return _result(results, orphans, foreign, settings)
+
+
+def _codes(fail_on):
+    for code in _list(fail_on, "fail_on"):
+        if code not in FINDINGS:
+            raise InputError("fail_on has %r; known are %s" % (code, ", ".join(FINDINGS)))
+    return frozenset(fail_on)
+
+
+def _machine(vm, where) -> dict[str, Any]:
+    if not isinstance(vm, Mapping) or "uuid" not in vm:
+        raise InputError("%s has no uuid; give the vms as prl_vm_info returns them" % where)
+    plain = {key: None if vm.get(key) is None else str(vm[key]) for key in ("uuid", "name", "type", "state")}
+    plain["template"] = bool(vm.get("template"))
+    return plain
+
+
+def _checked(machine, tree: Vm | None, settings: Check) -> dict[str, Any]:
+    """One VM's part of the result."""
+    name, uuid, kind = machine["name"] or "", machine["uuid"] or "", machine["type"] or ""
+    group = next(group for group in settings.groups if group.selector.fits(name, uuid, kind))
+    result = {
+        "vm": {"uuid": machine["uuid"], "name": machine["name"], "type": machine["type"], "state": machine["state"]},
+        "group": group.name,
+        "objective": group.objective.plain(),
+        "status": "excluded",
+        "newest": None,
+        "backups": len(tree.backups) if tree else 0,
+        "chains": len({backup.chain for backup in tree.backups}) if tree else 0,
+        "chain": None,
+        "full_due": False,
+        "findings": [],
+    }
+    if (machine["template"] and not settings.templates) or any(selector.fits(name, uuid, kind) for selector in settings.excluded):
+        return result
+    findings = _findings(result, machine, tree.backups if tree else [], group.objective, settings.now)
+    result["findings"] = [
+        {"code": code, "severity": "violation" if code in settings.fail_on else "notice", "message": message, "value": value, "limit": limit}
+        for code, message, value, limit in sorted(findings, key=lambda finding: FINDINGS.index(finding[0]))
+    ]
+    severities = {finding["severity"] for finding in result["findings"]}
+    result["status"] = "violation" if "violation" in severities else "notice" if severities else "ok"
+    return result
+
+
+def _findings(result, machine, backups: list[Backup], objective: Objective, now: int):
+    """(code, message, value, limit) of what is wrong; also notes the newest backup and its chain in the result.
+
+    Messages, values and limits have no ages in them: they stay the same until something happens, and so do the files for CI.
+    """
+    if not machine["uuid"]:
+        yield "unreadable", "the node could not read its UUID, so nothing is known of its backups", None, None
+        return
+    if not backups:
+        yield "never", "it was never backed up, or all of its backups are gone", 0, 1
+        return
+    future = [backup for backup in backups if backup.instant > now + SKEW]
+    if future:
+        latest = _instants.format(future[-1].instant)
+        yield "future", "%s later than now, the latest of %s; look at the clocks" % (_are(len(future)), latest), latest, None
+    chains: dict[str, list[Backup]] = {}
+    for backup in sorted(backups, key=lambda backup: (backup.position, backup.instant)):
+        chains.setdefault(backup.chain, []).append(backup)
+    broken = {uuid for uuid, members in chains.items() if members[0].kind != FULL}
+    sound = [backup for backup in backups if backup.chain not in broken and backup.instant <= now + SKEW]
+    if not sound:
+        yield "not_restorable", "of its %s none can be counted on: their chains have no full, or they are later than now" % _backups(len(backups)), 0, 1
+        return
+    newest = sound[-1]
+    result["newest"] = {"id": newest.id, "type": newest.kind, "created": _instants.format(newest.instant)}
+    if newest.instant < _instants.before(now, objective.rpo):
+        message = "the newest restorable backup is of %s, and the objective is %s" % (result["newest"]["created"], objective.rpo)
+        yield "rpo", message, result["newest"]["created"], str(objective.rpo)
+    yield from _chain_findings(result, chains[newest.chain], objective, now)
+
+
+def _chain_findings(result, chain: list[Backup], objective: Objective, now: int):
+    """What is wrong with the chain that the next increment joins; a full is due when that increment would break a bound."""
+    full, length = chain[0], len(chain)
+    result["chain"] = {"uuid": full.chain, "length": length, "full": _instants.format(full.instant)}
+    due = []
+    if objective.max_chain_length:
+        if length > objective.max_chain_length:
+            yield "chain_length", "its chain has %s, and the bound is %d" % (_backups(length), objective.max_chain_length), length, objective.max_chain_length
+        if length >= objective.max_chain_length:
+            due.append("its chain has %d of %s" % (length, _backups(objective.max_chain_length)))
+    if objective.max_chain_age:
+        limit = str(objective.max_chain_age)
+        if full.instant < _instants.before(now, objective.max_chain_age):
+            yield "chain_age", "the full of its chain is of %s, and the bound is %s" % (result["chain"]["full"], limit), result["chain"]["full"], limit
+        if full.instant < _instants.before(_later(now, objective.rpo), objective.max_chain_age):
+            due.append("the full of its chain is of %s, and by the next backup will be older than %s" % (result["chain"]["full"], limit))
+    result["full_due"] = bool(due)
+    if due:
+        yield "full_due", "the next backup has to be a full: %s" % " and ".join(due), None, None
+
+
+def _later(now, duration):
+    return _instants.from_datetime(duration.calendar_after(_instants.to_datetime(now))) + duration.exact_seconds
+
+
+def _orphans(trees: list[Vm], settings: Check):
+    """Backups of VMs that the node does not have, and how many such VMs are another node's."""
+    orphans, foreign = [], 0
+    for tree in trees:
+        if any(selector.fits(tree.name, tree.uuid, tree.type) for selector in settings.excluded):
+            continue
+        newest = tree.backups[-1]
+        if settings.node and plain_id(newest.server_uuid) != settings.node:
+            foreign += 1
+            continue
+        orphans.append({
+            "vm": {"uuid": tree.uuid, "name": tree.name, "type": tree.type},
+            "backups": len(tree.backups),
+            "chains": len({backup.chain for backup in tree.backups}),
+            "size": sum(backup.size for backup in tree.backups),
+            "newest": _instants.format(newest.instant),
+            "severity": "violation" if "orphan" in settings.fail_on else "notice",
+            "message": "the node has no such VM any more, and %s of it: %s" % (_left(len(tree.backups)), words.size(sum(b.size for b in tree.backups))),
+        })
+    return orphans, foreign
+
+
+def _result(results, orphans, foreign, settings: Check) -> dict[str, Any]:
+    counts = {code: sum(finding["code"] == code for result in results for finding in result["findings"]) for code in FINDINGS}
+    counts["orphan"] = len(orphans)
+    statuses = {status: sum(result["status"] == status for result in results) for status in ("ok", "notice", "violation", "excluded")}
+    violated = statuses["violation"] + sum(orphan["severity"] == "violation" for orphan in orphans)
+    used = {result["group"] for result in results}
+    return {
+        "checked_at": _instants.format(settings.now),
+        "compliant": not violated,
+        "message": worst(results, orphans, settings.now),
+        "totals": {"vms": len(results), "orphans": len(orphans), "foreign": foreign, "status": statuses, "findings": counts},
+        "unused": [group.name for group in settings.groups[:-1] if group.name not in used],
+        "vms": results,
+        "orphans": orphans,
+        "table": table(results, orphans, settings.now),
+    }
+
+
+def _list(value, where="vms"):
+    if isinstance(value, (list, tuple)):
+        return value
+    hint = "; give the vms of the result, not the whole result" if isinstance(value, Mapping) and "vms" in value else ""
+    raise InputError("%s must be a list, not %s%s" % (where, type(value).__name__, hint))
+
+
+def _backups(number):
+    return "1 backup" if number == 1 else "%d backups" % number
+
+
+def _are(number):
+    return "1 backup is" if number == 1 else "%d backups are" % number
+
+
+def _left(number):
+    return "1 backup is left" if number == 1 else "%d backups are left" % number

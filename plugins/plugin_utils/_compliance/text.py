@@ -1,0 +1,116 @@
+# Copyright (c) The prlsdk.core developers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The result of a check as people read it: one message that names the worst, and a table for the terminal."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ansible_collections.prlsdk.core.plugins.module_utils import _durations, _instants
+from ansible_collections.prlsdk.core.plugins.plugin_utils._report import words
+
+#: Offenders that the message names, and rows of VMs that the table has; with more VMs it leaves out those that are all right.
+NAMED, ROWS = 5, 50
+
+_SHORT = {
+    "unreadable": "cannot be read",
+    "never": "never backed up",
+    "not_restorable": "nothing restorable",
+    "chain_age": "chain too old",
+    "chain_length": "chain too long",
+    "future": "backups from the future",
+    "full_due": "a full is due",
+}
+_RANKS = {code: rank for rank, code in enumerate(("unreadable", "never", "not_restorable", "rpo", "chain_age", "chain_length", "future", "full_due"))}
+
+
+def worst(results: list[dict[str, Any]], orphans: list[dict[str, Any]], now: int) -> str:
+    """One sentence: how many miss their objective, and the worst of them by name."""
+    checked = [result for result in results if result["status"] != "excluded"]
+    offenders = sorted((result for result in checked if result["status"] == "violation"), key=lambda result: _badness(result, now))
+    named = ["%s (%s)" % (_name(result), _why(_violations(result), result, now)) for result in offenders]
+    named += ["%s (orphan, %s)" % (_name(orphan), words.size(orphan["size"])) for orphan in orphans if orphan["severity"] == "violation"]
+    if not checked and not named:
+        return "There is no VM or container to check."
+    if not named:
+        said = "All %d VMs and containers meet their objectives" % len(checked) if len(checked) != 1 else "The only VM or container meets its objective"
+        notices = sum(result["status"] == "notice" for result in checked) + len(orphans)
+        return said + (", with %s." % ("1 notice" if notices == 1 else "%d notices" % notices) if notices else ".")
+    more = ", and %d more" % (len(named) - NAMED) if len(named) > NAMED else ""
+    amount = "%d of %d VMs and containers do not comply" % (len(offenders), len(checked)) if offenders else "Backups without a VM are left"
+    return "%s: %s%s." % (amount, ", ".join(named[:NAMED]), more)
+
+
+def table(results: list[dict[str, Any]], orphans: list[dict[str, Any]], now: int) -> list[str]:
+    """Lines of a table, the worst first; texts from outside are made safe for a terminal."""
+    rows = sorted(results, key=lambda result: (("violation", "notice", "ok", "excluded").index(result["status"]), _badness(result, now)))
+    left_out = 0
+    if len(rows) > ROWS:
+        bad = [row for row in rows if row["status"] in ("violation", "notice")][: 2 * ROWS]
+        left_out, rows = len(rows) - len(bad), bad
+    cells = [("", "VM", "newest", "objective", "chain", "findings")]
+    marks = {"violation": "FAIL", "notice": "note", "ok": "ok", "excluded": "skip"}
+    cells += [
+        (marks[row["status"]], _name(row), _age(row, now), row["objective"]["rpo"], _chain(row, now), "; ".join(_short(f, row) for f in row["findings"]))
+        for row in rows
+    ]
+    for orphan in orphans[:ROWS]:
+        age = words.span(max(now - _instants.parse(orphan["newest"]), 0))
+        cells.append((marks[orphan["severity"]], _name(orphan), age, "", "", "orphan, %s" % words.size(orphan["size"])))
+    widths = [max(len(row[column]) for row in cells) for column in range(5)]
+    lines = ["  ".join([text.ljust(width) for text, width in zip(row, widths)] + [row[5]]).rstrip() for row in cells]
+    lines.insert(1, "  ".join("-" * width for width in [*widths, max(len(row[5]) for row in cells)]))
+    if left_out:
+        lines.append("and %d more, which are all right, excluded or further down" % left_out)
+    if len(orphans) > ROWS:
+        lines.append("and %d more orphans" % (len(orphans) - ROWS))
+    return lines
+
+
+def _name(row):
+    return words.shown(row["vm"]["name"] or row["vm"]["uuid"] or "(no name)", 40)
+
+
+def _seconds_old(result, now):
+    return None if result["newest"] is None else max(now - _instants.parse(result["newest"]["created"]), 0)
+
+
+def _age(result, now):
+    age = _seconds_old(result, now)
+    return "-" if age is None else words.span(age)
+
+
+def _chain(result, now):
+    chain = result["chain"]
+    return "%d, %s" % (chain["length"], words.span(max(now - _instants.parse(chain["full"]), 0))) if chain else "-"
+
+
+def _badness(result, now):
+    """Sorts the worst first: by kind, then by how many times over its objective a VM is."""
+    rank = min((_RANKS[finding["code"]] for finding in result["findings"]), default=len(_RANKS))
+    age = _seconds_old(result, now)
+    duration = _durations.parse(result["objective"]["rpo"])
+    allowed = max(now - _instants.before(now, duration), 1)
+    return rank, -(age or 0) / allowed, _name(result)
+
+
+def _violations(result):
+    return [finding for finding in result["findings"] if finding["severity"] == "violation"]
+
+
+def _why(findings, result, now):
+    first = findings[0]
+    if first["code"] == "rpo":
+        return "newest backup %s old, objective %s" % (_age(result, now), result["objective"]["rpo"])
+    return _short(first, result)
+
+
+def _short(finding, result):
+    if finding["code"] == "rpo":
+        return "too old"
+    if finding["code"] == "chain_length":
+        return "chain too long (%d of %d)" % (finding["value"], finding["limit"])
+    if finding["code"] == "chain_age":
+        return "chain too old (bound %s)" % finding["limit"]
+    return _SHORT[finding["code"]]

@@ -1,0 +1,86 @@
+"""The role backup_compliance on the stub: what it says, what it writes, that it changes nothing, and when it fails."""
+
+import json
+
+import pytest
+import yaml
+from lxml import etree
+
+from tests.harness import ROOT, playbook
+
+NOW = "2026-11-22T06:00:00Z"
+ROLE = ROOT / "roles" / "backup_compliance"
+
+
+def compliance(node, *arguments, **variables):
+    variables = dict({"backup_compliance_now": NOW, "backup_compliance_hosts": "localhost"}, **variables)
+    return playbook(node, ROOT / "playbooks" / "compliance.yml", "-e", json.dumps(variables), *arguments)
+
+
+def test_the_role_fails_and_names_the_worst(node):
+    done = compliance(node)
+    assert done.returncode == 2, done.stdout
+    assert "1 of 29 VMs and containers do not comply: fresh-install (never backed up)." in done.stdout
+    assert "decommissioned-win2008" in done.stdout, "orphans are in the table"
+    assert "changed=0" in done.stdout
+    assert not [call for call in node.calls() if call["mutating"]]
+
+
+def test_files_change_only_when_the_result_does_and_check_mode_writes_none(node, tmp_path):
+    folder = tmp_path / "reports"
+    node("vm", "add", '<script>alert("1")</script> & more')
+    settings = {"backup_compliance_report_dir": str(folder), "backup_compliance_fail": False, "backup_compliance_exclude": [{"name": ["dns-*"]}]}
+    done = compliance(node, "--check", **settings)
+    assert done.returncode == 0, done.stdout
+    assert not folder.exists()
+    done = compliance(node, **settings)
+    assert done.returncode == 0, done.stdout
+    assert "changed=2" in done.stdout
+    result = json.loads((folder / "localhost.json").read_text())
+    assert result["compliant"] is False and result["totals"]["findings"]["never"] == 2
+    suite = etree.parse(folder / "localhost.junit.xml").getroot()[0]
+    names = {case.get("name"): case for case in suite}
+    assert suite.get("tests") == "31" and suite.get("failures") == "2" and suite.get("skipped") == "2"
+    assert names['<script>alert("1")</script> & more'].find("failure").get("type") == "never"
+    assert names["decommissioned-win2008"].find("system-out") is not None
+    done = compliance(node, **dict(settings, backup_compliance_now="2026-11-22T06:05:00Z"))
+    assert done.returncode == 0 and "changed=0" in done.stdout, done.stdout
+
+
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        ({"backup_compliance_objective": {"rpo": "26"}}, "objective.rpo: '26' is ambiguous as a duration"),
+        ({"backup_compliance_overrides": [{"match": {"name": "web-*"}, "objective": {"rpo": "0h"}}]}, "overrides[0].objective.rpo is nothing"),
+        ({"backup_compliance_fail_on": ["rp0"]}, "value of backup_compliance_fail_on must be one or more of"),
+    ],
+)
+def test_bad_input_is_one_clear_message(node, settings, said):
+    done = compliance(node, **settings)
+    assert done.returncode == 2, done.stdout
+    assert said in done.stdout.replace('\\"', '"').replace("\\'", "'") and "Traceback" not in done.stdout, done.stdout
+
+
+def test_overrides_and_a_full_that_is_due(node):
+    overrides = [
+        {"name": "web", "match": {"name": "web-*"}, "objective": {"rpo": "1h", "max_chain_length": 4}},
+        {"name": "typing-error", "match": {"name": "dbb-*"}, "objective": {"rpo": "1h"}},
+    ]
+    done = compliance(node, backup_compliance_overrides=overrides, backup_compliance_fail_on=["never", "rpo"])
+    assert "7 of 29 VMs and containers do not comply" in done.stdout, done.stdout
+    assert "a full is due" in done.stdout
+    assert "No VM or container fits the override typing-error." in done.stdout
+
+
+def test_defaults_equal_the_specification():
+    options = yaml.safe_load((ROLE / "meta" / "argument_specs.yml").read_text())["argument_specs"]["main"]["options"]
+    defaults = yaml.safe_load((ROLE / "defaults" / "main.yml").read_text())
+    assert {name: option["default"] for name, option in options.items()} == defaults
+    assert all(name.startswith("backup_compliance_") for name in options)
+    assert all(option["description"] for option in options.values())
+
+
+def test_the_role_looks_at_facts_in_one_way_only():
+    for path in [*ROLE.rglob("*.yml"), *ROLE.rglob("*.j2")]:
+        text = path.read_text()
+        assert "ansible_facts." not in text and "hostvars[" not in text, path

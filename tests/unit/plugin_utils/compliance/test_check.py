@@ -1,0 +1,253 @@
+"""The compliance check: each finding, its bounds to the second, selectors, orphans, texts, and properties over any inventory."""
+
+import json
+
+import hypothesis
+import pytest
+from ansible_collections.prlsdk.core.plugins.module_utils import _instants
+from ansible_collections.prlsdk.core.plugins.module_utils._errors import InputError
+from ansible_collections.prlsdk.core.plugins.plugin_utils._compliance.check import FAIL_ON, FINDINGS, check
+from hypothesis import strategies as st
+
+NOW = "2026-11-22T06:00:00Z"
+HOUR, DAY = 3600, 86400
+NODE = "{7a5ea35e-3766-49c8-854d-851e46d0f9ce}"
+
+
+def uuid(number):
+    return "{00000000-0000-4000-8000-%012d}" % number
+
+
+def vm(number=1, **more):
+    return dict({"uuid": uuid(number), "name": "vm-%d" % number, "type": "vm", "state": "running", "template": False}, **more)
+
+
+def backup(chain, age, number=1, kind=None, node=NODE):
+    """A backup of so many seconds ago."""
+    identity = uuid(chain) if number == 1 else "%s.%d" % (uuid(chain), number)
+    created = _instants.format(_instants.parse(NOW) - age)
+    kind = kind or ("full" if number == 1 else "incremental")
+    return {"id": identity, "type": kind, "number": number, "created": created, "size": 1024, "description": "", "creator": "root", "server_uuid": node}
+
+
+def tree(*chains, number=1, name=None):
+    """Chains are lists of backups."""
+    listed = [{"uuid": uuid(1000 * number + place), "backups": backups} for place, backups in enumerate(chains)]
+    return {"vm": {"uuid": uuid(number), "name": name or "vm-%d" % number, "type": "vm", "storage_version": 5}, "chains": listed}
+
+
+def codes(*chains, rpo="1d", vms=None, **more):
+    """The findings of one VM with these chains."""
+    objective = {"rpo": rpo, **{key: more.pop(key) for key in ("max_chain_length", "max_chain_age") if key in more}}
+    result = check(vms or [vm()], [tree(*chains)] if chains else [], objective, NOW, **more)
+    return [finding["code"] for finding in result["vms"][0]["findings"]]
+
+
+def test_a_vm_without_a_backup_was_never_backed_up():
+    assert codes() == ["never"]
+    assert check([vm()], [tree()], {"rpo": "1d"}, NOW)["vms"][0]["findings"][0]["code"] == "never"
+
+
+@pytest.mark.parametrize(("age", "expected"), [(0, []), (DAY, []), (DAY + 1, ["rpo"]), (-300, []), (-301, ["future", "not_restorable"])])
+def test_the_objective_is_inclusive_and_the_clock_may_be_five_minutes_off(age, expected):
+    assert sorted(codes([backup(1000, age)])) == sorted(expected)
+
+
+def test_only_restorable_backups_count():
+    broken = [backup(1001, HOUR, number=2)]
+    assert codes(broken) == ["not_restorable"]
+    assert codes([backup(1000, 2 * DAY)], broken) == ["rpo"]
+    assert codes([backup(1000, HOUR)], broken) == []
+
+
+def test_a_promoted_head_is_a_full():
+    assert codes([backup(1000, HOUR, number=3, kind="full"), backup(1000, 0, number=4)]) == []
+
+
+def test_a_backup_of_the_future_hides_nothing():
+    assert codes([backup(1000, 2 * DAY)], [backup(1001, -DAY)]) == ["rpo", "future"]
+
+
+@pytest.mark.parametrize(("length", "expected"), [(3, []), (4, ["full_due"]), (5, ["chain_length", "full_due"])])
+def test_chain_length_is_inclusive_and_a_full_is_due_when_the_next_increment_would_break_it(length, expected):
+    chain = [backup(1000, DAY - number, number=number) for number in range(1, length + 1)]
+    assert codes(chain, max_chain_length=4) == expected
+
+
+@pytest.mark.parametrize(
+    ("age", "expected"), [(6 * DAY, []), (6 * DAY + 1, ["full_due"]), (7 * DAY, ["full_due"]), (7 * DAY + 1, ["chain_age", "full_due"])]
+)
+def test_chain_age_is_inclusive_and_a_full_is_due_when_the_next_backup_would_find_it_too_old(age, expected):
+    assert codes([backup(1000, age), backup(1000, 0, number=2)], rpo="1d", max_chain_age="1w") == expected
+
+
+def test_bounds_of_chains_are_for_the_newest_chain_only():
+    old = [backup(1000, 30 * DAY - number, number=number) for number in range(1, 9)]
+    assert codes(old, [backup(1001, HOUR)], max_chain_length=4, max_chain_age="1w") == []
+
+
+def test_without_bounds_chains_may_be_of_any_length_and_age():
+    chain = [backup(1000, 900 * DAY - number * DAY, number=number) for number in range(1, 901)]
+    assert codes(chain, max_chain_length=0, max_chain_age="") == []
+
+
+def test_a_vm_whose_uuid_cannot_be_read_is_a_finding():
+    result = check([vm(uuid=None, name=None)], [], {"rpo": "1d"}, NOW)
+    assert [finding["code"] for finding in result["vms"][0]["findings"]] == ["unreadable"]
+    assert "(no name) (cannot be read)" in result["message"]
+
+
+def test_the_first_override_that_fits_counts():
+    overrides = [
+        {"name": "one", "match": {"name": ["db-*", "x"], "type": "vm"}, "objective": {"rpo": "1h"}},
+        {"name": "two", "match": {"name": "db-*"}, "objective": {"rpo": "2h"}},
+        {"name": "three", "match": {"uuid": uuid(3).strip("{}").upper()}, "objective": {"max_chain_length": 1}},
+        {"name": "four", "match": {"name": "DB-*"}, "objective": {"rpo": "4h"}},
+    ]
+    vms = [vm(1, name="db-1"), vm(2, name="db-2", type="ct"), vm(3, name="else"), vm(4, name="else")]
+    result = check(vms, [], {"rpo": "1d"}, NOW, overrides=overrides)
+    assert [(row["group"], row["objective"]["rpo"]) for row in result["vms"]] == [("one", "1h"), ("two", "2h"), ("three", "1d"), ("default", "1d")]
+    assert result["unused"] == ["four"]
+
+
+def test_exclusions_and_templates_are_left_out_of_vms_and_orphans():
+    vms = [vm(1, name="golden", template=True), vm(2, name="scratch-1"), vm(3)]
+    orphan = tree([backup(9000, DAY)], number=9, name="scratch-2")
+    result = check(vms, [orphan, tree([backup(3000, 0)], number=3)], {"rpo": "1d"}, NOW, exclude=[{"name": "scratch-*"}])
+    assert [row["status"] for row in result["vms"]] == ["excluded", "excluded", "ok"]
+    assert result["orphans"] == [] and result["compliant"]
+    assert check(vms, [], {"rpo": "1d"}, NOW, templates=True)["vms"][0]["status"] == "violation"
+
+
+def test_orphans_are_what_the_node_made_and_no_others():
+    mine, other = tree([backup(8000, DAY)], number=8, name="gone"), tree([backup(9000, DAY, node=uuid(77))], number=9)
+    result = check([], [mine, other], {"rpo": "1d"}, NOW, node=NODE.strip("{}").upper())
+    assert [orphan["vm"]["name"] for orphan in result["orphans"]] == ["gone"]
+    assert result["totals"]["foreign"] == 1 and result["compliant"]
+    assert len(check([], [mine, other], {"rpo": "1d"}, NOW)["orphans"]) == 2
+    result = check([], [mine], {"rpo": "1d"}, NOW, node=NODE, fail_on=["orphan"])
+    assert not result["compliant"] and result["message"] == "Backups without a VM are left: gone (orphan, 1.0 KiB)."
+
+
+def test_what_is_a_violation_can_be_chosen():
+    assert check([vm()], [], {"rpo": "1d"}, NOW)["vms"][0]["status"] == "violation"
+    result = check([vm()], [], {"rpo": "1d"}, NOW, fail_on=[])
+    assert result["vms"][0]["status"] == "notice" and result["compliant"]
+    assert result["message"] == "The only VM or container meets its objective, with 1 notice."
+
+
+def test_the_message_names_the_worst_first():
+    ages = {1: 2 * DAY, 2: 9 * DAY, 3: 3 * DAY, 4: HOUR, 5: 5 * DAY, 6: 4 * DAY, 7: 6 * DAY}
+    trees = [tree([backup(1000 * number, age)], number=number) for number, age in ages.items()]
+    result = check([vm(number) for number in range(1, 9)], trees, {"rpo": "1d"}, NOW)
+    assert result["message"] == (
+        "7 of 8 VMs and containers do not comply: vm-8 (never backed up), vm-2 (newest backup 9 d old, objective 1d), "
+        "vm-7 (newest backup 6 d old, objective 1d), vm-5 (newest backup 5 d old, objective 1d), vm-6 (newest backup 4 d old, objective 1d), and 2 more."
+    )
+
+
+def test_nothing_to_check_is_said():
+    assert check([], [], {"rpo": "1d"}, NOW)["message"] == "There is no VM or container to check."
+
+
+def test_a_name_cannot_draw_on_the_terminal():
+    result = check([vm(name="a\x1b[31m\nb\u202e")], [], {"rpo": "1d"}, NOW)
+    assert not any(set("\x1b\n\u202e") & set(line) for line in [*result["table"], result["message"]])
+
+
+def test_a_long_table_leaves_out_what_is_all_right():
+    vms = [vm(number) for number in range(1, 101)]
+    trees = [tree([backup(1000 * number, 0)], number=number) for number in range(2, 101)]
+    table = check(vms, trees, {"rpo": "1d"}, NOW)["table"]
+    assert len(table) == 4 and table[2].startswith("FAIL  vm-1") and table[3].startswith("and 99 more")
+
+
+@pytest.mark.parametrize(
+    ("more", "message"),
+    [
+        ({"objective": {}}, "objective has no rpo"),
+        ({"objective": {"rpo": "5m"}}, "objective.rpo: '5m' is ambiguous"),
+        ({"objective": {"rpo": "0h"}}, "objective.rpo is nothing"),
+        ({"objective": {"rp": "1d"}}, "objective has an unknown key 'rp'; did you mean rpo?"),
+        ({"objective": "1d"}, "objective must be a dictionary"),
+        ({"objective": {"rpo": "1d", "max_chain_length": -1}}, "objective.max_chain_length is -1"),
+        ({"overrides": [{"match": {}, "objective": {"rpo": "1d"}}]}, "overrides[0].match is empty and would fit every VM"),
+        ({"overrides": [{"match": {"name": "a"}}]}, "overrides[0] has no objective"),
+        ({"overrides": [{"match": {"nam": "a"}, "objective": {"rpo": "1d"}}]}, "unknown key 'nam'; did you mean name?"),
+        ({"exclude": [{"type": "lxc"}]}, "exclude[0].type is 'lxc'"),
+        ({"fail_on": ["rp0"]}, "fail_on has 'rp0'"),
+        ({"now": "yesterday"}, "now: 'yesterday' is not an instant"),
+        ({"vms": {"vms": []}}, "give the vms of the result, not the whole result"),
+        ({"vms": [{"name": "a"}]}, "vms[0] has no uuid"),
+        ({"backup_trees": [dict(tree(), omitted=3)]}, "leaves out 3 backups"),
+    ],
+)
+def test_bad_input_is_named(more, message):
+    with pytest.raises(InputError) as caught:
+        check(**{**{"vms": [vm()], "backup_trees": [], "objective": {"rpo": "1d"}, "now": NOW}, **more})
+    assert message in str(caught.value)
+
+
+ages = st.integers(-DAY, 40 * DAY)
+forests = st.lists(st.lists(ages, min_size=1, max_size=5), max_size=4)
+
+
+def grown(forest, number=1):
+    """Chains of the ages, oldest first; every third one without its full."""
+    return tree(
+        *[
+            [backup(1000 * number + place, age, number=rank + (2 if place % 3 == 2 else 1)) for rank, age in enumerate(sorted(chain, reverse=True))]
+            for place, chain in enumerate(forest)
+        ],
+        number=number,
+    )
+
+
+@pytest.mark.property
+@hypothesis.given(forests, st.integers(1, 60 * 24))
+def test_a_longer_objective_never_finds_more(forest, minutes):
+    strict, lax = ({"rpo": "%dmin" % length, "max_chain_age": "%dh" % (length * 3)} for length in (minutes, 2 * minutes))
+    found = [{f["code"] for f in check([vm()], [grown(forest)], objective, NOW)["vms"][0]["findings"]} for objective in (strict, lax)]
+    assert found[1] - {"full_due"} <= found[0]
+
+
+@pytest.mark.property
+@hypothesis.given(forests)
+def test_a_fresh_full_puts_everything_right_but_clocks(forest):
+    full = [backup(999, 0)]
+    trees = grown(forest)
+    trees["chains"].append({"uuid": uuid(999), "backups": full})
+    objective = {"rpo": "1h", "max_chain_length": 2, "max_chain_age": "1d"}
+    found = [f["code"] for f in check([vm()], [trees], objective, NOW)["vms"][0]["findings"]]
+    assert set(found) <= {"future", "chain_age", "chain_length", "full_due"}
+    if all(age >= 0 for chain in forest for age in chain):
+        assert found in ([], ["full_due"]) or min(age for chain in forest for age in chain) == 0
+
+
+@pytest.mark.property
+@hypothesis.given(st.lists(st.lists(st.lists(ages, min_size=1, max_size=3), max_size=3), max_size=3), st.sets(st.sampled_from(FINDINGS)))
+def test_counts_add_up_order_does_not_matter_and_vms_do_not_affect_each_other(inventory, fail_on):
+    vms = [vm(number) for number in range(1, len(inventory) + 1)]
+    trees = [grown(forest, number) for number, forest in enumerate(inventory, 1)]
+    result = check(vms, trees, {"rpo": "1d", "max_chain_length": 3}, NOW, fail_on=sorted(fail_on))
+    assert sum(result["totals"]["status"].values()) == len(vms) == result["totals"]["vms"]
+    assert result["compliant"] == (result["totals"]["status"]["violation"] == 0)
+    assert check(vms, trees[::-1], {"rpo": "1d", "max_chain_length": 3}, NOW, fail_on=sorted(fail_on)) == result
+    for machine, row in list(zip(vms, result["vms"]))[:1]:
+        (alone,) = check([machine], trees, {"rpo": "1d", "max_chain_length": 3}, NOW, fail_on=sorted(fail_on), node=uuid(5))["vms"]
+        assert alone == row
+    assert json.loads(json.dumps(result)) == result
+
+
+@pytest.mark.property
+@hypothesis.given(forests, st.integers(0, 3600))
+def test_time_passing_changes_nothing_until_a_bound_is_passed(forest, seconds):
+    """What goes into the files for CI is the same as long as the findings are the same."""
+    later = _instants.format(_instants.parse(NOW) + seconds)
+    before, after = (check([vm()], [grown(forest)], {"rpo": "1d"}, now)["vms"][0] for now in (NOW, later))
+    if [f["code"] for f in before["findings"]] == [f["code"] for f in after["findings"]] and all(age >= 0 for chain in forest for age in chain):
+        assert before == after
+
+
+def test_the_default_violations_are_findings():
+    assert set(FAIL_ON) < set(FINDINGS)
