@@ -11,7 +11,7 @@ import time
 import pytest
 
 from tests.harness import BIN, ROOT, playbook
-from tests.integration.server import NearStub
+from tests.integration.near import NearStub
 
 BOOK = "prlsdk.core.retention"
 POLICY = {"timezone": "UTC", "last": 5, "grace": "0h", "max_remove_share": 1.0}
