@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from ansible.errors import AnsibleFilterError
 from ansible_collections.prlsdk.core.plugins.module_utils._errors import InputError
+from ansible_collections.prlsdk.core.plugins.plugin_utils._packed import unpack
 from ansible_collections.prlsdk.core.plugins.plugin_utils._report.page import make_page
 from ansible_collections.prlsdk.core.plugins.plugin_utils._templated import refuse_undefined
 
@@ -15,7 +16,7 @@ def retention_report(report):
     """What the templates of the retention report draw."""
     try:
         refuse_undefined(report, "report")
-        return make_page(report)
+        return make_page(dict(report, hosts=list(map(unpack, report["hosts"]))) if isinstance(report.get("hosts"), list) else report)
     except InputError as error:
         raise AnsibleFilterError("retention_report: %s" % error) from error
 

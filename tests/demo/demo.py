@@ -3,6 +3,7 @@
 import datetime
 import os
 import pathlib
+import shutil
 import subprocess
 import sys
 
@@ -10,13 +11,14 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 DEMO = ROOT / "tests" / "demo"
 STUB_SDK = ROOT / "tests" / "stub_sdk"
 STATE = ROOT / "build" / "demo" / "state.sqlite"
-PLAYBOOKS = ("see.yml",)
+PLAYBOOKS = ("see.yml", "plan.yml", "apply.yml")
+REPORT = STATE.parent / "report" / "index.html"
 
 
 def main():
     STATE.parent.mkdir(parents=True, exist_ok=True)
     for stale in STATE.parent.glob(STATE.name + "*"):
-        stale.unlink()
+        shutil.rmtree(stale) if stale.is_dir() else stale.unlink()
     now = datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
     for arguments in (["init"], ["demo", "--now", now]):
         subprocess.run([sys.executable, "-m", "prl_stub", "--state", str(STATE), *arguments], cwd=STUB_SDK, check=True, stdout=subprocess.DEVNULL)
@@ -26,6 +28,7 @@ def main():
         ANSIBLE_CALLBACK_RESULT_FORMAT="yaml",
         ANSIBLE_LOCALHOST_WARNING="false",
         ANSIBLE_INVENTORY_UNPARSED_WARNING="false",
+        ANSIBLE_DISPLAY_SKIPPED_HOSTS="false",
         PRL_STUB_STATE=str(STATE),
         PRL_SDK_PYTHON=sys.executable,
         PRL_SDK_PATH=str(STUB_SDK),
@@ -34,6 +37,7 @@ def main():
         command = [str(pathlib.Path(sys.executable).parent / "ansible-playbook"), str(DEMO / playbook)]
         if subprocess.run(command, cwd=ROOT, env=environment, check=False).returncode:
             sys.exit(1)
+    print("The report: %s\n" % REPORT)
     print(NEXT.format(state=STATE.relative_to(ROOT), python=os.path.relpath(sys.executable, ROOT)))
 
 
@@ -44,6 +48,7 @@ That was the stub SDK: the same modules, with a stand-in for the vendor's SDK an
   ansible localhost -m prl_backup_info -a 'vms=web-01 latest_only=true'
   ansible localhost -m prl_backup_info -a 'older_than=8w gather=summary'
   ansible localhost -m prl_vm_info
+  ansible-playbook prlsdk.core.retention -e @tests/demo/policy.yml -e backup_retention_hosts=localhost --check --diff
   ansible-doc -t module prlsdk.core.prl_backup_info
 
 On a node with the vendor's SDK, as root, the same without the first line. See docs/connection.md.

@@ -13,7 +13,7 @@ from tests.toolchain import ansible_test
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 BIN = pathlib.Path(sys.executable).parent
 # What a scenario cannot do without; it is skipped, by name, where the program is missing.
-NEEDS = {"backup_info": ["ssh", "sshd"], "backup_compliance": ["ssh", "sshd"]}
+NEEDS = {"backup_compliance": ["ssh", "sshd"], "backup_info": ["ssh", "sshd"], "backup_retention": ["ssh", "sshd"]}
 SCENARIOS = sorted(path.parent.name for path in ROOT.glob("extensions/molecule/*/molecule.yml"))
 
 

@@ -1,0 +1,163 @@
+# Copyright (c) The prlsdk.core developers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A plan as lines of text for a terminal: a table for each VM, totals, and what a guard refused and what to do then."""
+
+from __future__ import annotations
+
+from typing import Any, Iterator
+
+from ansible_collections.prlsdk.core.plugins.module_utils._errors import InputError
+from ansible_collections.prlsdk.core.plugins.plugin_utils._retention.refusals import in_words
+
+from . import words
+
+DETAILS = ("auto", "all", "removals", "vms", "totals")
+#: Where ``auto`` turns from steps to VMs.
+MANY_STEPS = 1000
+RULE = "─"
+
+
+def plan_lines(plan: dict[str, Any], detail: str = "auto", limit: int = 200, digest_length: int = 16) -> list[str]:
+    """The plan as lines. ``limit``: with more backups than this, ``auto`` shows removals only.
+
+    :raises InputError: names the argument that cannot be used.
+    """
+    if detail not in DETAILS:
+        raise InputError("detail is %r; it must be one of %s" % (detail, ", ".join(DETAILS)))
+    detail = _detail(plan, limit) if detail == "auto" else detail
+    lines = [line for vm in plan["vms"] for line in _SHOWN[detail](vm)]
+    if detail == "vms" and lines:
+        lines.insert(0, _vm_line("VM", "type", "keep", "remove", "frees", ""))
+    if lines and lines[-1]:
+        lines.append("")
+    lines += _totals(plan, detail, digest_length)
+    return [words.shown(line, 1000) for line in lines]  # names and ids are the server's: none may steer the terminal
+
+
+def _detail(plan, limit):
+    counts = plan["totals"]["counts"]
+    if sum(counts.values()) <= limit:
+        return "all"
+    steps = sum(len(vm["remove"]) for vm in plan["vms"])
+    return "removals" if steps <= MANY_STEPS else "vms"
+
+
+# --- a VM -------------------------------------------------------------------------------------------------------------------
+
+
+def _everything(vm) -> Iterator[str]:
+    """Every backup, by chain, newest first."""
+    yield from _heading(vm)
+    for backups in _by_chain(vm["backups"]):
+        yield "  chain %s" % backups[0]["chain"]
+        for backup in backups:
+            yield _row(_short(backup["id"]), backup["created"], backup["type"], backup["size"], backup["verdict"], _why(backup).replace(backup["chain"], ""))
+    yield ""
+
+
+def _removals(vm) -> Iterator[str]:
+    """What goes, or would if a guard had not refused it, one line for each step; nothing of VMs where nothing goes."""
+    if vm["status"] == "nothing":
+        return
+    yield from _heading(vm)
+    backups = {backup["id"]: backup for backup in vm["backups"]}
+    for step in vm["remove"]:
+        yield _step(backups[step["id"]], [backups[identity] for identity in step["removes"]], step["action"])
+    for gone in _by_chain(backup for backup in vm["backups"] if backup["verdict"] == "refused"):
+        yield _step(gone[-1], gone, "chain" if gone[-1]["type"] == "full" else "increment")
+    yield ""
+
+
+def _step(head, gone, action):
+    what = "chain of %d" % len(gone) if action == "chain" else action if len(gone) == 1 else "%d increments" % len(gone)
+    return _row(head["id"], head["created"], what, sum(backup["size"] for backup in gone), head["verdict"], _why(head), 42, 13)
+
+
+def _by_chain(backups) -> list[list]:
+    chains: dict[str, list] = {}
+    for backup in backups:
+        chains.setdefault(backup["chain"], []).append(backup)
+    return list(chains.values())
+
+
+def _one_line(vm) -> Iterator[str]:
+    if vm["status"] == "nothing":
+        return
+    note = "refused: " + in_words(vm["guard"]) if vm["guard"] else ""
+    gone, size = (vm["counts"]["refused"], vm["bytes"]["refused"]) if vm["guard"] else (vm["counts"]["remove"], vm["bytes"]["freed"])
+    yield _vm_line(vm["vm"]["name"] or vm["vm"]["uuid"], vm["vm"]["type"], vm["counts"]["keep"], gone, words.size(size), note)
+
+
+def _vm_line(name, kind, keep, remove, size, note):
+    return ("%-32s %-4s %7s %7s %11s  %s" % (words.shown(name)[:32], kind, keep, remove, size, note)).rstrip()
+
+
+_SHOWN = {"all": _everything, "removals": _removals, "vms": _one_line, "totals": lambda vm: ()}
+
+
+def _heading(vm):
+    name = words.shown(vm["vm"]["name"]) or vm["vm"]["uuid"]
+    counts, sizes = vm["counts"], vm["bytes"]
+    policy = "" if vm.get("group", "default") == "default" else ", policy: %s" % words.shown(vm["group"])
+    if vm["guard"]:
+        what = "REFUSED, %d of %d backups would go (%s)" % (counts["refused"], sum(counts.values()), words.size(sizes["refused"]))
+    elif counts["remove"]:
+        what = "keep %d, remove %d (%s)" % (counts["keep"], counts["remove"], words.size(sizes["freed"]))
+    else:
+        what = "keep %d, nothing to remove" % counts["keep"]
+    yield "%s %s (%s%s): %s" % (RULE * 2, name, vm["vm"]["type"] or "vm", policy, what)
+    if vm["guard"]:
+        yield "  guard %s" % in_words(vm["guard"])
+
+
+def _row(identity, created, kind, size, verdict, why, id_width=7, kind_width=11):
+    when = created[:16].replace("T", " ")
+    return ("    %-*s %s  %-*s %10s  %-7s %s" % (id_width, identity, when, kind_width, kind, words.size(size), verdict, why)).rstrip()
+
+
+def _why(backup):
+    """All reasons, the telling ones first."""
+    return "; ".join(dict.fromkeys(map(words.reason, sorted(backup["reasons"], key=lambda reason: reason["code"] in _LESS))))
+
+
+_LESS = ("needed_by", "min_restorable", "grace", "beyond_count", "older_than", "not_counted")
+
+
+def _short(identity):
+    """The part of an id that the line of its chain does not have."""
+    return "." + identity.rpartition(".")[2] if "." in identity else "(full)"
+
+
+# --- totals -----------------------------------------------------------------------------------------------------------------
+
+
+def _totals(plan, detail, digest_length):
+    totals, counts, sizes = plan["totals"]["vms"], plan["totals"]["counts"], plan["totals"]["bytes"]
+    backups = sum(counts.values())
+    yield "%s %d VMs and containers, %s" % (RULE * 2, sum(totals.values()), _count(backups, "backup"))
+    yield "  keep    %7d  %10s" % (counts["keep"], words.size(sizes["own"] + sizes["needed"]))
+    yield "  remove  %7d  %10s  of %s" % (counts["remove"], words.size(sizes["freed"]), _count(totals["planned"], "VM"))
+    if totals["refused"]:
+        yield "  refused %7d  %10s  of %s, by a guard" % (counts["refused"], words.size(sizes["refused"]), _count(totals["refused"], "VM"))
+    excluded = plan.get("excluded", [])
+    if excluded:
+        names = ", ".join(words.shown(one["vm"]["name"]) or one["vm"]["uuid"] for one in excluded[:5])
+        yield "  excluded %6d  %10s  of %s: %s%s" % (
+            sum(one["backups"] for one in excluded), words.size(sum(one["size"] for one in excluded)), _count(len(excluded), "VM"), names,
+            " and %d more" % (len(excluded) - 5) if len(excluded) > 5 else "",
+        )
+    if detail != "all" and backups:
+        yield "  Only %s shown; the report has every backup and why it stays." % _LEFT_OUT[detail]
+    for warning in plan["warnings"][:20]:
+        yield "  warning: %s" % words.shown(warning["message"])
+    if len(plan["warnings"]) > 20:
+        yield "  and %d more warnings; the report has all" % (len(plan["warnings"]) - 20)
+    yield "  digest  %s" % plan["digest"][:digest_length]
+
+
+_LEFT_OUT = {"removals": "what goes is", "vms": "VMs that lose backups, or that a guard refused, are", "totals": "totals are"}
+
+
+def _count(number, noun):
+    return "%d %s%s" % (number, noun, "" if number == 1 else "s")

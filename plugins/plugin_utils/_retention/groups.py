@@ -1,0 +1,213 @@
+# Copyright (c) The prlsdk.core developers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""One plan for VMs with different policies: exclusions first, then the first override that fits, else the default policy."""
+
+from __future__ import annotations
+
+import fnmatch
+import hashlib
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+from ansible_collections.prlsdk.core.plugins.module_utils import _instants
+from ansible_collections.prlsdk.core.plugins.module_utils._errors import InputError
+
+from . import collector, guards, inventory
+from . import policy as policies
+from .inventory import Vm, plain_id
+from .plan import Planner, _refuse, _totals
+from .refusals import GUARDS, refusals
+
+DEFAULT = "default"
+MATCHES = ("name", "uuid", "type", "description")
+#: It counts all VMs of a run, so that only the policy that is everybody's can set it.
+OF_THE_RUN = "max_remove_total"
+
+
+class Selector(NamedTuple):
+    """Which VMs: every key that is set must fit, by any of its texts."""
+
+    name: tuple[str, ...] = ()  # globs
+    uuid: tuple[str, ...] = ()  # without braces, in lower case
+    type: tuple[str, ...] = ()
+    description: tuple[str, ...] = ()  # globs, of the VM's newest backup
+
+    def fits(self, vm: Vm) -> bool:
+        """Whether the VM is one of those meant."""
+        return (
+            (not self.name or _any_glob(vm.name, self.name))
+            and (not self.uuid or plain_id(vm.uuid) in self.uuid)
+            and (not self.type or vm.type in self.type)
+            and (not self.description or bool(vm.backups) and _any_glob(vm.backups[-1].description, self.description))
+        )
+
+
+class Group(NamedTuple):
+    """VMs that share a policy."""
+
+    name: str
+    selector: Selector
+    policy: policies.Policy
+    vms: list[Vm]
+
+
+def make_plans(backup_trees, policy, now, overrides=None, exclude=None, limits=None) -> dict[str, Any]:
+    """As :func:`plan.make_plan`, with a policy for each group of VMs.
+
+    :arg overrides: a list of {name, match, policy}; a policy is laid over the default one, key by key.
+    :arg exclude: a list of what may stand under match; VMs that are not planned at all.
+    :arg limits: guards that are laid over every policy.
+    :returns: a plan with ``groups``, ``excluded``, ``remove`` of all VMs, and ``group`` with each VM.
+    :raises InputError: names what cannot be used as it is.
+    """
+    groups = _groups(policy, _list(overrides, "overrides"), limits or {})
+    excluded_by = [_selector(selector, "exclude[%d]" % number) for number, selector in enumerate(_list(exclude, "exclude"))]
+    try:
+        now = _instants.parse(now)
+    except InputError as error:
+        raise InputError("now: %s" % error) from None
+    with collector.held():
+        excluded = []
+        for vm in inventory.read(backup_trees):
+            if any(selector.fits(vm) for selector in excluded_by):
+                excluded.append(vm)
+            else:
+                next(group for group in groups if group.selector.fits(vm)).vms.append(vm)
+        return _together(groups, [Planner(group.policy, now).plan(group.vms) for group in groups], excluded)
+
+
+def _groups(policy, overrides, limits) -> list[Group]:
+    """The overrides in their order, and the default at the end, which fits every VM."""
+    _mapping(limits, "guards")
+    for key in limits:
+        if key not in GUARDS:
+            raise InputError("guards has %r, which is not a guard; guards are %s" % (key, ", ".join(GUARDS)))
+    if not isinstance(policy, Mapping):
+        policies.read(policy)  # says what it must be
+    groups, names = [], {DEFAULT}
+    for number, override in enumerate(overrides):
+        where = "overrides[%d]" % number
+        for key in _mapping(override, where):
+            policies._known(key, ("name", "match", "policy"), where)
+        name = override.get("name") or where
+        where = "%s (%s)" % (where, name) if override.get("name") else where
+        if name in names:
+            raise InputError("%s: another group has this name already; give each its own" % where)
+        names.add(name)
+        own = _mapping(override.get("policy"), where + ".policy")
+        if OF_THE_RUN in own:
+            raise InputError("%s: %s counts all VMs of a run; set it in the default policy" % (where, OF_THE_RUN))
+        if not override.get("match"):
+            raise InputError("%s has no match: say which VMs it is for, by %s" % (where, ", ".join(MATCHES)))
+        groups.append(Group(str(name), _selector(override["match"], where + ".match"), _policy({**policy, **own, **limits}, where), []))
+    groups.append(Group(DEFAULT, Selector(), _policy({**policy, **limits}, None), []))
+    return groups
+
+
+def _policy(policy, where):
+    try:
+        return policies.read(policy)
+    except InputError as error:
+        raise InputError("%s: %s" % (where, error) if where else str(error)) from None
+
+
+def _selector(match, where) -> Selector:
+    texts = {}
+    for key, value in _mapping(match, where).items():
+        policies._known(key, MATCHES, where)
+        values = [value] if isinstance(value, str) else value
+        if not isinstance(values, (list, tuple)) or not values or not all(isinstance(text, str) and text for text in values):
+            raise InputError("%s.%s is %r; it must be a text or a list of texts" % (where, key, value))
+        texts[key] = tuple(plain_id(text) if key == "uuid" else str(text) for text in values)
+    if not texts:
+        raise InputError("%s is empty and would fit every VM: say which, by %s" % (where, ", ".join(MATCHES)))
+    for kind in texts.get("type", ()):
+        if kind not in ("vm", "ct"):
+            raise InputError("%s.type is %r; it must be vm or ct" % (where, kind))
+    return Selector(**texts)
+
+
+def _together(groups, plans, excluded):
+    default, limits = plans[-1], groups[-1].policy
+    results = []
+    for group, plan in zip(groups, plans):
+        for result in plan["vms"]:
+            results.append({**result, "group": group.name})
+    results.sort(key=lambda result: (result["vm"]["name"], plain_id(result["vm"]["uuid"])))
+    total = guards.refusing_total(sum(map(_would_go, results)), limits)
+    if total:
+        for result in results:
+            if result["status"] == "planned":
+                _refuse(result, total)
+            elif result["guard"] and result["guard"]["name"] == OF_THE_RUN:
+                result["guard"] = dict(total)
+    return {
+        "digest": _digest([plan["digest"] for group, plan in zip(groups, plans) if group.vms] or [default["digest"]], limits.max_remove_total),
+        "now": default["now"],
+        "timezone": default["timezone"],
+        "policy": default["policy"],
+        "groups": [
+            {"name": group.name, "policy": plan["policy"], "digest": plan["digest"], "totals": _totals([r for r in results if r["group"] == group.name])}
+            for group, plan in zip(groups, plans)
+        ],
+        "excluded": [
+            {"vm": {"uuid": vm.uuid, "name": vm.name, "type": vm.type}, "backups": len(vm.backups), "size": sum(backup.size for backup in vm.backups)}
+            for vm in excluded
+        ],
+        "warnings": _warnings(groups, plans),
+        "totals": _totals(results),
+        "refusals": refusals(results),
+        "vms": results,
+        "remove": [{"vm": result["vm"]["uuid"], **step} for result in results for step in result["remove"]],
+    }
+
+
+def _would_go(result):
+    refused = bool(result["guard"]) and result["guard"]["name"] == OF_THE_RUN
+    return result["counts"]["remove"] + (result["counts"]["refused"] if refused else 0)
+
+
+def _digest(digests, limit):
+    """That of the only group as it is, so that one policy gives the digest of ``retention_plan``."""
+    if len(digests) == 1:
+        return digests[0]
+    return hashlib.sha256("\n".join([*sorted(digests), str(limit)]).encode("ascii")).hexdigest()
+
+
+def _warnings(groups, plans):
+    """Those of all groups that have VMs, each once."""
+    seen, warnings = set(), []
+    for group, plan in zip(groups, plans):
+        for warning in plan["warnings"]:
+            if group.vms and warning["code"] != "unknown_pin" and warning["message"] not in seen:
+                seen.add(warning["message"])
+                warnings.append(warning)
+    # The backup of a pin is in one group only, so it is unknown when every group that has the pin says so.
+    for pin in sorted({pin for group in groups for pin in group.policy.pins}):
+        said = [
+            next((warning for warning in plan["warnings"] if warning["code"] == "unknown_pin" and pin in warning["message"]), None)
+            for group, plan in zip(groups, plans)
+            if pin in group.policy.pins
+        ]
+        if all(said):
+            warnings.append(said[0])
+    return warnings
+
+
+def _list(value, where):
+    if value is None:
+        return []
+    if not isinstance(value, (list, tuple)):
+        raise InputError("%s must be a list, not %r" % (where, value))
+    return value
+
+
+def _mapping(value, where):
+    if not isinstance(value, Mapping):
+        raise InputError("%s must be a dictionary, not %r" % (where, value))
+    return value
+
+
+def _any_glob(text, globs):
+    return any(fnmatch.fnmatchcase(text, glob) for glob in globs)

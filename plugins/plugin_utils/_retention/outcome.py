@@ -1,0 +1,42 @@
+# Copyright (c) The prlsdk.core developers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Whether a plan came true: the plan against the backups that are there afterwards."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from . import inventory
+from .inventory import plain_id
+from .stamps import Reader
+
+
+def hold_against(plan: dict[str, Any], backup_trees) -> dict[str, Any]:
+    """What of the plan did not come true.
+
+    :arg backup_trees: as ``prl_backup_info`` returns them, gathered the same way as those of the plan.
+    :returns: ``left``, what was to be removed and is there; ``missing``, what was to be kept and is not; ``new``, how many are there
+        that the plan did not know. Each of the first two is a list of {vm, id, created}.
+    :raises InputError: names what cannot be read.
+    """
+    # An id is used again for another backup once its number is free, so the time belongs to it.
+    vms = inventory.read(backup_trees)
+    there = {(backup.id, backup.instant) for vm in vms for backup in vm.backups}
+    stamp = Reader()
+    known, left, missing = set(), [], []
+    for vm in plan["vms"]:
+        for backup in vm["backups"]:
+            key = (backup["id"], stamp(backup["created"]))
+            known.add(key)
+            goes = backup["verdict"] == "remove"
+            if goes == (key in there):
+                (left if goes else missing).append({"vm": vm["vm"]["name"] or vm["vm"]["uuid"], "id": backup["id"], "created": backup["created"]})
+    excluded = {plain_id(one["vm"]["uuid"]) for one in plan.get("excluded", [])}
+    new = sum(
+        (backup.id, backup.instant) not in known
+        for vm in vms
+        if plain_id(vm.uuid) not in excluded
+        for backup in vm.backups
+    )
+    return {"left": left, "missing": missing, "new": new}

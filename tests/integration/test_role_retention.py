@@ -1,0 +1,218 @@
+"""The role backup_retention as its users run it: what it says, what it removes, and what a run leaves that did not come to its end."""
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+from tests.harness import BIN, ROOT, playbook
+from tests.integration.near import NearStub
+
+BOOK = "prlsdk.core.retention"
+POLICY = {"timezone": "UTC", "last": 5, "grace": "0h", "max_remove_share": 1.0}
+
+
+@pytest.fixture
+def stub(tmp_path_factory):
+    """As conftest.py's, but near."""
+    return NearStub(tmp_path_factory.mktemp("server"))
+
+
+@pytest.fixture
+def server(stub):
+    """Three VMs, vm-0001 to vm-0003, with three weekly chains each."""
+    stub("demo", "--now", time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()), "--vms", "3", "--weeks", "3", "--increments", "6")
+    return stub
+
+
+def extra(reports, policy=None, **options):
+    """Arguments of a run on localhost."""
+    variables = {"backup_retention_hosts": "localhost", "backup_retention_report_dir": str(reports), "backup_retention_policy": policy or POLICY}
+    variables.update({"backup_retention_" + name: value for name, value in options.items()})
+    return ["-e", json.dumps(variables)]
+
+
+def retention(stub, reports, *more, policy=None, **options):
+    """One run: its status, its output on one line for each message, and the report of the host."""
+    done = playbook(stub, BOOK, *extra(reports, policy, **options), *more)
+    assert "Traceback" not in done.stdout, done.stdout[-3000:]
+    report = reports / "localhost.json"
+    return done.returncode, done.stdout, json.loads(report.read_text()) if report.exists() else None
+
+
+def ids(stub, server=None):
+    """The ids of all backups on the server."""
+    return set(re.findall(r"<Id>([^<]+)</Id>", stub("tree", *(["--server", server] if server else []))))
+
+
+def mutating(stub):
+    return [call["call"] for call in stub.calls() if call["mutating"]]
+
+
+def test_a_policy_alone_shows_and_removes_nothing_then_its_digest_applies_it_then_nothing_is_left_to_do(server, tmp_path):
+    reports = tmp_path / "reports"
+    before = ids(server)
+    status, said, planned = retention(server, reports)
+    assert status == 0 and "changed=0" in said
+    assert mutating(server) == [] and ids(server) == before
+    assert "Plan only, nothing was changed." in said and (reports / "index.html").exists()
+    assert planned["status"] == "planned" and planned["applied"] is None
+    digest = planned["plan"]["digest"]
+    assert "backup_retention_confirm=" + digest[:16] in said
+
+    status, said, refused = retention(server, reports, confirm="0" * 64)
+    assert status != 0 and mutating(server) == []
+    assert "The plan is not the one that was confirmed, so nothing was removed." in said and digest[:16] in said
+    assert refused["status"] == "refused"
+
+    status, said, predicted = retention(server, reports, "--check", "--diff")
+    assert status == 0 and mutating(server) == [] and ids(server) == before
+    steps = [step["id"] for step in planned["plan"]["remove"]]
+    assert [backup["id"] for backup in predicted["applied"]] == steps
+    assert {backup["outcome"] for backup in predicted["applied"]} == {"removed"}
+    assert "Check mode, nothing was changed." in said
+    gone = re.findall(r"^-\S+ (\{\S+)", said, re.M)
+    assert sorted(gone) == sorted(identity for step in planned["plan"]["remove"] for identity in step["removes"]), "--diff shows what goes"
+
+    status, said, applied = retention(server, reports, confirm=digest[:12])
+    assert status == 0 and "changed=1" in said and "Removed " in said
+    assert [backup["id"] for backup in applied["applied"]] == steps
+    assert applied["status"] == "applied" and applied["plan"]["digest"] == digest
+
+    server("log", "--clear")
+    status, said, again = retention(server, reports, confirm="true")
+    assert status == 0 and "changed=0" in said and mutating(server) == []
+    assert again["status"] == "nothing" and "Nothing to remove" in said
+
+
+def test_a_refused_vm_stays_whole_the_others_are_pruned_and_the_run_fails(server, tmp_path):
+    status, said, report = retention(
+        server, tmp_path, confirm=True,
+        overrides=[{"name": "careful", "match": {"name": "*1"}, "policy": {"max_remove": 1}}], exclude=[{"name": "*2"}],
+    )
+    assert status != 0, said
+    by_status = {vm["status"] for vm in report["plan"]["vms"]}
+    assert by_status == {"refused", "planned"} and len(report["plan"]["excluded"]) == 1
+    refused = next(vm for vm in report["plan"]["vms"] if vm["status"] == "refused")
+    assert refused["group"] == "careful" and refused["guard"]["name"] == "max_remove"
+    assert "A guard refused the removal of" in said and '"max_remove"' in said.replace("\\", "")
+    touched = {backup["vm"] for backup in report["applied"]}
+    assert touched == {vm["vm"]["uuid"] for vm in report["plan"]["vms"] if vm["status"] == "planned"}
+
+    server("log", "--clear")
+    status, said, report = retention(server, tmp_path, confirm=True, policy=dict(POLICY, last=2, max_remove=1), on_refused="stop")
+    assert status != 0 and mutating(server) == [] and report["status"] == "refused"
+    assert "backup_retention_on_refused is stop" in said
+
+
+@pytest.mark.parametrize("fault", [("crash", "KILL"), ("fail", "PRL_ERR_FAILURE")])
+def test_a_removal_that_breaks_off_is_reported_and_finished_by_the_next_run(server, tmp_path, fault):
+    server("fault", "add", "remove_vm_backup", "lose", "--nth", "1")  # the module logs in again and goes on
+    server("fault", "add", "remove_vm_backup", *fault, "--nth", "3")
+    status, said, report = retention(server, tmp_path, confirm=True, on_error="stop")
+    assert status != 0, said
+    assert report["status"] == "failed" and report["message"]
+    outcomes = [backup["outcome"] for backup in report["applied"]]
+    assert outcomes[0] == "removed" and outcomes[1] != "removed" and "The next run" in said
+    status, said, report = retention(server, tmp_path, confirm=True)
+    assert status == 0 and report["status"] == "applied"
+    assert retention(server, tmp_path)[2]["status"] == "nothing"
+
+
+def test_a_killed_run_leaves_a_report_that_says_so_and_the_next_run_finishes(server, tmp_path):
+    server("fault", "add", "remove_vm_backup", "hang", "20", "--nth", "2")
+    leads = {"PRL_" + key.upper(): value for key, value in server.options().items()}
+    with subprocess.Popen(
+        [str(BIN / "ansible-playbook"), BOOK, *extra(tmp_path, confirm=True)], cwd=ROOT, env=server.environment(**leads),
+        stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True,
+    ) as run:
+        for _wait in range(600):
+            if "remove_vm_backup" in mutating(server):
+                break
+            time.sleep(0.2)
+        os.killpg(run.pid, signal.SIGKILL)
+    report = json.loads((tmp_path / "localhost.json").read_text())
+    assert report["status"] == "running" and report["finished"] is None and "interrupted" in report["message"]
+    assert report["plan"]["remove"], "the plan of the interrupted run is in its report"
+    server("fault", "clear")
+    status, said, report = retention(server, tmp_path, confirm=True)
+    assert status == 0, said
+    assert retention(server, tmp_path)[2]["status"] == "nothing"
+
+
+@pytest.mark.parametrize(
+    "options, says",
+    [
+        ({"policy": {"dayly": 7}}, "did you mean daily?"),
+        ({"confirm": "perhaps"}, "which is no confirmation"),
+        ({"overrides": [{"name": "db", "match": {"name": "db-*"}, "policy": {"max_remove_total": 1}}]}, "set it in the default policy"),
+        ({"exclude": [{}]}, "exclude[0] is empty and would fit every VM"),
+        ({"show": "some"}, "backup_retention_show"),
+    ],
+)
+def test_a_wrong_option_ends_before_the_server_is_asked(stub, tmp_path, options, says):
+    status, said, report = retention(stub, tmp_path, **options)
+    assert status != 0 and says in said
+    assert stub.calls() == [] and report is None
+
+
+def test_without_a_policy_or_an_sdk_the_message_says_what_to_do(stub, tmp_path):
+    done = playbook(stub, BOOK, "-e", "backup_retention_hosts=localhost")
+    assert done.returncode != 0 and "No retention policy is set" in done.stdout
+    stub.options = lambda: {"sdk_python": stub.python, "sdk_path": str(tmp_path / "nowhere")}
+    done = playbook(stub, BOOK, *extra(tmp_path))
+    assert done.returncode != 0 and "nowhere" in done.stdout
+    report = json.loads((tmp_path / "localhost.json").read_text())
+    assert report["status"] == "failed" and report["plan"] is None and report["message"]
+
+
+TREE = """<BackupTree dyn_lists="VmItem 1" id="-1"><VmItem dyn_lists="BackupItem %(count)d" id="0"><VmType>0</VmType><Uuid>%(vm)s</Uuid>
+<Name>%(name)s</Name><Version>5</Version>%(chains)s</VmItem></BackupTree>"""
+CHAIN = """<BackupItem dyn_lists="TibFileList" id="%(number)d"><Uuid>%(chain)s</Uuid><Id>%(chain)s</Id><Host>%(host)s</Host><ServerUuid>%(server)s</ServerUuid>
+<DateTime>2026-0%(month)d-01 03:00:00</DateTime><Creator>root</Creator><Size>1000000</Size><Type>f</Type><Description></Description>
+<TibFileList>harddisk.hdd.qcow2</TibFileList><OriginalSize>0</OriginalSize><BundlePermissions>0</BundlePermissions></BackupItem>"""
+
+
+def uuid(kind, node, number=0):
+    return "{%08x-%04x-4000-8000-%012x}" % (kind, node, number)
+
+
+def test_the_wait_ends_at_once_where_the_backup_is_there_and_tells_when_none_came(server, tmp_path):
+    status, said, report = retention(server, tmp_path, wait=[{"vm": "vm-0001", "newer_than": "30d"}])
+    assert status == 0 and report["status"] == "planned", said
+    status, said, report = retention(server, tmp_path, wait=[{"vm": "vm-0001", "newer_than": "1min"}], wait_timeout=2, confirm=True)
+    assert status != 0 and "No backup newer than 1min of vm-0001 came within 2 seconds" in said
+    assert report["status"] == "failed" and mutating(server) == []
+
+
+def test_fifty_hosts_that_share_a_backup_server_prune_their_own_and_nothing_else(stub, tmp_path):
+    """Each has a VM with six chains there; that of the 51st node, which is not in the play, stays whole."""
+    nodes = range(1, 51)
+    stub("server", "add", "backup", "--host", "backup.example", "--user", "root", "--password", "secret")
+    for node in [*nodes, 51]:
+        stub("server", "add", "node-%d" % node, "--host", "node-%d.example" % node, "--uuid", uuid(1, node))
+        chains = "".join(
+            CHAIN % {"number": number, "chain": uuid(3, node, number), "host": "node-%d" % node, "server": uuid(1, node), "month": number + 1}
+            for number in range(6)
+        )
+        tree = tmp_path / "tree.xml"
+        tree.write_text(TREE % {"count": 6, "vm": uuid(2, node), "name": "vm-%d" % node, "chains": chains})
+        stub("load", tree, "--server", "backup")
+    inventory = tmp_path / "inventory.yml"
+    inventory.write_text(json.dumps({"all": {"vars": {"ansible_connection": "local", "ansible_python_interpreter": sys.executable}, "hosts": {
+        "node-%d" % node: {} for node in nodes}}}))
+    book = tmp_path / "book.yml"
+    book.write_text(json.dumps([{
+        "hosts": "all", "gather_facts": False, "environment": {"PRL_STUB_NODE": "{{ inventory_hostname }}"}, "roles": ["prlsdk.core.backup_retention"],
+    }]))
+    storage = {"host": "backup.example", "username": "root", "password": "secret"}
+    options = extra(tmp_path / "reports", policy={"last": 1, "grace": "0h", "max_remove_share": 1.0}, confirm=True, storage=storage, show="totals", report=False)
+    done = playbook(stub, book, "-i", inventory, "--forks", "10", *options)
+    assert done.returncode == 0, done.stdout[-3000:]
+    assert ids(stub, "backup") == {uuid(3, node, 5) for node in nodes} | {uuid(3, 51, number) for number in range(6)}
+    assert "secret" not in done.stdout
