@@ -11,7 +11,7 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 DEMO = ROOT / "tests" / "demo"
 STUB_SDK = ROOT / "tests" / "stub_sdk"
 STATE = ROOT / "build" / "demo" / "state.sqlite"
-PLAYBOOKS = ("see.yml", "plan.yml", "apply.yml")
+PLAYBOOKS = ("see.yml", "plan.yml", "apply.yml", "comply.yml")
 REPORT = STATE.parent / "report" / "index.html"
 
 
