@@ -36,3 +36,8 @@ hypothesis.settings.register_profile("default", max_examples=1000, deadline=None
 hypothesis.settings.register_profile("quick", max_examples=50, deadline=None)
 hypothesis.settings.register_profile("soak", max_examples=50000, deadline=None, suppress_health_check=list(hypothesis.HealthCheck))
 hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "default"))
+
+
+def pytest_collection_modifyitems(items):
+    """The longest first, so that no processor waits at the end for the other one's last long test."""
+    items.sort(key=lambda item: "toolchain" not in item.nodeid)

@@ -166,6 +166,8 @@ def test_what_a_vm_shows_is_what_the_plan_says(folder):
             assert vm["status"] == "refused" and "max_staleness" in details.text_content()
     assert document.xpath("//*[@class='calendar']//*[@href='#d-ring']"), "a pinned backup has a ring"
     assert "Then: removed" in lxml.html.tostring(document, encoding="unicode")
+    gone = sum(len(entry["removed"]) for entry in rich()["hosts"][0]["applied"])
+    assert "3 failed, %d removed" % gone in document.text_content(), "a chain counts as all of its backups"
 
 
 def test_a_large_page_stays_usable(folder):

@@ -211,7 +211,8 @@ def test_fifty_hosts_that_share_a_backup_server_prune_their_own_and_nothing_else
         "hosts": "all", "gather_facts": False, "environment": {"PRL_STUB_NODE": "{{ inventory_hostname }}"}, "roles": ["prlsdk.core.backup_retention"],
     }]))
     storage = {"host": "backup.example", "username": "root", "password": "secret"}
-    options = extra(tmp_path / "reports", policy={"last": 1, "grace": "0h", "max_remove_share": 1.0}, confirm=True, storage=storage, show="totals", report=False)
+    policy = {"last": 1, "grace": "0h", "max_remove_share": 1.0}
+    options = extra(tmp_path / "reports", policy=policy, confirm=True, storage=storage, show="totals", report=False)
     done = playbook(stub, book, "-i", inventory, "--forks", "10", *options)
     assert done.returncode == 0, done.stdout[-3000:]
     assert ids(stub, "backup") == {uuid(3, node, 5) for node in nodes} | {uuid(3, 51, number) for number in range(6)}

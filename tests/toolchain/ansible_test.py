@@ -62,11 +62,10 @@ def copy_collection(destination):
     return target
 
 
-def run(arguments, destination):
-    """ansible-test with these arguments, in a copy below ``destination``: a CompletedProcess with its output as text."""
+def run(arguments, collection):
+    """ansible-test with these arguments, in a copy of the collection: a CompletedProcess with its output as text."""
     prepare_home()
-    collection = copy_collection(destination)
-    environment = dict(os.environ, HOME=str(HOME), PATH=real_path(), ANSIBLE_COLLECTIONS_PATH=str(destination))
+    environment = dict(os.environ, HOME=str(HOME), PATH=real_path(), ANSIBLE_COLLECTIONS_PATH=str(collection.parents[2]))
     return subprocess.run(
         [str(pathlib.Path(sys.executable).parent / "ansible-test")] + arguments,
         cwd=collection, env=environment, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False,

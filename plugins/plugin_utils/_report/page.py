@@ -173,7 +173,12 @@ class Host:
             return None
         counts: dict[str, int] = {}
         for entry in self.applied:
-            counts[entry.get("outcome")] = counts.get(entry.get("outcome"), 0) + 1
+            # A chain is one entry and many backups: what is counted is what is gone, whatever became of the rest of the entry.
+            gone = len(entry.get("removed") or []) or int(entry.get("outcome") == "removed")
+            if gone:
+                counts["removed"] = counts.get("removed", 0) + gone
+            if entry.get("outcome") != "removed":
+                counts[entry.get("outcome")] = counts.get(entry.get("outcome"), 0) + 1
         names = {vm["vm"]["uuid"]: vm["vm"]["name"] for vm in self.vms}
         problems = [entry for entry in self.applied if entry.get("outcome") not in _DONE]
         return {
