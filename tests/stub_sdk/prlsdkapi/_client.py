@@ -330,7 +330,9 @@ class ServerNative(Native):
     # -- the end
 
     def released(self):
-        """The last Python object is gone; requests under way keep the connection."""
+        """The last Python object is gone; requests under way keep the connection, and so does a forked child."""
+        if os.getpid() != RUNTIME.pid:
+            return
         with self._lock:
             if self._pending:
                 return

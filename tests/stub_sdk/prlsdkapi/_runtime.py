@@ -59,6 +59,10 @@ class Handles:
                 found[name] = found.get(name, 0) + references
         return found
 
+    def forked(self):
+        """In a child: whichever thread of the parent held the lock is not here to let go of it."""
+        self._lock = threading.RLock()
+
     def clear(self):
         """Everything is gone; the numbers keep counting up."""
         with self._lock:
@@ -86,8 +90,8 @@ class Runtime:
 
     def note(self, call, args, mutating=False, request=True, server="", session=""):
         """Log a call and return the faults it meets."""
-        if self.store is None:
-            return []
+        if self.store is None or self.pid != os.getpid():
+            return []  # SQLite, its locks and its threads do not go over into a forked child
         with self.store.write() as db:
             fired = faults.fire(db, call, args)
             calls.note(db, call, args, mutating, request, server, session, [action for action, _value in fired])
@@ -101,3 +105,6 @@ class Runtime:
 
 
 RUNTIME = Runtime()
+
+if hasattr(os, "register_at_fork"):  # Python 3.7
+    os.register_at_fork(after_in_child=RUNTIME.handles.forked)
