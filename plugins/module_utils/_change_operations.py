@@ -104,8 +104,6 @@ class Reports:
 class Backups:
     """What the companions that decide ask of the server; see Removal, Creation and Restoration for what each method means."""
 
-    Failure = Failure
-
     def __init__(self, connection):
         self.connection = connection
         self.left = connection.node.deadline.left

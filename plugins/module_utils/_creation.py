@@ -13,8 +13,10 @@ __metaclass__ = type
 
 if __name__.startswith("ansible_collections."):
     from ansible_collections.prlsdk.core.plugins.module_utils._retrying import BUSY, LOST, Tries, reserve
+    from ansible_collections.prlsdk.core.plugins.module_utils._wire import Failure
 else:  # beside the worker, where there is no collection
     from _retrying import BUSY, LOST, Tries, reserve
+    from _wire import Failure
 
 # After a lost connection the backup is looked for during so many seconds.
 SEARCH = 60.0
@@ -29,8 +31,8 @@ class Wish:
 
 
 class Creation:
-    """``server`` is what the worker offers: ``Failure``, ``read(uuid)`` -> a Vm, ``create(uuid, wish, limit)`` -> (id or None, warnings),
-    ``reopen()``, ``left()``, ``pause(try, limit)``."""
+    """``server`` is what the worker offers: ``read(uuid)`` -> a Vm, ``create(uuid, wish, limit)`` -> (id or None, warnings),
+    ``reopen()``, ``left()``, ``pause(try, limit)``; the first three raise Failure."""
 
     def __init__(self, server, uuid, wish):
         self.server, self.uuid, self.wish = server, uuid, wish
@@ -49,7 +51,7 @@ class Creation:
                 return dict(self._answer(True, before, vm, None), became_full=full and not self.wish.full)
             try:
                 made, warnings = self.server.create(self.uuid, self.wish, self.server.left() - self.reserve)
-            except self.server.Failure as failure:
+            except Failure as failure:
                 symbol = failure.error["symbol"]
                 if LOST.match(symbol):
                     return self._search(before, vm, failure)
@@ -64,7 +66,7 @@ class Creation:
         if made is not None:
             try:
                 after = self.server.read(self.uuid)
-            except self.server.Failure as failure:  # it is made; only its size and time stay unknown
+            except Failure as failure:  # it is made; only its size and time stay unknown
                 warnings = warnings + [failure.error]
             place = after.place(made.replace("{", "").replace("}", "").lower())
             backup = place[0].backups[place[1]] if place else None
@@ -94,7 +96,7 @@ class Creation:
                     break
                 attempt += 1
                 waited += self.server.pause(attempt, SEARCH - waited)
-        except self.server.Failure:
+        except Failure:
             pass
         failure.error["message"] = (
             "The connection was lost while the backup was made, and the backup has not shown up since. It may still be under way, so it was "

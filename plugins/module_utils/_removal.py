@@ -24,8 +24,10 @@ import collections
 
 if __name__.startswith("ansible_collections."):
     from ansible_collections.prlsdk.core.plugins.module_utils._retrying import BUSY, LOST, Tries, reserve
+    from ansible_collections.prlsdk.core.plugins.module_utils._wire import Failure
 else:  # beside the worker, where there is no collection
     from _retrying import BUSY, LOST, Tries, reserve
+    from _wire import Failure
 
 # A chain that is written by somebody else does not show in the tree. This is how long to look again before it counts as gone.
 SETTLE = 3.0
@@ -238,9 +240,9 @@ class Stop(Exception):
 class Removal:
     """Takes entries and does them. ``server`` is what the worker, or a rehearsal of it, offers:
 
-    ``Failure`` (an exception whose ``error`` is a dictionary with ``symbol``), ``read(uuid)`` -> a Vm, ``remove(uuid, id,
-    keep_chain, limit)``, ``reopen()``, ``left()`` seconds, ``pause(attempt, limit)`` -> seconds slept. ``report(entry)`` is
-    called when an entry is settled, ``attempt(step, vm)`` right before the server is asked.
+    ``read(uuid)`` -> a Vm, ``remove(uuid, id, keep_chain, limit)``, ``reopen()``, ``left()`` seconds, ``pause(attempt, limit)`` ->
+    seconds slept; the first three raise Failure. ``report(entry)`` is called when an entry is settled, ``attempt(step, vm)``
+    right before the server is asked.
     """
 
     def __init__(self, server, entries, options, report=lambda entry: None, attempt=lambda step, vm: None):
@@ -259,7 +261,7 @@ class Removal:
                 self._check_errors(group)
         except Stop as stop:
             self.stop = stop
-        except self.server.Failure as failure:
+        except Failure as failure:
             self.stop = Stop("error", None, failure.error)
         for entry in self.entries:
             if entry.verdict is None:
@@ -282,7 +284,7 @@ class Removal:
     def _do_vm(self, uuid, entries):
         try:
             vm = self._read(uuid)
-        except self.server.Failure as failure:
+        except Failure as failure:
             self._give_up_after(failure.error)
             for entry in entries:
                 self.settle(entry, Verdict(FAILED, "error", None), failure.error)
@@ -330,7 +332,7 @@ class Removal:
         error = None
         try:
             self.server.remove(vm.uuid, step.id, step.keep_chain, self.server.left() - self.reserve)
-        except self.server.Failure as failure:
+        except Failure as failure:
             error = failure.error
         symbol = error["symbol"] if error else ""
         if symbol == "PRL_ERR_TIMEOUT" and self.server.left() <= self.reserve:
@@ -397,7 +399,7 @@ class Removal:
     def _reconnect(self, step, error):
         try:
             self.server.reopen()
-        except self.server.Failure as failure:
+        except Failure as failure:
             message = "The connection was lost during its removal and could not be made again. Look at the backups before you run again."
             self._fail(step, "connection_lost", message, error)
             raise Stop("connection_lost", "The connection to the server was lost.", failure.error)
@@ -412,7 +414,7 @@ class Removal:
         while True:
             try:
                 after = self._read(vm.uuid)
-            except self.server.Failure as failure:
+            except Failure as failure:
                 message = "What its removal did is not known: the backups could not be read afterwards. Look at them before you run again."
                 self._fail(step, "unverified", message, error or failure.error)
                 raise Stop("unverified", "The backups could not be read any more.", failure.error)
@@ -434,7 +436,7 @@ class Removal:
         while True:
             try:
                 return self.server.read(uuid)
-            except self.server.Failure as failure:
+            except Failure as failure:
                 symbol = failure.error["symbol"]
                 if not (LOST.match(symbol) and tries.first_loss()) and not (BUSY.match(symbol) and tries.again()):
                     raise
@@ -453,7 +455,6 @@ class Rehearsal:
 
     def __init__(self, server):
         self._server, self._trees = server, {}
-        self.Failure = server.Failure
         self.left = server.left
         self.reopen = server.reopen
         self.pause = server.pause

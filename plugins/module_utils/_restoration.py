@@ -12,8 +12,10 @@ __metaclass__ = type
 
 if __name__.startswith("ansible_collections."):
     from ansible_collections.prlsdk.core.plugins.module_utils._retrying import BUSY, LOST, Tries, reserve
+    from ansible_collections.prlsdk.core.plugins.module_utils._wire import Failure
 else:  # beside the worker, where there is no collection
     from _retrying import BUSY, LOST, Tries, reserve
+    from _wire import Failure
 
 # The server restores over a VM in these states only. A mounted container counts as in use.
 AT_REST = ("stopped", "suspended", "unknown", None)
@@ -27,9 +29,9 @@ class Wish:
 
 
 class Restoration:
-    """``server`` is what the worker offers: ``Failure``, ``read(uuid)`` -> a Vm, ``vms()`` -> [{uuid, name, state ...}],
+    """``server`` is what the worker offers: ``read(uuid)`` -> a Vm, ``vms()`` -> [{uuid, name, state ...}],
     ``restore(uuid, id, wish, known, limit)`` -> (VM's uuid, backup id, warnings), ``refuse(symbol, code, message, subject)`` (raises),
-    ``reopen()``, ``left()``, ``pause(try, limit)``."""
+    ``reopen()``, ``left()``, ``pause(try, limit)``; all but the last two raise Failure."""
 
     def __init__(self, server, uuid, wish):
         self.server, self.uuid, self.wish = server, uuid, wish
@@ -50,7 +52,7 @@ class Restoration:
                 return self._answer(True, tree, chain, backup, None if self.wish.copy else self._existing(known))
             try:
                 uuid, used, warnings = self.server.restore(tree.uuid, backup.id, self.wish, known, self.server.left() - kept_back)
-            except self.server.Failure as failure:
+            except Failure as failure:
                 symbol = failure.error["symbol"]
                 if LOST.match(symbol):
                     failure.error["message"] = (
@@ -62,7 +64,7 @@ class Restoration:
                 continue
             try:
                 restored = [vm for vm in self.server.vms() if same(vm["uuid"], uuid)]
-            except self.server.Failure as failure:  # it is restored; only its name stays unknown
+            except Failure as failure:  # it is restored; only its name stays unknown
                 restored, warnings = [], warnings + [failure.error]
             vm = restored[0] if restored else {"uuid": uuid, "name": None, "state": None}
             return self._answer(True, tree, chain, backup, vm, warnings)

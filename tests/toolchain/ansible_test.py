@@ -63,12 +63,15 @@ def copy_collection(destination):
 
 
 def run(arguments, collection):
-    """ansible-test with these arguments, in a copy of the collection: a CompletedProcess with its output as text."""
+    """ansible-test with these arguments, in a copy of the collection: a CompletedProcess with its output as text.
+
+    Its pylint plugin never comes to an end on a class that says ``name = name``; TimeoutExpired tells of that.
+    """
     prepare_home()
     environment = dict(os.environ, HOME=str(HOME), PATH=real_path(), ANSIBLE_COLLECTIONS_PATH=str(collection.parents[2]))
     return subprocess.run(
         [str(pathlib.Path(sys.executable).parent / "ansible-test")] + arguments,
-        cwd=collection, env=environment, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False,
+        cwd=collection, env=environment, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False, timeout=900,
     )
 
 

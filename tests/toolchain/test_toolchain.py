@@ -50,8 +50,7 @@ def test_collection_builds_and_carries_no_development_files(tmp_path):
 
 def test_sanity(tmp_path):
     collection = ansible_test.copy_collection(tmp_path)
-    # Not pylint: its inference does not come to an end on this tree.
-    arguments = ["sanity", "--color", "no", "--python", "%d.%d" % sys.version_info[:2], "-v", "--skip-test", "pylint"]
+    arguments = ["sanity", "--color", "no", "--python", "%d.%d" % sys.version_info[:2], "-v"]
     done = ansible_test.run(arguments, collection)
     assert done.returncode == 0, "\n".join(line for line in done.stdout.splitlines() if line.startswith(("ERROR", "FATAL", "WARNING")))
     # "No tests applicable" also ends with status 0.

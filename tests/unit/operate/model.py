@@ -3,16 +3,15 @@
 It answers trees as text, like the real one, so that what reads them is tested along with what decides.
 """
 
-from ansible_collections.prlsdk.core.plugins.module_utils import _live_tree
+from ansible_collections.prlsdk.core.plugins.module_utils import _live_tree, _wire
 
 VM = "{00000000-0000-4000-8000-0000000000%02x}"
 CHAIN = "{c0000000-0000-4000-8000-%012x}"
 
 
-class Failure(Exception):
+class Failure(_wire.Failure):
     def __init__(self, symbol, retryable=False):
-        super().__init__(symbol)
-        self.error = {"symbol": symbol, "code": 1, "operation": "remove_vm_backup", "message": symbol, "details": {}, "retryable": retryable}
+        super().__init__(symbol, symbol, "remove_vm_backup", 1, retryable=retryable)
 
 
 class Killed(BaseException):
@@ -31,8 +30,6 @@ class Chain:
 
 
 class ModelServer:
-    Failure = Failure
-
     def __init__(self, version=5):
         self.vms = {}
         self.version = version

@@ -8,7 +8,7 @@ import tempfile
 from prl_stub import cli, locks, store, treeload
 from prl_stub.tree import join_disks
 
-from ansible_collections.prlsdk.core.plugins.module_utils import _change_operations, _sessions, _wire, _worker
+from ansible_collections.prlsdk.core.plugins.module_utils import _change_operations, _sessions, _worker
 from tests.harness import STUB_SDK
 from tests.unit.operate import model
 
@@ -51,9 +51,6 @@ class ChainView:
 
 
 class StubServer(model.ModelServer):
-    # Both the faults of the model's and the stub's answers.
-    Failure = (model.Failure, _wire.Failure)
-
     def __init__(self, version=5):
         super().__init__(5)
         self._folder = tempfile.TemporaryDirectory(prefix="near-stub-")
