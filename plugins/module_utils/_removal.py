@@ -23,11 +23,11 @@ __metaclass__ = type
 import collections
 
 if __name__.startswith("ansible_collections."):
-    from ansible_collections.prlsdk.core.plugins.module_utils._retrying import BUSY, LOST, Tries, reserve
-    from ansible_collections.prlsdk.core.plugins.module_utils._wire import Failure
+    from ansible_collections.prlsdk.core.plugins.module_utils._retrying import Tries, reserve
+    from ansible_collections.prlsdk.core.plugins.module_utils._wire import BUSY, LOST, Failure
 else:  # beside the worker, where there is no collection
-    from _retrying import BUSY, LOST, Tries, reserve
-    from _wire import Failure
+    from _retrying import Tries, reserve
+    from _wire import BUSY, LOST, Failure
 
 # A chain that is written by somebody else does not show in the tree. This is how long to look again before it counts as gone.
 SETTLE = 3.0
