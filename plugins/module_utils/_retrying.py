@@ -19,7 +19,9 @@ class Tries:
 
     def __init__(self, server, limit, reserve):
         self._server, self._limit, self._reserve = server, limit, reserve
-        self.count, self.waited, self.busy, self._losses = 0, 0.0, False, 0
+        self.count, self.waited, self._losses = 0, 0.0, 0
+        # Whether somebody else was met at the thing.
+        self.contested = False
 
     def again(self):
         """Pause before another try; False when it has been enough."""
@@ -33,6 +35,9 @@ class Tries:
     def first_loss(self):
         self._losses += 1
         return self._losses == 1
+
+    def lost(self):
+        return self._losses > 0
 
 
 def reserve(server):

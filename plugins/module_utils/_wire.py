@@ -21,6 +21,8 @@ GRACE = 1.0
 
 # Refused before anything was done; the same call may succeed later.
 BUSY = re.compile("PRL_ERR_(BACKUP_LOCKED_FOR_(READING|WRITING)|VM_LOCKED_.*|VM_IS_EXCLUSIVELY_LOCKED|TRY_AGAIN)$")
+# Refused because it is not in the server's backups, before anything was done.
+NOT_THERE = re.compile("PRL_ERR_BACKUP_BACKUP_(UUID_)?NOT_FOUND$")
 # The connection of one of the two logins is gone. The server may be working on the request all the same.
 LOST = re.compile(
     "PRL_ERR_(WS_DISP_CONNECTION_CLOSED|NOT_CONNECTED_TO_DISPATCHER|CANT_CONNECT_TO_DISPATCHER|IO_NO_CONNECTION|DISP2DISP_WRONG_USER_SESSION_UUID)$"
