@@ -211,12 +211,16 @@ def _increment_steps(chain, by_position, barred, refuse, vm, options):
         last_barred = max([position for position, backup in enumerate(chain.backups) if backup.key in barred] or [0])
         for position in [position for position, entry in by_position.items() if position < last_barred and entry.action != "merge"]:
             refuse(by_position.pop(position), "dependents", "%s depends on it and is refused itself." % chain.backups[last_barred].id)
+    with_others = set()
+    for position, entry in by_position.items():
+        if entry.action != "merge":
+            with_others.update(backup.key for backup in chain.backups[position:] if backup.key in entry.removes - barred)
     # With 'dependents: remove' everything after the first increment that is to go, other than by a merge, goes with it.
     cascade = [position for position, entry in by_position.items() if entry.action != "merge"]
     cascade_from = min(cascade) if cascade and options.dependents == "remove" else None
     for position in range(len(chain.backups) - 1, 0, -1):
         backup, entry = chain.backups[position], by_position.get(position)
-        if entry is None and (cascade_from is None or position < cascade_from):
+        if entry is None and backup.key not in with_others and (cascade_from is None or position < cascade_from):
             kept_later.append(backup.id)
             continue
         if vm.version < KEEP_CHAIN_VERSION:
@@ -386,19 +390,34 @@ class Removal:
             )
             self._fail(step, "unexpected", message, error)
             raise Stop("unexpected", message, error)
+        # A chain that is being removed does not show, and one that is gone neither; only the server can tell which it is. No other work
+        # hides a chain, so that asking for a whole one once more takes nothing that was not meant.
+        hidden = step.kind == "chain" and step.intended <= gone
         if BUSY.match(symbol):
+            if hidden and tries.again():
+                return vm
             return self._wait_for_chain(vm, step, after, tries, error)
         if refused and gone & step.intended:
             tries.contested = True
             return after
+        if LOST.match(symbol):
+            first = tries.first_loss()
+            if first and hidden:
+                return vm
+            if hidden:
+                self._fail(step, "connection_lost", "The connection was lost during its removal, more than once. It does not show; the server may "
+                           "still be at it. Look at the backups later.", error)
+                return after
+            if first and step.intended & after.keys():
+                if step.keep_chain and len(after.keys() - step.intended) < 2:
+                    self._fail(step, "connection_lost", "The connection was lost during its removal, and it is still there. The server may still be at it; "
+                               "a second request after that would take the only other backup of the VM. Look at the backups before you run again.", error)
+                return after
         self._credit(step, vm, gone & step.intended)
         if not step.intended - gone:
             for entry in step.covers:
                 self.settle(entry, Verdict(REMOVED, None, None), error)
-            return after
-        if LOST.match(symbol) and tries.first_loss():
-            return after
-        if error is None:
+        elif error is None:
             self._fail(step, "still_there", "The server said that it removed it, and it is still there.", None)
         else:
             self._fail(step, "error", None, error)
@@ -410,12 +429,13 @@ class Removal:
         A chain that somebody writes is hidden as a whole; one of which only the intended backups are gone has been looked at
         for long enough.
         """
-        tries.contested = True
-        rest = vm.chain_keys(step.intended) - step.intended
-        while step.intended & after.keys() or rest - after.keys():
+        tries.contested = not tries.lost()
+        chain = vm.chain_keys(step.intended)
+        while step.intended & after.keys() or not chain & after.keys():
             if not tries.again():
-                if step.intended & after.keys():
-                    self._fail(step, "locked", "It is still in use after %d seconds of trying." % tries.waited, error, BUSY_OUTCOME)
+                seen = step.intended & after.keys() or step.kind == "chain"
+                where = "It is still in use" if seen else "Its chain does not show, so it is in use or gone,"
+                self._fail(step, "locked", "%s after %d seconds of trying." % (where, tries.waited), error, BUSY_OUTCOME)
                 break
             after = self._read(vm.uuid)
             self._seen(after)

@@ -41,6 +41,8 @@ class ModelServer:
         self.faults = {}
         # What somebody else does right before the next removal, and right after it: functions of this server, each called once.
         self.rival = self.late_rival = None
+        # A request whose client is gone and that the server has yet to do: [pauses until then, its arguments].
+        self.unheard = None
         self.known = {}
 
     # -- set-up
@@ -78,7 +80,31 @@ class ModelServer:
                 if chain.lock and chain.lock[1] is not None:
                     left = chain.lock[1] - 1
                     chain.lock = (chain.lock[0], left) if left > 0 else None
+        self.work_on()
         return slept
+
+    def work_on(self):
+        """The server is at a request that nobody waits for any more, which hides the chain."""
+        if self.unheard and self.unheard[0]:
+            self.unheard[0] -= 1
+            if not self.unheard[0]:
+                self.do_unheard()
+
+    def do_unheard(self):
+        """Such a request is done at last, if it can still be done."""
+        unheard, self.unheard = self.unheard, None
+        if unheard:
+            self.lock_chain(unheard[1][1], None)
+            try:
+                self.raw_remove(*unheard[1])
+            except _wire.Failure:
+                pass
+
+    def lock_chain(self, backup_id, lock):
+        for chains in self.vms.values():
+            for chain in chains:
+                if chain.uuid == backup_id.partition(".")[0]:
+                    chain.lock = lock
 
     def reopen(self):
         self.log.append("reopen")
@@ -116,7 +142,14 @@ class ModelServer:
         self.log.append("remove")
         self.removals.append((uuid, backup_id, keep_chain))
         assert uuid and backup_id, "both have to be passed, always"
+        if self.unheard and not self.unheard[0]:
+            self.do_unheard()
         fault = self._fault("remove")
+        if fault in ("lost_late", "lost_slow") and not self.unheard:
+            self.unheard = [4 if fault == "lost_slow" else 0, (uuid, backup_id, keep_chain)]
+            if fault == "lost_slow":
+                self.lock_chain(backup_id, ("writing", None))
+            raise Failure("PRL_ERR_WS_DISP_CONNECTION_CLOSED", True)
         rival, self.rival = self.rival, None
         if rival:
             rival(self)

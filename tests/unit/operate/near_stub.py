@@ -118,6 +118,7 @@ class StubServer(model.ModelServer):
     def pause(self, attempt, limit):
         slept = min(0.5 * 2 ** attempt, limit)
         self.now += slept
+        self.work_on()
         return slept
 
     def text(self, uuid):

@@ -214,15 +214,25 @@ def test_chain_that_stays_in_use_is_reported_busy_and_the_next_one_is_done(serve
     assert server.now < 60
 
 
-def test_chain_that_a_rival_removes_in_between_is_absent_and_nothing_else_is_asked(server, vm):
+def test_chain_that_a_rival_removes_in_between_is_absent(server, vm):
     old = chains(server, vm)[0]
 
     def rival(server):
         old.lock = ("writing", None)
+        server.unheard = [3, (vm, old.uuid, False)]
 
     server.rival = rival
     report = remove(server, (vm, old, None), dependents="remove")
-    assert outcomes(report) == [("already_absent", "gone_meanwhile")] and len(server.removals) == 1
+    assert outcomes(report) == [("already_absent", "gone_meanwhile")] and report["backups"][0]["removed"] == []
+    assert old.uuid not in server.ids() and set(server.removals) == {(vm, old.uuid, False)}
+
+
+@pytest.mark.parametrize("number", [None, 4])
+def test_chain_that_somebody_keeps_writing_is_in_use_and_not_absent(server, vm, number):
+    old = chains(server, vm)[0]
+    server.rival = lambda server: setattr(old, "lock", ("writing", None))
+    report = remove(server, (vm, old, number), dependents="remove", busy_timeout=20)
+    assert outcomes(report) == [("busy", "locked")] and old.uuid in server.ids()
 
 
 def test_number_that_vanishes_between_look_and_call_is_absent_and_not_the_end_of_the_chain(server, vm):
@@ -273,6 +283,52 @@ def test_lost_connection_before_the_removal_is_tried_once_more_with_a_fresh_tree
     server.faults["remove"] = ["lost", "lost"]
     assert outcomes(remove(server, (vm, old, 3))) == [("failed", "error")]
     assert old.uuid + ".3" in server.ids()
+
+
+@pytest.mark.parametrize("number", [None, 3])
+def test_removal_that_the_server_goes_on_with_unheard_is_waited_for(server, vm, number):
+    old = chains(server, vm)[0]
+    server.faults["remove"] = ["lost_slow"]
+    report = remove(server, (vm, old, number), (vm, old, 4), dependents="remove")
+    assert {outcome for outcome, _reason in outcomes(report)} == {"removed"}
+    told = {identity for backup in report["backups"] for identity in backup["removed"]}
+    assert told == {old.uuid + ".4", old.uuid + ".3"} | ({old.uuid, old.uuid + ".2"} if number is None else set())
+
+
+def test_chain_whose_removal_fails_unheard_is_not_called_removed(server, vm):
+    old = chains(server, vm)[0]
+    server.faults["remove"] = ["lost_slow", "PRL_ERR_BACKUP_LOCKED_FOR_WRITING"] + ["PRL_ERR_BACKUP_LOCKED_FOR_WRITING"] * 100
+    server.do_unheard = lambda: None
+    report = remove(server, (vm, old, None), dependents="remove", busy_timeout=20)
+    assert outcomes(report) == [("busy", "locked")] and old.uuid in server.ids()
+
+
+def test_second_request_never_takes_the_only_backup_that_the_first_one_left(server):
+    vm = VM % 9
+    chain = server.add_chain(vm, 1)
+    server.faults["remove"] = ["lost_late"]
+    report = remove(server, (vm, chain, 2))
+    assert outcomes(report) == [("failed", "connection_lost")] and len(server.removals) == 1
+    server.do_unheard()
+    assert server.ids(vm) == {chain.uuid}
+
+
+def test_second_request_is_made_where_it_can_do_no_harm(server, vm):
+    old = chains(server, vm)[0]
+    server.faults["remove"] = ["lost_late"]
+    assert outcomes(remove(server, (vm, old, 4))) == [("removed", None)] and len(server.removals) == 2
+    assert old.uuid + ".3" in server.ids()
+
+
+def test_dependents_that_the_plan_names_go_with_an_increment(server, vm):
+    old = chains(server, vm)[0]
+    keys = [_live_tree.key("%s.%d" % (old.uuid, number)) for number in (3, 4)]
+    entry = _removal.Entry(0, old.uuid + ".3", keys[0], vm, removes=keys)
+    report = _removal.Removal(server, [entry], _removal.Options()).run()
+    assert report["backups"][0]["removed"] == [old.uuid + ".4", old.uuid + ".3"]
+    part = _removal.Entry(0, old.uuid + ".2", _live_tree.key(old.uuid + ".2"), vm, removes=[_live_tree.key(old.uuid + ".9")])
+    server.add_increment(old)
+    assert outcomes(_removal.Removal(server, [part], _removal.Options()).run()) == [("refused", "dependents")]
 
 
 def test_server_that_does_not_come_back_ends_the_work(server, vm):

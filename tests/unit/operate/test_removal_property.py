@@ -10,7 +10,7 @@ from tests.unit.operate.model import VM, Killed, ModelServer
 from tests.unit.operate.near_stub import StubServer
 
 VMS = [VM % 1, VM % 2]
-FAULTS = ["lost", "lost_after", "killed", "killed_after", "PRL_ERR_OPERATION_FAILED", "PRL_ERR_TRY_AGAIN", "PRL_ERR_BACKUP_LOCKED_FOR_READING", None]
+FAULTS = ["lost", "lost_after", "lost_late", "lost_slow", "killed", "killed_after", "PRL_ERR_OPERATION_FAILED", "PRL_ERR_TRY_AGAIN", "PRL_ERR_BACKUP_LOCKED_FOR_READING", None]
 
 numbers = st.one_of(st.none(), st.integers(2, 6), st.just(99))
 wish = st.fixed_dictionaries({
@@ -163,6 +163,7 @@ class RemovalMachine(RuleBasedStateMachine):
         except Killed:
             pass
         self.server.faults = {}
+        self.server.do_unheard()
         after = self.server.ids()
         assert before - after <= permitted, "something went that nobody asked for"
         if not request["allow_remove_last"]:
