@@ -123,6 +123,7 @@ def listen(connection, arguments, tally, state, result):
         if offered and arguments["answer"] not in offered:
             choices = ", ".join("%s (%d)" % (connection.sdk.answer_name(one), one) for one in offered)
             raise Failure("INVALID_INPUT", "answer: %d is not among the answers to this question: %s." % (arguments["answer"], choices))
+        listener.forget_jobs()
         session.answer(question, arguments["answer"])
         code = listener.answer_code(left, session.connected)
         if code:

@@ -147,6 +147,19 @@ def test_of_a_flood_nothing_is_lost(node):
     assert result["matched"] and result["seen"] == {"backup_progress_changed": 20000}
 
 
+@pytest.mark.parametrize("end", ["lost", "deadline"])
+def test_what_came_while_the_state_was_looked_at_counts_although_the_end_comes_first(node, end):
+    node("fault", "add", "get_vm_list_ex", "delay", "60")
+    wait = waiting(node, events=[{"type": "backup_progress_changed", "params": {"progress_changed": 2400}}],
+                   satisfied_by={"vm": WEB, "vm_state": "running"}, timeout=5 if end == "deadline" else 40)
+    until(lambda: "get_vm_list_ex" in node.call_names(), "the look at the state")
+    node("emit", "backup_progress_changed", "--vm", "db-01", "--param", "progress_changed=uint32:{i}", "--count", "2500")
+    if end == "lost":
+        time.sleep(2)
+        node("disconnect")
+    assert wait.join()["matched"]
+
+
 # --- what matches
 
 
@@ -532,3 +545,14 @@ def test_a_refused_answer_is_a_failure(node):
     node("fault", "add", "send_answer", "fail", "PRL_ERR_FAILURE")
     node("question", "ask", "PET_QUESTION_DO_YOU_WANT_TO_OVERWRITE_FILE", "--vm", "web-01", "--choice", "yes", "--choice", "no")
     assert failed(wait.join(), "PRL_ERR_FAILURE")["changed"] is False
+
+
+def test_an_answer_that_is_refused_after_one_that_was_taken_is_a_failure(node):
+    wait = waiting(node, events=[{"type": "vm_question"}], answer="yes", count=2)
+    ask = ("question", "ask", "PET_QUESTION_DO_YOU_WANT_TO_OVERWRITE_FILE", "--vm", "web-01", "--choice", "yes")
+    node(*ask)
+    until(lambda: "16002" in node("question", "list"), "the first answer")
+    node("fault", "add", "send_answer", "fail", "PRL_ERR_FAILURE")
+    node(*ask)
+    result = failed(wait.join(), "PRL_ERR_FAILURE")
+    assert [event["answered"] for event in result["events"]] == ["yes", None] and result["changed"]
