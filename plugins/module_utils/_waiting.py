@@ -179,7 +179,8 @@ def refuse(params, answer, result):
 
 
 def story(event):
-    about = " of %s" % (event["vm"] or {}).get("name", event["issuer_id"]) if event["issuer_id"].strip("{}0-") else ""
+    # A VM that was given by its UUID has one without a name: nobody had to look it up.
+    about = " of %s" % ((event["vm"] or {}).get("name") or event["issuer_id"]) if event["issuer_id"].strip("{}0-") else ""
     said = " ".join((event["message"] or event["brief"] or "").split())
     code = " (%s)" % event["symbol"] if event["symbol"] else ""
     return "%s%s%s%s" % (event["type"], about, ": " + said if said else "", code + "." if code or not said.endswith(".") else "")

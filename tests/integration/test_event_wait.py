@@ -4,6 +4,7 @@ import contextlib
 import datetime
 import json
 import os
+import re
 import signal
 import stat
 import subprocess
@@ -213,6 +214,12 @@ def test_an_event_of_fail_on_fails_at_once_with_what_came_before(node):
     assert result["error"]["retryable"] is False
 
 
+def test_an_event_of_fail_on_is_told_with_the_uuid_of_a_vm_that_nobody_named(node):
+    wait = waiting(node, events=[DONE], fail_on=[{"type": "vm_migrate_cancelled", "vm": WEB}])
+    node("emit", "vm_migrate_cancelled", "--vm", "web-01")
+    assert failed(wait.join(), "FAILED_ON_EVENT")["msg"].endswith("vm_migrate_cancelled of %s." % WEB)
+
+
 # --- the state
 
 
@@ -317,6 +324,7 @@ def test_a_ready_file_that_somebody_wrote_into_is_kept(node, tmp_path):
     ({"events": [{"type": "*snow*"}]}, "events[0].type: "),
     ({"events": [{"type": ["a"]}]}, "events[0].type: "),
     ({"events": [DONE], "fail_on": [{"type": DONE["type"], "params": {"a": {"regex": "("}}}]}, "fail_on[0].params.a.regex: "),
+    ({"events": [{"params": {"a": {"regex": "a{99999999999}"}}}]}, "events[0].params.a.regex: "),
     ({"events": [{"params": {"a": {"min": 2, "max": 1}}}]}, "events[0].params.a: min 2 is greater than max 1"),
     ({"events": [{"params": {"a": {"min": "x"}}}]}, "events[0].params.a.min: "),
     ({"events": [{"params": {"a": {"regx": "x"}}}]}, "events[0].params.a: there is no condition 'regx'"),
@@ -332,10 +340,25 @@ def test_a_ready_file_that_somebody_wrote_into_is_kept(node, tmp_path):
     ({"events": [DONE], "satisfied_by": {"vm": "web-01", "vm_state": "on"}}, "satisfied_by.vm_state: "),
     ({"events": [DONE], "satisfied_by": {"vm": "web-01", "backup_newer_than": "5m"}}, "satisfied_by.backup_newer_than: "),
     ({"events": [DONE], "satisfied_by": {"vm": "web-01", "backup_newer_than": "yesterday"}}, "satisfied_by.backup_newer_than: "),
+    ({"events": [DONE], "satisfied_by": {"vm": "web-01", "backup_newer_than": "1789268402"}}, "'1789268402' is ambiguous as a duration"),
 ])
 def test_bad_input_is_refused_by_option(node, options, told):
     result = failed(run_module("prl_event_wait", node, **options), "INVALID_INPUT")
     assert told in result["msg"] and "reg_event_handler" not in [call["call"] for call in node.calls()]
+
+
+@pytest.mark.parametrize("version, pattern", [("2.7", "(?i:x)"), ("3.6", "(?>a)b"), ("3.9", "a++")])
+def test_a_pattern_that_the_python_of_the_sdk_does_not_know_is_told_by_option(node, version, pattern):
+    if version not in pythons.interpreters():
+        pytest.skip("no Python " + version)
+    try:
+        re.compile(pattern)
+    except re.error:
+        pytest.skip("this Python does not know it either")
+    result = failed(run_module("prl_event_wait", node, sdk_python=pythons.interpreters()[version], events=[DONE],
+                               fail_on=[{"params": {"note": {"regex": pattern}}}]), "INVALID_INPUT")
+    assert result["msg"].startswith("fail_on[0].params.note.regex: '%s' is not understood by Python %s, under which the SDK runs: " % (pattern, version))
+    assert "newer versions" in result["msg"] and "defect" not in result["msg"] and "reg_event_handler" not in [call["call"] for call in node.calls()]
 
 
 def test_an_unknown_vm_is_told_by_option_and_an_ambiguous_one_with_candidates(node):
