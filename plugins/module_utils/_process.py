@@ -19,9 +19,18 @@ def run(arguments, data, each_line=None):
     """(exit status, or minus the signal; standard output; standard error). OSError where there is no such program.
 
     ``each_line`` is called with every line of standard output as soon as it is there. The program is started by the calling thread:
-    where it asked the kernel to die with its parent, that means with this thread.
+    where it asked the kernel to die with its parent, that means with this thread. An exception meanwhile ends it.
     """
     process = subprocess.Popen(arguments, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, close_fds=True)
+    try:
+        return _listen(process, data, each_line)
+    except BaseException:  # this process ends: the program must not use its files any more when they are removed
+        process.kill()
+        process.wait()
+        raise
+
+
+def _listen(process, data, each_line):
     if each_line is None:
         output, errors = process.communicate(data)
         return process.returncode, output, errors

@@ -15,7 +15,7 @@ import time
 import pytest
 
 from tests import pythons
-from tests.harness import BIN, ROOT, STUB_SDK, run_module
+from tests.harness import BIN, COLLECTIONS, ROOT, STUB_SDK, environment, run_module
 
 WEB = "{11111111-1111-4111-8111-111111111111}"
 DB = "{22222222-2222-4222-8222-222222222222}"
@@ -468,11 +468,11 @@ def test_an_sdk_that_hangs_is_ended_at_the_deadline(node):
     assert result["seen"] == {} and result["matched"] is False
 
 
-def start_module(node, tmp_path, stdout=subprocess.DEVNULL):
-    arguments = node.options(timeout=120, ready_file=str(tmp_path / "ready"), events=[DONE])
+def start_module(node, tmp_path, stdout=subprocess.DEVNULL, **more):
+    arguments = dict(node.options(timeout=120, ready_file=str(tmp_path / "ready"), events=[DONE]), _ansible_remote_tmp=str(tmp_path / "remote"))
     process = subprocess.Popen(
         [sys.executable, "-m", "ansible_collections.prlsdk.core.plugins.modules.prl_event_wait"], stdin=subprocess.PIPE, stdout=stdout,
-        stderr=subprocess.DEVNULL, env=node.environment(PYTHONPATH=str(ROOT / ".ansible" / "collections")),
+        stderr=subprocess.DEVNULL, env=node.environment(PYTHONPATH=str(COLLECTIONS)), **more,
     )
     process.stdin.write(json.dumps({"ANSIBLE_MODULE_ARGS": arguments}).encode())
     process.stdin.close()
@@ -480,14 +480,22 @@ def start_module(node, tmp_path, stdout=subprocess.DEVNULL):
     return process
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL, signal.SIGINT])
-def test_a_module_that_is_killed_takes_its_worker_along(node, tmp_path, number):
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGKILL, signal.SIGINT])
+def test_a_module_that_is_killed_takes_its_worker_along_and_its_files_where_it_can(node, tmp_path, number):
     process = start_module(node, tmp_path)
     worker = worker_of(node)
-    assert is_alive(worker)
+    assert is_alive(worker) and list((tmp_path / "remote").glob("*/_worker.py"))
     process.send_signal(number)
     process.wait(20)
     until(lambda: not is_alive(worker), "the worker's end", 7)
+    assert number == signal.SIGKILL or not list((tmp_path / "remote").iterdir())
+
+
+def test_a_module_that_shall_outlive_its_terminal_does(node, tmp_path):
+    process = start_module(node, tmp_path, preexec_fn=lambda: signal.signal(signal.SIGHUP, signal.SIG_IGN))
+    process.send_signal(signal.SIGHUP)
+    emit_done(node)
+    assert process.wait(20) == 0
 
 
 def test_a_module_whose_result_nobody_reads_any_more_ends(node, tmp_path):
@@ -496,8 +504,21 @@ def test_a_module_whose_result_nobody_reads_any_more_ends(node, tmp_path):
     os.close(writer)
     worker = worker_of(node)
     os.close(reader)
-    assert process.wait(20) == -signal.SIGTERM
+    assert process.wait(20) == 128 + signal.SIGTERM
     until(lambda: not is_alive(worker), "the worker's end", 7)
+    assert not list((tmp_path / "remote").iterdir())
+
+
+def test_a_closed_standard_output_has_no_reader_either():
+    code = (
+        "import os, time\n"
+        "from ansible_collections.prlsdk.core.plugins.module_utils import _hangup\n"
+        "os.close(1)\n"
+        "_hangup.end_with_reader()\n"
+        "time.sleep(60)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], env=environment(PYTHONPATH=str(COLLECTIONS)), timeout=30, check=False)
+    assert done.returncode == -signal.SIGTERM
 
 
 PLAY = """
