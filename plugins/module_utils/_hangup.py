@@ -10,7 +10,6 @@ __metaclass__ = type
 import os
 import select
 import signal
-import sys
 import threading
 
 # poll() calls it invalid where standard output was closed: nobody reads that either.
@@ -30,7 +29,7 @@ def end_tidily():
 def _leave(number, frame):
     for other in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(other, signal.SIG_IGN)  # a second one must not disturb the tidying
-    sys.exit(128 + number)
+    raise SystemExit(128 + number)
 
 
 def end_with_reader():

@@ -125,6 +125,7 @@ options:
       - Answer each question that counts (an event of type V(vm_question)) with this, a name such as V(retry) or a number. The answer must be one
         of those that the question offers.
       - Only older Parallels products ask questions.
+      - A question that was asked before the module has subscribed is not met.
     type: raw
   ready_file:
     description:
