@@ -36,7 +36,7 @@ ADVICE = {
     "PRL_ERR_DISP_SHUTDOWN_IN_PROCESS": "The dispatcher is shutting down; run again when it is back.",
     "PRL_ERR_WS_DISP_CONNECTION_CLOSED": "Check that the dispatcher still runs, and run again.",
     "PRL_ERR_NOT_CONNECTED_TO_DISPATCHER": "Check that the dispatcher still runs, and run again.",
-    "PRL_ERR_TIMEOUT": "Raise 'timeout', or ask for less: name the VMs with 'vms', or use 'scope: registered' on a large backup server.",
+    "PRL_ERR_TIMEOUT": "Raise 'timeout' if the server is only slow; otherwise check the dispatcher.",
     "PRL_ERR_BACKUP_REQUIRE_LOGIN_PASSWORD": "The node's default backup server is configured without a login; set one there, or name the server in 'storage'.",
     "PRL_ERR_DISP2DISP_WRONG_USER_SESSION_UUID": "The login to the backup server has ended; run again.",
     "PRL_ERR_CANT_CONNECT_TO_DISPATCHER_ITERATIVELY": "The node cannot reach the backup server; check the storage's 'host' and 'port' from there.",
@@ -77,11 +77,21 @@ ADVICE_FOR.update(
                    "PRL_ERR_IO_NO_CONNECTION", "PRL_ERR_DISP2DISP_WRONG_USER_SESSION_UUID")
 )
 
+# The same where the task has options for it: (what the worker was asked to do, the SDK's call, its symbol).
+ADVICE_TO = {
+    ("trees", "get_backup_tree", "PRL_ERR_TIMEOUT"): "Raise 'timeout', or ask for less: name the VMs with 'vms', or use 'scope: registered' on a large "
+    "backup server.",
+}
 
-def explain(error):
-    """The message for a failed request: what failed, why in the SDK's words, its symbol, what to do. ``error`` as the worker sends it."""
+
+def explain(error, asked=None):
+    """The message for a failed request: what failed, why in the SDK's words, its symbol, what to do.
+
+    ``error`` as the worker sends it; ``asked`` is the worker's operation that it ended.
+    """
     act = ACTS.get(error["operation"], error["operation"] or "").format(subject=error["subject"])
     code = error["symbol"] if error["code"] is None else "%s, 0x%08X" % (error["symbol"], error["code"])
-    advice = ADVICE_FOR.get((error["operation"], error["symbol"])) or ADVICE.get(error["symbol"], "")
+    call, symbol = error["operation"], error["symbol"]
+    advice = ADVICE_TO.get((asked, call, symbol)) or ADVICE_FOR.get((call, symbol)) or ADVICE.get(symbol, "")
     parts = ["%s failed: %s" % (act, error["message"]) if act else error["message"], "(%s)." % code, advice]
     return " ".join(part for part in parts if part)

@@ -297,7 +297,7 @@ def regex(value, option):
         raise InputError("%s: %r is not a regular expression; give a text." % (option, value))
     try:
         re.compile(value)
-    except re.error as error:
+    except (re.error, OverflowError) as error:  # the latter for a repetition that is too large
         raise InputError("%s: '%s' is not a regular expression: %s." % (option, value, error))
     return value
 

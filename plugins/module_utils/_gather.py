@@ -11,7 +11,7 @@ import itertools
 import os
 import time
 
-from ansible_collections.prlsdk.core.plugins.module_utils import _backup_select, _backup_tree, _durations, _ids, _instants
+from ansible_collections.prlsdk.core.plugins.module_utils import _backup_select, _backup_tree, _ids, _instants
 from ansible_collections.prlsdk.core.plugins.module_utils._errors import InputError, PrlError
 
 
@@ -119,10 +119,7 @@ def moment(params, option):
     if text is None:
         return None
     with naming(option):
-        # Every time has a dash. A bare number would be one too, but is more likely a duration without its unit.
-        if "-" not in text:
-            return _instants.format(_instants.before(int(time.time()), _durations.parse(text)))
-        return _instants.format(_instants.parse(text))
+        return _instants.format(_instants.moment(text, time.time()))
 
 
 class naming(object):

@@ -10,10 +10,12 @@ __metaclass__ = type
 import datetime
 import re
 
+from ansible_collections.prlsdk.core.plugins.module_utils import _durations
 from ansible_collections.prlsdk.core.plugins.module_utils._errors import InputError
 
+_ISO_FORM = "ISO 8601 with Z or an offset, such as 2026-09-13T03:00:02Z or 2026-09-13T05:00:02+02:00"
 #: How an instant is written, for messages and documentation.
-FORM = "ISO 8601 with Z or an offset, such as 2026-09-13T03:00:02Z or 2026-09-13T05:00:02+02:00, or seconds since 1970"
+FORM = _ISO_FORM + ", or seconds since 1970"
 
 EPOCH = datetime.datetime(1970, 1, 1)
 #: The first and the last instant that a date of the years 1 to 9999 can name.
@@ -40,12 +42,29 @@ def parse(value):
         raise InputError("%r is not an instant; write %s" % (value, FORM))
     written = str(value)
     if not isinstance(value, float) and not _NUMBER.match(written):
-        return _of_iso(written)
+        return _of_iso(written, FORM)
     try:
         seconds = int(float(written) // 1) if "." in written or isinstance(value, float) else int(written)
     except (OverflowError, ValueError):  # infinity and not-a-number
         raise InputError("%r is not an instant; write %s" % (value, FORM))
     return _in_range(seconds, value)
+
+
+def moment(written, now):
+    """Read an option of a task that is an instant or a duration before ``now``.
+
+    :arg written: ISO 8601 text with ``Z`` or an offset, or a duration such as ``36h``. Unlike :func:`parse` it takes no epoch seconds: a
+        bare number is more likely a duration without its unit.
+    :arg now: epoch seconds.
+    :returns: whole seconds since 1970-01-01T00:00:00Z.
+    :raises InputError: for anything else; the message names the value and what to write, the caller adds the option's name.
+    """
+    if "-" in written[1:]:  # as in every date and in no duration
+        return _of_iso(written, _ISO_FORM)
+    try:
+        return before(int(now), _durations.parse(written))
+    except InputError as error:
+        raise InputError("%s. Or write an instant as %s" % (error.message, _ISO_FORM))
 
 
 def format(epoch):
@@ -71,15 +90,15 @@ def from_datetime(moment):
     return since.days * 86400 + since.seconds
 
 
-def _of_iso(written):
+def _of_iso(written, form):
     match = _ISO.match(written)
     if match is None:
-        raise InputError("%r is not an instant; write %s" % (written, FORM))
+        raise InputError("%r is not an instant; write %s" % (written, form))
     year, month, day, hour, minute, second, zone = match.groups()
     if zone is None:
         raise InputError("%r is ambiguous without a zone: add Z for UTC or an offset such as +02:00" % (written,))
     if hour is None:
-        raise InputError("%r is a day, not an instant; write %s" % (written, FORM))
+        raise InputError("%r is a day, not an instant; write %s" % (written, form))
     try:
         moment = datetime.datetime(int(year), int(month), int(day), int(hour), int(minute), int(second or 0))
     except ValueError as error:

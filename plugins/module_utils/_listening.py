@@ -20,12 +20,21 @@ import random
 import select
 import time
 
+if __name__.startswith("ansible_collections."):
+    from ansible_collections.prlsdk.core.plugins.module_utils._wire import GRACE, monotonic
+else:  # beside the worker, where there is no collection
+    from _wire import GRACE, monotonic
+
 # Ordinary events answer this when they are asked for their error code.
 NO_CODE = 100000
 # A lost connection is noticed after this many seconds at the latest; after a remote login nothing but looking shows it.
 POLL_INTERVAL = 0.5
 # So many events are looked at before the deadline is looked at again.
 BATCH = 1000
+# What is queued at the deadline is heard for at most so many seconds longer: half the grace, the rest is for the answer.
+OVERTIME = GRACE / 2
+# After a loss the SDK's thread may still be handing out what had come before. It has ended when it is quiet for so many seconds.
+SETTLING = 0.2
 # Seconds between two attempts to log in again: the first, and the most; each is spread by half to all of itself.
 FIRST_PAUSE, LONGEST_PAUSE = 0.5, 15.0
 # The outcome of an answer to a question arrives this many seconds after it at the latest.
@@ -55,14 +64,15 @@ class Listener:
     those that do not are counted in ``seen`` and nothing else. ``to_text`` makes text of what the SDK gives.
     """
 
-    def __init__(self, api, server, may_care, to_text, clock=time.time):
-        self._api, self._server, self._may_care, self._text, self._clock = api, server, may_care, to_text, clock
+    def __init__(self, api, server, may_care, to_text, clock=time.time, ticks=monotonic):
+        self._api, self._server, self._may_care, self._text, self._clock, self._ticks = api, server, may_care, to_text, clock, ticks
         self._queue = collections.deque()
         self._jobs = collections.deque(maxlen=100)
         self._pipe = os.pipe()
         self._signalled = False
         self._types = {}
         self.seen = {}
+        self.heard = 0
         self.unreadable = 0
         for end in self._pipe:
             fcntl.fcntl(end, fcntl.F_SETFL, fcntl.fcntl(end, fcntl.F_GETFL) | os.O_NONBLOCK)
@@ -95,14 +105,18 @@ class Listener:
         """The next (event, its object if it is a question), or None."""
         return self._queue.popleft() if self._queue else None
 
+    def forget_jobs(self):
+        """Before an answer is sent: how an earlier one was taken says nothing about this one."""
+        self._jobs.clear()
+
     def answer_code(self, left, connected):
-        """How the server took an answer to a question: 0, an error's code, or None when it has not said."""
-        end = self._clock() + min(ANSWER_PATIENCE, left())
+        """How the server took the answer to a question: 0, an error's code, or None when it has not said."""
+        end = self._ticks() + min(ANSWER_PATIENCE, left())
         while True:
             for operation, code in list(self._jobs):
                 if operation == PJOC_SRV_SEND_ANSWER:
                     return code
-            pause = end - self._clock()
+            pause = end - self._ticks()
             if pause <= 0 or not connected():
                 return None
             time.sleep(min(0.05, pause))
@@ -124,6 +138,7 @@ class Listener:
             print_error(error)
 
     def _note(self, event):
+        self.heard += 1
         type_id = event.get_type()
         self.seen[type_id] = self.seen.get(type_id, 0) + 1
         care = self._types.get(type_id)
@@ -213,12 +228,15 @@ def wait(listener, tally, look, left, connected, reconnect=None, answer=None, te
             if satisfied:
                 return "satisfied", satisfied
             looking = False
-        hear(listener, tally, answer, tell)
+        here = connected()  # asked before the queue is emptied: what came before the loss must not be overtaken by it
+        hear(listener, tally, left, answer, tell)
+        if not here:
+            settle(listener, tally, left, answer, tell)
         if tally.outcome:
             return tally.outcome, None
         if left() <= 0:
             return "timed_out", None
-        if connected():
+        if here:
             listener.sleep(min(POLL_INTERVAL, left()))
         elif reconnect is None:
             return "lost", None
@@ -228,12 +246,27 @@ def wait(listener, tally, look, left, connected, reconnect=None, answer=None, te
             looking = True
 
 
-def hear(listener, tally, answer=None, tell=None):
-    """Feed what has come, at most BATCH events of it, to the tally."""
+def hear(listener, tally, left, answer=None, tell=None):
+    """Feed all that is queued to the tally, for as long as there is time; one batch of it in any case."""
+    while feed_batch(listener, tally, answer, tell) and left() > -OVERTIME:
+        pass
+
+
+def settle(listener, tally, left, answer, tell, pause=time.sleep):
+    """After a loss: hear what the SDK's thread is still handing out."""
+    heard = None
+    while heard != listener.heard and not tally.outcome and left() > -OVERTIME:
+        heard = listener.heard
+        pause(SETTLING)
+        hear(listener, tally, left, answer, tell)
+
+
+def feed_batch(listener, tally, answer, tell):
+    """Feed at most BATCH queued events to the tally; whether there may be more."""
     for turn in range(BATCH):
         heard = listener.take()
         if heard is None:
-            return
+            return False
         event, question = heard
         if tally.feed(event):
             if question is not None and answer is not None and event is not tally.failed_on:
@@ -241,7 +274,8 @@ def hear(listener, tally, answer=None, tell=None):
             if tell is not None:
                 tell(event)
         if tally.outcome:
-            return
+            return False
+    return True
 
 
 def persist(attempt, left, sleep=time.sleep, spread=random.uniform):

@@ -21,29 +21,39 @@ def run(arguments, data, each_line=None, limit=None):
     """(exit status, or minus the signal, or None when it was ended for taking too long; standard output; standard error).
 
     OSError where there is no such program. ``each_line`` is called with every line of standard output as soon as it is there. After
-    ``limit`` seconds the program is killed, with all that it started. The program is started by the calling thread: where it asked the
-    kernel to die with its parent, that means with this thread.
+    ``limit`` seconds the program is killed, with all that it started, and so it is when an exception comes meanwhile. The program is
+    started by the calling thread: where it asked the kernel to die with its parent, that means with this thread.
     """
     process = subprocess.Popen(
         arguments, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, close_fds=True, start_new_session=True
     )
     guard = Guard(process, limit)
+    try:
+        with guard:
+            status, output, errors = _converse(process, data, each_line)
+    except BaseException:  # this process ends: the program must not use its files any more when they are removed
+        guard.strike()
+        process.wait()
+        raise
+    return None if guard.struck else status, output, errors
+
+
+def _converse(process, data, each_line):
     errors, lines = [], []
     helpers = [threading.Thread(target=_feed, args=(process.stdin, data)), threading.Thread(target=lambda: errors.append(process.stderr.read()))]
     for helper in helpers:
         helper.daemon = True
         helper.start()
-    with guard:
-        for line in process.stdout:
-            lines.append(line)
-            if each_line is not None:
-                each_line(line)
-        for helper in helpers:
-            helper.join()
-        status = process.wait()
+    for line in process.stdout:
+        lines.append(line)
+        if each_line is not None:
+            each_line(line)
+    for helper in helpers:
+        helper.join()
+    status = process.wait()
     process.stdout.close()
     process.stderr.close()
-    return None if guard.struck else status, b"".join(lines), b"".join(errors)
+    return status, b"".join(lines), b"".join(errors)
 
 
 class Guard:
@@ -51,7 +61,7 @@ class Guard:
 
     def __init__(self, process, limit):
         self._process, self.struck = process, False
-        self._timer = threading.Timer(limit, self._strike) if limit is not None else None
+        self._timer = threading.Timer(limit, self.strike) if limit is not None else None
 
     def __enter__(self):
         if self._timer:
@@ -62,7 +72,7 @@ class Guard:
         if self._timer:
             self._timer.cancel()
 
-    def _strike(self):
+    def strike(self):
         self.struck = True
         try:
             os.killpg(self._process.pid, signal.SIGKILL)

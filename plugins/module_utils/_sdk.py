@@ -96,7 +96,7 @@ class Sdk:
                 error = last["error"]
                 candidates.append({"python": python, "version": error["python_version"], "why": telling(error["attempts"]), "tried": error["attempts"]})
             else:
-                raise typed(last["error"], hello and hello["sdk"])
+                raise typed(last["error"], hello and hello["sdk"], operation)
         raise SdkUnavailableError(account(candidates), candidates=candidates)
 
     def _worker_file(self, operation):
@@ -165,13 +165,13 @@ def events_in(output):
     return {"events": events} if events else {}
 
 
-def typed(error, sdk):
-    """The worker's error line as an exception. ``sdk`` is null where the SDK was never loaded."""
+def typed(error, sdk, operation=None):
+    """The worker's error line as an exception. ``sdk`` is null where the SDK was never loaded; ``operation`` is what was asked."""
     if error["symbol"] == "WORKER_FAILED":
         return WorkerError("The SDK worker failed: %s. This is a defect of the collection; please report it." % error["message"], sdk=sdk)
     public = dict((key, error[key]) for key in ("code", "symbol", "operation", "retryable", "details"))
     more = dict((key, error[key]) for key in ("candidates",) if key in error)
-    return SdkError(explain(error), error=public, sdk=sdk, **more)
+    return SdkError(explain(error, operation), error=public, sdk=sdk, **more)
 
 
 def ran_out(status):

@@ -11,6 +11,7 @@ import calendar
 import difflib
 import os
 import re
+import sys
 import time
 
 if __name__.startswith("ansible_collections."):
@@ -68,6 +69,7 @@ def prepare(connection, arguments):
         return vm["uuid"]
 
     def ready(raw):
+        check_patterns(raw)
         vm = raw["vm"] and uuid_of(raw["vm"], raw["option"] + ".vm")
         return dict(raw, vm=vm, code=code_of(connection.sdk, raw["code"], raw["option"] + ".code"))
 
@@ -76,6 +78,17 @@ def prepare(connection, arguments):
         dict((key, [ready(raw) for raw in arguments[key]]) for key in ("events", "fail_on")),
         state and dict(state, vm=uuid_of(state["vm"], "satisfied_by.vm")),
     )
+
+
+def check_patterns(raw):
+    """The module has compiled the regular expressions already, but under its own Python, which may know more than this one."""
+    for name, condition in sorted(raw["params"].items()):
+        try:
+            re.compile(condition.get("regex", u""))
+        except (re.error, OverflowError) as error:
+            place = u"%s.params.%s.regex: '%s'" % (raw["option"], name, condition["regex"])
+            reason = u"is not understood by Python %d.%d, under which the SDK runs: %s" % (sys.version_info[:2] + (readable(error),))
+            raise Failure("INVALID_INPUT", u"%s %s. Write it without what only newer versions know." % (place, reason), subject=condition["regex"])
 
 
 def code_of(sdk, code, option):
@@ -123,6 +136,7 @@ def listen(connection, arguments, tally, state, result):
         if offered and arguments["answer"] not in offered:
             choices = ", ".join("%s (%d)" % (connection.sdk.answer_name(one), one) for one in offered)
             raise Failure("INVALID_INPUT", "answer: %d is not among the answers to this question: %s." % (arguments["answer"], choices))
+        listener.forget_jobs()
         session.answer(question, arguments["answer"])
         code = listener.answer_code(left, session.connected)
         if code:

@@ -12,7 +12,7 @@ import os
 import stat
 import time
 
-from ansible_collections.prlsdk.core.plugins.module_utils import _durations, _events, _instants
+from ansible_collections.prlsdk.core.plugins.module_utils import _events, _instants
 from ansible_collections.prlsdk.core.plugins.module_utils._errors import InputError, PrlError, WaitError
 from ansible_collections.prlsdk.core.plugins.module_utils._sdk import typed
 
@@ -93,10 +93,7 @@ def state_of(written, now):
 def instant(written, now):
     """Seconds since 1970 of an instant, or of a duration before now."""
     try:
-        # Every duration ends in its unit; every instant has a dash or a colon, or is a number.
-        if written[-1:].isalpha() and written[-1:] not in "Zz":
-            return _instants.before(int(now), _durations.parse(written))
-        return _instants.parse(written)
+        return _instants.moment(written, now)
     except InputError as error:
         raise InputError("satisfied_by.backup_newer_than: %s." % error.message)
 
@@ -182,7 +179,8 @@ def refuse(params, answer, result):
 
 
 def story(event):
-    about = " of %s" % (event["vm"] or {}).get("name", event["issuer_id"]) if event["issuer_id"].strip("{}0-") else ""
+    # A VM that was given by its UUID has one without a name: nobody had to look it up.
+    about = " of %s" % ((event["vm"] or {}).get("name") or event["issuer_id"]) if event["issuer_id"].strip("{}0-") else ""
     said = " ".join((event["message"] or event["brief"] or "").split())
     code = " (%s)" % event["symbol"] if event["symbol"] else ""
     return "%s%s%s%s" % (event["type"], about, ": " + said if said else "", code + "." if code or not said.endswith(".") else "")

@@ -125,6 +125,7 @@ options:
       - Answer each question that counts (an event of type V(vm_question)) with this, a name such as V(retry) or a number. The answer must be one
         of those that the question offers.
       - Only older Parallels products ask questions.
+      - A question that was asked before the module has subscribed is not met.
     type: raw
   ready_file:
     description:
@@ -418,6 +419,7 @@ from ansible_collections.prlsdk.core.plugins.module_utils._waiting import wait_f
 
 def main():
     module = make_module(wait_options())
+    _hangup.end_tidily()
     _hangup.end_with_reader()
     run(module, functools.partial(wait_for_events, look_only=module.check_mode, warn=module.warn))
 

@@ -3,6 +3,7 @@
 import datetime
 import json
 import os
+import re
 import signal
 import stat
 import subprocess
@@ -13,7 +14,7 @@ import time
 import pytest
 
 from tests import pythons
-from tests.harness import BIN, ROOT, STUB_SDK, alive, run_module
+from tests.harness import BIN, COLLECTIONS, ROOT, STUB_SDK, alive, environment, run_module
 
 WEB = "{11111111-1111-4111-8111-111111111111}"
 DB = "{22222222-2222-4222-8222-222222222222}"
@@ -140,6 +141,19 @@ def test_of_a_flood_nothing_is_lost(node):
     assert result["matched"] and result["seen"] == {"backup_progress_changed": 20000}
 
 
+@pytest.mark.parametrize("end", ["lost", "deadline"])
+def test_what_came_while_the_state_was_looked_at_counts_although_the_end_comes_first(node, end):
+    node("fault", "add", "get_vm_list_ex", "delay", "60")
+    wait = waiting(node, events=[{"type": "backup_progress_changed", "params": {"progress_changed": 2400}}],
+                   satisfied_by={"vm": WEB, "vm_state": "running"}, timeout=5 if end == "deadline" else 40)
+    until(lambda: "get_vm_list_ex" in node.call_names(), "the look at the state")
+    node("emit", "backup_progress_changed", "--vm", "db-01", "--param", "progress_changed=uint32:{i}", "--count", "2500")
+    if end == "lost":
+        time.sleep(2)
+        node("disconnect")
+    assert wait.join()["matched"]
+
+
 # --- what matches
 
 
@@ -191,6 +205,12 @@ def test_an_event_of_fail_on_fails_at_once_with_what_came_before(node):
     assert "vm_message" in result["msg"] and "web-01" in result["msg"] and "PRL_ERR_BACKUP_BACKUP_CMD_FAILED" in result["msg"]
     assert len(result["events"]) == 1 and result["seen"]["vm_message"] == 2 and not result["matched"]
     assert result["error"]["retryable"] is False
+
+
+def test_an_event_of_fail_on_is_told_with_the_uuid_of_a_vm_that_nobody_named(node):
+    wait = waiting(node, events=[DONE], fail_on=[{"type": "vm_migrate_cancelled", "vm": WEB}])
+    node("emit", "vm_migrate_cancelled", "--vm", "web-01")
+    assert failed(wait.join(), "FAILED_ON_EVENT")["msg"].endswith("vm_migrate_cancelled of %s." % WEB)
 
 
 # --- the state
@@ -297,6 +317,7 @@ def test_a_ready_file_that_somebody_wrote_into_is_kept(node, tmp_path):
     ({"events": [{"type": "*snow*"}]}, "events[0].type: "),
     ({"events": [{"type": ["a"]}]}, "events[0].type: "),
     ({"events": [DONE], "fail_on": [{"type": DONE["type"], "params": {"a": {"regex": "("}}}]}, "fail_on[0].params.a.regex: "),
+    ({"events": [{"params": {"a": {"regex": "a{99999999999}"}}}]}, "events[0].params.a.regex: "),
     ({"events": [{"params": {"a": {"min": 2, "max": 1}}}]}, "events[0].params.a: min 2 is greater than max 1"),
     ({"events": [{"params": {"a": {"min": "x"}}}]}, "events[0].params.a.min: "),
     ({"events": [{"params": {"a": {"regx": "x"}}}]}, "events[0].params.a: there is no condition 'regx'"),
@@ -312,10 +333,25 @@ def test_a_ready_file_that_somebody_wrote_into_is_kept(node, tmp_path):
     ({"events": [DONE], "satisfied_by": {"vm": "web-01", "vm_state": "on"}}, "satisfied_by.vm_state: "),
     ({"events": [DONE], "satisfied_by": {"vm": "web-01", "backup_newer_than": "5m"}}, "satisfied_by.backup_newer_than: "),
     ({"events": [DONE], "satisfied_by": {"vm": "web-01", "backup_newer_than": "yesterday"}}, "satisfied_by.backup_newer_than: "),
+    ({"events": [DONE], "satisfied_by": {"vm": "web-01", "backup_newer_than": "1789268402"}}, "'1789268402' is ambiguous as a duration"),
 ])
 def test_bad_input_is_refused_by_option(node, options, told):
     result = failed(run_module("prl_event_wait", node, **options), "INVALID_INPUT")
     assert told in result["msg"] and "reg_event_handler" not in [call["call"] for call in node.calls()]
+
+
+@pytest.mark.parametrize("version, pattern", [("2.7", "(?i:x)"), ("3.6", "(?>a)b"), ("3.9", "a++")])
+def test_a_pattern_that_the_python_of_the_sdk_does_not_know_is_told_by_option(node, version, pattern):
+    if version not in pythons.interpreters():
+        pytest.skip("no Python " + version)
+    try:
+        re.compile(pattern)
+    except re.error:
+        pytest.skip("this Python does not know it either")
+    result = failed(run_module("prl_event_wait", node, sdk_python=pythons.interpreters()[version], events=[DONE],
+                               fail_on=[{"params": {"note": {"regex": pattern}}}]), "INVALID_INPUT")
+    assert result["msg"].startswith("fail_on[0].params.note.regex: '%s' is not understood by Python %s, under which the SDK runs: " % (pattern, version))
+    assert "newer versions" in result["msg"] and "defect" not in result["msg"] and "reg_event_handler" not in [call["call"] for call in node.calls()]
 
 
 def test_an_unknown_vm_is_told_by_option_and_an_ambiguous_one_with_candidates(node):
@@ -425,11 +461,11 @@ def test_an_sdk_that_hangs_is_ended_at_the_deadline(node):
     assert result["seen"] == {} and result["matched"] is False
 
 
-def start_module(node, tmp_path, stdout=subprocess.DEVNULL):
-    arguments = node.options(timeout=120, ready_file=str(tmp_path / "ready"), events=[DONE])
+def start_module(node, tmp_path, stdout=subprocess.DEVNULL, **more):
+    arguments = dict(node.options(timeout=120, ready_file=str(tmp_path / "ready"), events=[DONE]), _ansible_remote_tmp=str(tmp_path / "remote"))
     process = subprocess.Popen(
         [sys.executable, "-m", "ansible_collections.prlsdk.core.plugins.modules.prl_event_wait"], stdin=subprocess.PIPE, stdout=stdout,
-        stderr=subprocess.DEVNULL, env=node.environment(PYTHONPATH=str(ROOT / ".ansible" / "collections")),
+        stderr=subprocess.DEVNULL, env=node.environment(PYTHONPATH=str(COLLECTIONS)), **more,
     )
     process.stdin.write(json.dumps({"ANSIBLE_MODULE_ARGS": arguments}).encode())
     process.stdin.close()
@@ -437,14 +473,22 @@ def start_module(node, tmp_path, stdout=subprocess.DEVNULL):
     return process
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL, signal.SIGINT])
-def test_a_module_that_is_killed_takes_its_worker_along(node, tmp_path, number):
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGKILL, signal.SIGINT])
+def test_a_module_that_is_killed_takes_its_worker_along_and_its_files_where_it_can(node, tmp_path, number):
     process = start_module(node, tmp_path)
     worker = worker_of(node)
-    assert alive(worker)
+    assert alive(worker) and list((tmp_path / "remote").glob("*/_worker.py"))
     process.send_signal(number)
     process.wait(20)
     until(lambda: not alive(worker), "the worker's end", 7)
+    assert number == signal.SIGKILL or not list((tmp_path / "remote").iterdir())
+
+
+def test_a_module_that_shall_outlive_its_terminal_does(node, tmp_path):
+    process = start_module(node, tmp_path, preexec_fn=lambda: signal.signal(signal.SIGHUP, signal.SIG_IGN))
+    process.send_signal(signal.SIGHUP)
+    emit_done(node)
+    assert process.wait(20) == 0
 
 
 def test_a_module_whose_result_nobody_reads_any_more_ends(node, tmp_path):
@@ -453,8 +497,21 @@ def test_a_module_whose_result_nobody_reads_any_more_ends(node, tmp_path):
     os.close(writer)
     worker = worker_of(node)
     os.close(reader)
-    assert process.wait(20) == -signal.SIGTERM
+    assert process.wait(20) == 128 + signal.SIGTERM
     until(lambda: not alive(worker), "the worker's end", 7)
+    assert not list((tmp_path / "remote").iterdir())
+
+
+def test_a_closed_standard_output_has_no_reader_either():
+    code = (
+        "import os, time\n"
+        "from ansible_collections.prlsdk.core.plugins.module_utils import _hangup\n"
+        "os.close(1)\n"
+        "_hangup.end_with_reader()\n"
+        "time.sleep(60)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], env=environment(PYTHONPATH=str(COLLECTIONS)), timeout=30, check=False)
+    assert done.returncode == -signal.SIGTERM
 
 
 PLAY = """
@@ -525,3 +582,14 @@ def test_a_refused_answer_is_a_failure(node):
     node("fault", "add", "send_answer", "fail", "PRL_ERR_FAILURE")
     node("question", "ask", "PET_QUESTION_DO_YOU_WANT_TO_OVERWRITE_FILE", "--vm", "web-01", "--choice", "yes", "--choice", "no")
     assert failed(wait.join(), "PRL_ERR_FAILURE")["changed"] is False
+
+
+def test_an_answer_that_is_refused_after_one_that_was_taken_is_a_failure(node):
+    wait = waiting(node, events=[{"type": "vm_question"}], answer="yes", count=2)
+    ask = ("question", "ask", "PET_QUESTION_DO_YOU_WANT_TO_OVERWRITE_FILE", "--vm", "web-01", "--choice", "yes")
+    node(*ask)
+    until(lambda: "16002" in node("question", "list"), "the first answer")
+    node("fault", "add", "send_answer", "fail", "PRL_ERR_FAILURE")
+    node(*ask)
+    result = failed(wait.join(), "PRL_ERR_FAILURE")
+    assert [event["answered"] for event in result["events"]] == ["yes", None] and result["changed"]

@@ -144,6 +144,21 @@ def test_the_deadline_holds_in_the_client_and_on_the_server(node, fault):
     result = failure(node, timeout=2)
     assert 2 <= time.monotonic() - start < 4 + 1.5, "the module's own start and end come on top"
     assert "'timeout'" in result["msg"] and "all VMs" in result["msg"]
+    assert ("'vms'" in result["msg"] and "'scope: registered'" in result["msg"]) is (fault == "stall")
+
+
+@pytest.mark.parametrize("module, call, options", [
+    ("prl_event_wait", "login_local", {"events": [{"type": "vm_added"}]}),
+    ("prl_event_wait", "get_vm_list_ex", {"events": [{"type": "vm_added", "vm": "web-01"}]}),
+    ("prl_backup", "get_backup_tree", {"vm": "web-01"}),
+    ("prl_backup_info", "login_local", {}),
+    ("prl_vm_info", "get_vm_list_ex", {}),
+])
+def test_a_time_out_advises_no_option_that_cannot_help(node, module, call, options):
+    node("fault", "add", call, "stall")
+    result = run_module(module, node, timeout=2, **options)
+    assert result["failed"] and result["error"]["symbol"] == "PRL_ERR_TIMEOUT" and "Raise 'timeout'" in result["msg"]
+    assert "'vms'" not in result["msg"] and "scope" not in result["msg"]
 
 
 def test_an_interpreter_that_never_gets_as_far_as_the_worker_is_ended_with_all_it_started(stub, tmp_path):

@@ -97,11 +97,8 @@ class Event:
 
 
 class Job:
-    def get_op_code(self):
-        return 3
-
-    def get_ret_code(self):
-        return 0
+    def __init__(self, operation=3, code=0):
+        self.get_op_code, self.get_ret_code = lambda: operation, lambda: code
 
 
 class Api:
@@ -203,6 +200,58 @@ def test_a_lost_connection_ends_the_wait_after_the_events_that_came_before():
     assert _listening.wait(listener, tally, lambda: None, lambda: 9, lambda: False) == ("lost", None)
     server.send(Event(event(2)))
     assert _listening.wait(listener, tally, lambda: None, lambda: 9, lambda: False) == ("matched", None)
+
+
+@pytest.mark.parametrize("left, connected", [(9, False), (0, True), (0, False)], ids=["lost", "deadline", "both"])
+def test_what_is_queued_counts_however_much_it_is(left, connected):
+    _api, server, listener = subscribed()
+    for number in range(3500):
+        server.send(Event(event(2 if number == 3200 else 1)))
+    tally = _matching.Tally([{"types": [2]}], "any", 1)
+    assert _listening.wait(listener, tally, lambda: None, lambda: left, lambda: connected) == ("matched", None)
+
+
+def test_the_queue_does_not_hold_the_answer_up_beyond_the_grace():
+    _api, server, listener = subscribed()
+    time_left = iter([0, -0.1, -0.2, -9, -9, -9])
+    tally = _matching.Tally([{"types": [2]}], "any", 1)
+
+    def endless():
+        return event(1), None
+
+    listener.take = endless
+    assert _listening.wait(listener, tally, lambda: None, lambda: next(time_left), lambda: True) == ("timed_out", None)
+
+
+def test_an_event_just_before_the_loss_is_not_overtaken_by_it():
+    """It lands when the connection is asked about, which is when it is lost; the SDK's thread hands out another one later still."""
+    _api, server, listener = subscribed()
+    tally = _matching.Tally([{"types": [2]}, {"types": [3]}], "all", 1)
+    late = threading.Timer(_listening.SETTLING / 2, lambda: server.send(Event(event(3))))
+
+    def connected():
+        server.send(Event(event(2)))
+        late.start()
+        return False
+
+    assert _listening.wait(listener, tally, lambda: None, lambda: 9, connected) == ("matched", None)
+
+
+def test_the_answer_to_a_question_is_not_taken_for_that_to_the_next():
+    _api, server, listener = subscribed()
+    server.send(Job(_listening.PJOC_SRV_SEND_ANSWER))
+    assert listener.answer_code(lambda: 9, lambda: True) == 0
+    listener.forget_jobs()
+    server.send(Job())
+    server.send(Job(_listening.PJOC_SRV_SEND_ANSWER, 7))
+    assert listener.answer_code(lambda: 9, lambda: True) == 7
+
+
+def test_a_clock_that_is_set_back_does_not_prolong_the_patience():
+    api, server = Api(), None
+    ticks = iter([0, 1, 99])
+    listener = _listening.Listener(api, server, lambda type_id: True, str, clock=lambda: 0, ticks=lambda: next(ticks))
+    assert listener.answer_code(lambda: 9, lambda: True) is None
 
 
 def test_the_state_is_looked_at_again_after_each_reconnection():
