@@ -1,7 +1,7 @@
 """What a removal costs beyond the SDK's own calls, and one task against a loop of tasks.
 
-``python -m tests.bench.bench_removal``: 250, 500 and 1,000 removals in one task, of 50 VMs, and fewer of a single one and of a single chain; each next to a program that
-makes the very same SDK calls and nothing else; then a loop of 20 tasks next to one task with 20 backups.
+``python -m tests.bench.bench_removal``: 250, 500 and 1,000 removals in one task, of 50 VMs, and fewer of a single one and of a single chain;
+each next to a program that makes the very same SDK calls and nothing else; then a loop of 20 tasks next to one task with 20 backups.
 """
 
 import json
