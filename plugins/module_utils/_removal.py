@@ -182,7 +182,11 @@ def _refuse_contradictions(chain, by_position, refuse, vm):
 
 def _would_be_last(vm, chain, pending, options):
     """Whether the whole request leaves this VM nothing, and the chain is the one with its newest backup: that one stays."""
-    return vm.newest()[0] is chain and not vm.keys() - doomed(vm, pending, options)
+    if vm.newest()[0] is not chain:
+        return False
+    if options.dependents == "refuse" and sum(1 + len(entry.removes) for entry in pending) < len(vm.keys()):
+        return False  # fewer are asked for than there are
+    return not vm.keys() - doomed(vm, pending, options)
 
 
 def _chain_step(chain, by_position, barred, refuse, options):

@@ -1,7 +1,7 @@
 """What a removal costs beyond the SDK's own calls, and one task against a loop of tasks.
 
-``python -m tests.bench.bench_removal``: 250, 500 and 1,000 removals in one task, of 50 VMs and fewer of a single one; each next to a program that
-makes the very same SDK calls and nothing else; then a loop of 20 tasks next to one task with 20 backups.
+``python -m tests.bench.bench_removal``: 250, 500 and 1,000 removals in one task, of 50 VMs, and fewer of a single one and of a single chain;
+each next to a program that makes the very same SDK calls and nothing else; then a loop of 20 tasks next to one task with 20 backups.
 """
 
 import json
@@ -112,9 +112,12 @@ def main():
         nothing = empty_task(folder / "empty")
         print("a task that has nothing to remove: %.2f s" % nothing)
         print("%-34s %9s %12s %12s" % ("removals in one task", "task, s", "calls, s", "beyond, ms each"))
-        for title, vms, weeks, increments, counts in (("of 50 VMs", 50, 5, 5, (250, 500, 1000)), ("of one VM with 300 backups", 1, 51, 5, (60, 120, 240))):
+        for title, vms, weeks, increments, counts in (
+            ("of 50 VMs", 50, 5, 5, (250, 500, 1000)), ("of one VM with 300 backups", 1, 51, 5, (60, 120, 240)),
+            ("of one VM with 1,200 backups", 1, 201, 5, (240, 900)), ("of one chain with 300 backups", 1, 1, 299, (240,)),
+        ):
             for count in counts:
-                task, calls = removal(folder / ("%d-%d" % (vms, count)), vms, weeks, increments, count)
+                task, calls = removal(folder / ("%d-%d-%d" % (vms, weeks, count)), vms, weeks, increments, count)
                 print("%-34s %9.2f %12.2f %12.2f" % ("%d %s" % (count, title), task, calls, (task - nothing - calls) / count * 1000))
         for looped in (True, False):
             print("%-34s %9.2f" % ("20 backups, %s" % ("a loop of 20 tasks" if looped else "one task"), loop(folder / ("loop-%s" % looped), 20, looped)))
