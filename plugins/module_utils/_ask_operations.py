@@ -26,22 +26,27 @@ def list_vms(session, types):
 
 
 def describe_vm(sdk, vm):
-    """One damaged configuration must not end the list: what cannot be read is null, and the reason is in ``problems``."""
+    """One damaged configuration must not end the list: what cannot be read is null, and the reason is in ``problems``.
+
+    What the installed build has not implemented the binding gives as None, without an exception and without a reason.
+    """
     problems = []
 
     def read(getter, convert=readable):
         try:
-            return convert(getter())
+            value = getter()
         except sdk.api.PrlSDKError as error:
             problems.append(sdk.failure(error, getattr(getter, "__name__", "read")).error["message"])
             return None
+        return None if value is None else convert(value)
 
+    info = read(vm.get_vm_info, lambda handle: handle)
     return {
         "uuid": read(vm.get_uuid),
         "name": read(vm.get_name),
         "type": read(vm.get_vm_type, lambda number: "ct" if number else "vm"),
         "ct_id": read(vm.get_ct_id) or None,
-        "state": read(lambda: vm.get_vm_info().get_state(), lambda number: sdk.name_of("VMS_", number)),
+        "state": info and read(info.get_state, lambda number: sdk.name_of("VMS_", number)),
         "template": read(vm.is_template, bool),
         "home": read(vm.get_home_path),
         "backup_directory": read(vm.get_default_backup_directory) or None,
@@ -60,7 +65,7 @@ def resolve(wanted, vms):
             fits = [vm for vm in vms if word == vm["name"]] or [vm for vm in vms if word == vm["ct_id"]]
         if len(fits) > 1:
             raise Failure(
-                "AMBIGUOUS_VM_NAME", u"%d VMs are called '%s': %s." % (len(fits), word, u", ".join(vm["uuid"] for vm in fits)), subject=word,
+                "AMBIGUOUS_VM_NAME", u"%d VMs are called '%s': %s." % (len(fits), word, u", ".join(vm["uuid"] or "one without a readable UUID" for vm in fits)), subject=word,
                 candidates=[{"uuid": vm["uuid"], "name": vm["name"], "type": vm["type"], "home": vm["home"]} for vm in fits],
             )
         found.append((word, fits[0] if fits else None))

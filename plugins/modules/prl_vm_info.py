@@ -64,7 +64,9 @@ EXAMPLES = r"""
 
 RETURN = r"""
 vms:
-  description: The VMs and containers, by name. A value that the server could not give is V(null).
+  description: >-
+    The VMs and containers, by name. A value that could not be read is V(null), and so is one that the installed build of the SDK does not
+    know how to read.
   returned: success
   type: list
   elements: dict
@@ -102,7 +104,7 @@ vms:
       type: str
       sample: /mnt/nas/backups
     problems:
-      description: Why values of this VM could not be read. Empty for a healthy one.
+      description: Why values of this VM could not be read, in the SDK's words. Empty for a healthy one.
       type: list
       elements: str
       sample: []

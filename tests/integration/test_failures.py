@@ -191,11 +191,45 @@ def test_an_error_of_the_server_keeps_code_symbol_and_operation(node):
     assert (error["code"], error["symbol"], error["operation"]) == (0x80037001, "PRL_ERR_BACKUP_INTERNAL_ERROR", "get_backup_tree")
 
 
-def test_a_damaged_vm_configuration_does_not_end_the_list(node):
-    node("fault", "add", "get_home_path", "fail", "PRL_ERR_VM_CONFIG_DOESNT_EXIST")
-    result = run_module("prl_vm_info", node)
-    assert len(result["vms"]) == 29
-    assert [found["home"] for found in result["vms"]].count(None) <= 1
+GETTERS = {
+    "get_uuid": "uuid", "get_name": "name", "get_vm_type": "type", "get_ct_id": "ct_id", "get_vm_info": "state", "get_state": "state",
+    "is_template": "template", "get_home_path": "home", "get_default_backup_directory": "backup_directory",
+}
+
+
+@pytest.mark.parametrize("getter", sorted(GETTERS))
+def test_a_damaged_vm_configuration_does_not_end_the_list(node, getter):
+    node("fault", "add", getter, "fail", "PRL_ERR_VM_CONFIG_DOESNT_EXIST", "--nth", "28")
+    found = run_module("prl_vm_info", node)["vms"]
+    assert len(found) == 29
+    (damaged,) = [vm for vm in found if vm["problems"]]
+    assert damaged[GETTERS[getter]] is None and len(damaged["problems"]) == 1
+    assert getter == "get_uuid" or damaged["uuid"]
+
+
+@pytest.mark.parametrize("getter", sorted(GETTERS))
+def test_what_the_build_of_the_sdk_has_not_implemented_is_null_and_no_text(node, getter):
+    node("fault", "add", getter, "unimplemented", "--always")
+    found = run_module("prl_vm_info", node)["vms"]
+    assert [vm[GETTERS[getter]] for vm in found] == [None] * 29
+    assert not [vm for vm in found if vm["problems"]]
+
+
+def test_a_vm_without_a_readable_uuid_is_told_among_the_candidates(node):
+    node("vm", "add", "web-01")
+    node("fault", "add", "get_uuid", "fail", "PRL_ERR_VM_CONFIG_DOESNT_EXIST")
+    result = failure(node, "prl_vm_info", vms=["web-01"])
+    assert result["error"]["symbol"] == "AMBIGUOUS_VM_NAME" and None in [candidate["uuid"] for candidate in result["candidates"]]
+
+
+def test_no_directory_of_its_own_is_made_up_for_a_vm(node):
+    asked = run_module("prl_backup_info", node)
+    node("fault", "add", "get_default_backup_directory", "unimplemented", "--always")
+    node("log", "--clear")
+    result = run_module("prl_backup_info", node)
+    assert {chain["directory"] for tree in result["backup_trees"] for chain in tree["chains"]} == {None}
+    assert node.call_names().count("get_backup_tree") == 1
+    assert asked["total"] > result["total"], "a build that cannot tell of such directories sees less"
 
 
 # --- a damaged answer
