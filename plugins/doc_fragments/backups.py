@@ -16,6 +16,7 @@ options:
       - Only the backups of these VMs, each a name, a container's ID, or a UUID with or without braces, in any case.
       - The server is asked VM by VM. A name that the node does not know may be that of a VM that is gone; then the whole tree is
         searched for it too, unless O(scope=registered).
+      - The server compares UUIDs as text. One is sent as it is written here, and in other spellings only when that brings nothing.
       - A name that fits more than one VM is an error that lists them.
     type: list
     elements: str

@@ -122,8 +122,9 @@ ansible_facts:
                   sample: 24300000000
                 directory:
                   description: >-
-                    The VM's own backup directory that the chain was found in. V(null) for the server's default one, and where a VM was asked for
-                    by its UUID.
+                    The VM's own backup directory that the chain was found in, on the server that keeps the backups. V(null) for that server's default
+                    directory, and where it is not known. That is so where all O(vms) are given by UUID, and with O(storage.default=true), since the node
+                    does not tell which server that is.
                   type: str
                   sample: /mnt/nas/backups
                 backups:
