@@ -52,7 +52,7 @@ options:
   gather:
     description:
       - What to return. V(backups) are the trees, V(summary) the counts. V(disks) and V(files) add to each backup its virtual disks
-        and the names of its image files. V(raw) is the XML as the server sent it.
+        and the names of its image files, and need V(backups). V(raw) is the XML as the server sent it.
       - V(summary) alone takes little memory on servers of any size.
     type: list
     elements: str
@@ -60,8 +60,8 @@ options:
     default: [backups, summary]
   missing:
     description:
-      - What to do when an entry of O(vms) has no backup, or a backup asked for by its ID is not there. V(ok) reports it, V(fail)
-        fails the task.
+      - What to do when an entry of O(vms) has no backup, or a backup asked for by its ID is not there. V(ok) reports it in RV(missing),
+        V(fail) fails the task.
     type: str
     choices: [ok, fail]
     default: ok

@@ -10,9 +10,9 @@ __metaclass__ = type
 import functools
 import os
 
-from ansible.module_utils.basic import AnsibleModule, env_fallback, missing_required_lib
+from ansible.module_utils.basic import AnsibleModule, env_fallback
 
-from ansible_collections.prlsdk.core.plugins.module_utils import _backup_tree, _process
+from ansible_collections.prlsdk.core.plugins.module_utils import _process
 from ansible_collections.prlsdk.core.plugins.module_utils._errors import InputError, PrlError
 from ansible_collections.prlsdk.core.plugins.module_utils._progress import Progress, Way, find_job_file
 from ansible_collections.prlsdk.core.plugins.module_utils._sdk import Sdk
@@ -186,10 +186,8 @@ def make_module(options, **more):
     return AnsibleModule(argument_spec=specification, required_by={"host": ["username", "password"]}, supports_check_mode=True, **more)
 
 
-def run(module, act, parses_trees=False):
+def run(module, act):
     """Exit with what ``act(parameters, ask)`` returns. ``ask(operation, arguments)`` is one request to the SDK, an Answer."""
-    if parses_trees and not _backup_tree.HAS_LXML:
-        module.fail_json(msg=missing_required_lib("lxml"), exception=_backup_tree.LXML_IMPORT_ERROR)
     # The worker inherits the environment, and needs no secret from there.
     os.environ.pop(ENVIRONMENT["password"], None)
     try:

@@ -248,6 +248,12 @@ ansible_facts:
           description: When the facts were gathered, by the clock of the target host, in UTC.
           type: str
           sample: "2026-11-22T06:00:00Z"
+missing:
+  description: The entries of O(vms) that have no backup, as they were written.
+  returned: success
+  type: list
+  elements: str
+  sample: []
 server:
   description: The server that was asked. With O(storage), the node that passed the request on.
   returned: success
@@ -293,7 +299,7 @@ from ansible_collections.prlsdk.core.plugins.module_utils._module import backup_
 
 
 def main():
-    run(make_module(dict(backup_options(), **storage_option())), gather_facts, parses_trees=True)
+    run(make_module(dict(backup_options(), **storage_option())), gather_facts)
 
 
 if __name__ == "__main__":

@@ -269,7 +269,7 @@ summary:
       sample: "2026-11-21T03:00:52Z"
 raw:
   description: The XML as the server sent it, for reports of defects. One entry for each answer.
-  returned: when O(gather) has V(raw)
+  returned: when O(gather) has V(raw), also if the task fails because the XML is damaged
   type: list
   elements: dict
   contains:
@@ -292,7 +292,7 @@ truncated:
   type: bool
   sample: false
 missing:
-  description: The entries of O(vms) that have no backup, and the entries of O(backup_ids) that were not found.
+  description: The entries of O(vms) that have no backup, and the entries of O(backup_ids) that were not found, as they were written.
   returned: success
   type: list
   elements: str
@@ -343,7 +343,7 @@ from ansible_collections.prlsdk.core.plugins.module_utils._module import backup_
 
 def main():
     options = dict(backup_options(), **selection_options())
-    run(make_module(dict(options, **storage_option())), gather_backups, parses_trees=True)
+    run(make_module(dict(options, **storage_option())), gather_backups)
 
 
 if __name__ == "__main__":

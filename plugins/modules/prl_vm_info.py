@@ -154,8 +154,8 @@ sdk:
       sample: /usr/bin/python3.9
 """
 
-from ansible_collections.prlsdk.core.plugins.module_utils._gather import gather_vms
 from ansible_collections.prlsdk.core.plugins.module_utils._module import make_module, run, vm_options
+from ansible_collections.prlsdk.core.plugins.module_utils._vm_list import gather_vms
 
 
 def main():

@@ -10,7 +10,7 @@ import time
 
 import pytest
 
-from tests.harness import BIN, ROOT, STUB_SDK, run_module
+from tests.harness import BIN, COLLECTIONS, ROOT, STUB_SDK, run_module
 
 HOST = {"host": "node-a.example", "username": "root", "password": "node-secret"}
 WRONG_PASSWORD = {**HOST, "password": "not-the-password"}
@@ -117,6 +117,36 @@ def test_a_refused_security_level_says_what_to_raise(remote):
 def test_something_else_at_the_port_says_so(remote):
     remote("server", "set", "node", "--status", "junk")
     assert "not a dispatcher" in failure(remote, **HOST)["msg"]
+
+
+@pytest.fixture
+def no_lxml(tmp_path):
+    """Environment in which there is no lxml, and importing it leaves a mark."""
+    (tmp_path / "without" / "lxml").mkdir(parents=True)
+    (tmp_path / "without" / "lxml" / "__init__.py").write_text("open(%r, 'w')\nraise ImportError('there is no lxml')" % str(tmp_path / "mark"))
+    return {"PYTHONPATH": "%s:%s" % (tmp_path / "without", COLLECTIONS)}
+
+
+@pytest.mark.parametrize("module", ["prl_backup_info", "prl_backup_facts"])
+def test_missing_lxml_is_one_clear_error_before_the_server_is_asked(node, no_lxml, module):
+    result = failure(node, module, variables=no_lxml)
+    assert result["error"]["symbol"] == "MISSING_LIBRARY" and not result["error"]["retryable"]
+    assert "lxml" in result["msg"] and sys.executable in result["msg"]
+    assert node.calls() == []
+
+
+@pytest.mark.parametrize(
+    "module, options",
+    [
+        ("prl_vm_info", {}),
+        ("prl_backup", {"vm": "web-01", "check": True}),
+        ("prl_backup_restore", {"vm": "web-01", "mode": "copy", "check": True}),
+        ("prl_event_wait", {"events": [{"type": "vm_deleted"}], "check": True}),
+    ],
+)
+def test_modules_that_parse_no_tree_do_not_even_look_for_lxml(node, no_lxml, tmp_path, module, options):
+    assert not run_module(module, node, variables=no_lxml, **options).get("failed")
+    assert not (tmp_path / "mark").exists()
 
 
 def test_a_host_without_a_user_is_refused_before_anything_is_asked(stub):
@@ -293,9 +323,28 @@ def test_an_ambiguous_name_lists_the_candidates(node, module):
     assert all(candidate["uuid"] in result["msg"] for candidate in result["candidates"])
 
 
+def test_a_name_that_several_gone_vms_had_is_ambiguous_in_the_same_way(node):
+    shapes = set()
+    for _twin in range(2):
+        node("vm", "add", "twin")
+        uuid = node("vm", "list").split("\n")[-2].split()[0]
+        assert run_module("prl_backup", node, vm=uuid, type="full")["changed"]
+        node("vm", "remove", uuid)
+    for module, options in (("prl_backup_info", {"vms": ["twin"]}), ("prl_backup_restore", {"vm": "twin", "mode": "copy"})):
+        result = failure(node, module, **options)
+        assert result["error"]["symbol"] == "AMBIGUOUS_VM_NAME" and "UUID" in result["msg"]
+        assert [candidate["name"] for candidate in result["candidates"]] == ["twin"] * 2
+        shapes.update(tuple(sorted(candidate)) for candidate in result["candidates"])
+    node("vm", "add", "web-01")
+    shapes.update(tuple(sorted(candidate)) for candidate in failure(node, "prl_vm_info", vms=["web-01"])["candidates"])
+    assert shapes == {("home", "name", "type", "uuid")}
+
+
 @pytest.mark.parametrize(
     "options, words",
     [
+        ({"gather": ["disks", "summary"]}, ["gather", "disks", "backups"]),
+        ({"gather": ["raw", "files"]}, ["gather", "files", "backups"]),
         ({"newer_than": "3"}, ["newer_than"]),
         ({"newer_than": "5m"}, ["newer_than", "5m", "min", "mo"]),
         ({"older_than": "yesterday"}, ["older_than", "yesterday"]),

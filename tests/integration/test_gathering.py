@@ -84,7 +84,17 @@ def test_raw_is_what_the_server_sent_even_if_nothing_can_parse_it(node, tmp_path
     (tmp_path / "broken.xml").write_text("<BackupTree><VmItem>")
     node("fault", "add", "get_backup_tree", "answer", tmp_path / "broken.xml")
     result = run_module("prl_backup_info", node, vms=["web-01"], gather=["raw"])
+    assert result["failed"] and result["error"]["symbol"] == "DAMAGED_TREE", "a text that is no tree says nothing about what is missing"
     assert result["raw"][0]["xml"] == "<BackupTree><VmItem>"
+
+
+def test_the_checks_do_not_depend_on_what_is_returned(node):
+    result = run_module("prl_backup_info", node, vms=["web-01", "nobody"], gather=["raw"])
+    assert result["missing"] == ["nobody"] and result["total"] > 0 and result["truncated"] is False
+    assert "backup_trees" not in result and "summary" not in result
+    for gather in (["raw"], ["summary"], []):
+        result = run_module("prl_backup_info", node, vms=["nobody"], gather=gather, missing="fail")
+        assert result["failed"] and result["error"]["symbol"] == "INVALID_INPUT" and "'nobody'" in result["msg"]
 
 
 def test_a_node_without_backups_is_no_error(stub):
@@ -113,7 +123,15 @@ def capitals(stub):
     return kept
 
 
-@pytest.mark.parametrize("spell", [str, str.lower, str.upper, lambda uuid: uuid.strip("{}").lower(), lambda uuid: uuid.replace("A", "a", 1).replace("B", "b", 1)])
+def bare(uuid):
+    return uuid.strip("{}").lower()
+
+
+def mixed(uuid):
+    return uuid.replace("A", "a", 1).replace("B", "b", 1)
+
+
+@pytest.mark.parametrize("spell", [str, str.lower, bare, mixed])
 def test_a_uuid_that_is_stored_in_capitals_is_found_in_any_spelling(stub, capitals, spell):
     (known, name), (gone, name_of_gone) = capitals
     result = run_module("prl_backup_info", stub, vms=[spell(known), spell(gone), known], missing="fail")
@@ -167,9 +185,13 @@ def test_limit_cuts_and_says_so(node):
 
 def test_backup_ids_name_single_backups(node):
     wanted = backups(run_module("prl_backup_info", node, vms=["web-01"]))[4]["id"]
-    result = run_module("prl_backup_info", node, backup_ids=[wanted.upper().replace("{", "").replace("}", ""), "{00000000-0000-0000-0000-000000000000}.3"])
+    unknown = "{AAAAAAAA-0000-4000-8000-00000000000a}.7"
+    asked = [wanted.upper().replace("{", "").replace("}", ""), unknown]
+    result = run_module("prl_backup_info", node, backup_ids=asked)
     assert [backup["id"] for backup in backups(result)] == [wanted]
-    assert len(result["missing"]) == 1
+    assert result["missing"] == [unknown], "as it was written"
+    result = run_module("prl_backup_info", node, backup_ids=asked, missing="fail")
+    assert result["failed"] and unknown in result["msg"]
 
 
 def test_types_choose_between_vms_and_containers(node):
@@ -301,6 +323,8 @@ def test_facts_carry_trees_summary_and_the_moment(node):
     assert gathered["backup_trees"] == info["backup_trees"] and gathered["summary"] == info["summary"]
     assert gathered["gathered_at"].endswith("Z")
     assert set(facts["ansible_facts"]) == {"prl_backups"}
+    unknown = "{AAAAAAAA-0000-4000-8000-00000000000a}"
+    assert run_module("prl_backup_facts", node, vms=["nobody", unknown], gather=["summary"])["missing"] == ["nobody", unknown]
 
 
 def test_results_survive_json(node):
