@@ -58,7 +58,8 @@ EXAMPLES = r"""
   tasks:
     - name: Nodes without a backup today
       ansible.builtin.debug:
-        msg: The newest backup is of {{ ansible_facts.prl_backups.summary.newest }}.
+        msg: The newest backup is of {{ ansible_facts.prl_backups.summary.newest or 'no day at all' }}.
+      when: (ansible_facts.prl_backups.summary.newest or '') < ('%Y-%m-%d' | ansible.builtin.strftime(utc=true))
 """
 
 RETURN = r"""

@@ -47,7 +47,8 @@ options:
     type: str
   latest_only:
     description:
-      - Only the newest backup of each VM.
+      - Only the newest backup of each VM, of those that the other options leave. With O(older_than) that is the newest one before that moment,
+        whether or not there are later ones. So it does not tell which VMs have no recent backup.
     type: bool
     default: false
   limit:
@@ -78,12 +79,22 @@ EXAMPLES = r"""
     vms: [web-01, 9531985d-5d9d-49f8-9818-e811892f902b]
     missing: fail
 
-- name: Look for VMs whose newest backup is older than two days
+- name: Gather the newest backup of each VM that the node knows
   prlsdk.core.prl_backup_info:
-    latest_only: true
     scope: registered
-    older_than: 2d
-  register: stale
+    latest_only: true
+  register: newest
+
+# With older_than in the task above, every VM that has any old backup would be there. A VM that has none at all is in no tree: the role
+# prlsdk.core.backup_compliance names those too.
+- name: Name the VMs whose newest backup is older than two days
+  ansible.builtin.debug:
+    msg: "{{ item.vm_name }} was last backed up at {{ item.created }}."
+  loop: "{{ newest.backup_trees | prlsdk.core.backup_list | selectattr('created', 'lt', two_days_ago) }}"
+  loop_control:
+    label: "{{ item.vm_name }}"
+  vars:
+    two_days_ago: "{{ '%Y-%m-%dT%H:%M:%SZ' | ansible.builtin.strftime(now().timestamp() - 2 * 86400, utc=true) }}"
 
 - name: Gather what this node made on a shared backup server
   prlsdk.core.prl_backup_info:
