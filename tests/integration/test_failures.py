@@ -1,5 +1,6 @@
 """What users see when something is wrong: one clear message, typed, in time, and nothing lost."""
 
+import importlib
 import os
 import signal
 import stat
@@ -9,6 +10,7 @@ import textwrap
 import time
 
 import pytest
+import yaml
 
 from tests.harness import BIN, COLLECTIONS, ROOT, STUB_SDK, run_module
 
@@ -27,7 +29,10 @@ def remote(node):
 def failure(stub, module="prl_backup_info", **options):
     result = run_module(module, stub, **options)
     assert result.get("failed"), "the task must fail"
-    assert set(result["error"]) >= {"code", "symbol", "operation", "retryable"}
+    documented = yaml.safe_load(importlib.import_module("ansible_collections.prlsdk.core.plugins.modules." + module).RETURN)
+    assert set(result["error"]) == set(documented["error"]["contains"])
+    for candidate in result.get("candidates", []):
+        assert set(candidate) <= set(documented["candidates"]["contains"])
     return result
 
 
