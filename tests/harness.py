@@ -89,3 +89,12 @@ def _command(name, stub, arguments, variables):
         [str(BIN / name), *map(str, arguments)], cwd=ROOT, env=stub.environment(**leads, **variables), text=True,
         stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False,
     )
+
+
+def alive(pid):
+    """Whether a process runs; one that has ended and was not yet asked for does not."""
+    try:
+        with open("/proc/%d/stat" % pid) as stat:
+            return stat.read().rpartition(")")[2].split()[0] not in "ZX"
+    except (OSError, IndexError):
+        return False

@@ -69,6 +69,13 @@ ADVICE_FOR = dict(
     ((call, "PRL_ERR_TIMEOUT"), "The server goes on with it. Look at the result later, and raise 'timeout'.")
     for call in ("create_vm_backup", "restore_vm_backup", "remove_vm_backup")
 )
+# Asked for again, these would be done twice.
+ADVICE_FOR.update(
+    ((call, symbol), "Look at the VM and its backups before you run again.")
+    for call in ("create_vm_backup", "restore_vm_backup")
+    for symbol in ("PRL_ERR_WS_DISP_CONNECTION_CLOSED", "PRL_ERR_NOT_CONNECTED_TO_DISPATCHER", "PRL_ERR_CANT_CONNECT_TO_DISPATCHER",
+                   "PRL_ERR_IO_NO_CONNECTION", "PRL_ERR_DISP2DISP_WRONG_USER_SESSION_UUID")
+)
 
 
 def explain(error):

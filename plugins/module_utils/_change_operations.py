@@ -236,7 +236,7 @@ def remove_operation(connection, arguments, spool):
     """Remove backups.
 
     arguments: backups [{id, vm (null: search), created, size, action, removes}], dependents, allow_remove_last, on_error, busy_timeout,
-    check. -> server; backups, stop, before, after as Removal.run() gives them. Each backup's outcome is sent as an ``item`` as well.
+    check. -> server; backups, stop, elsewhere, before, after as Removal.run() gives them. Each backup's outcome is sent as an ``item`` as well.
     """
     key = _live_tree.key
     entries = [

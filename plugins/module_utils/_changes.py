@@ -72,7 +72,7 @@ def remove_backups(params, ask, way):
     wanted = [entry_of(entry, params["vm"], "backups[%d]" % index) for index, entry in enumerate(params["backups"])]
     refuse_twins(wanted)
     if not wanted:
-        return {"changed": False, "backups": []}
+        return {"changed": False, "backups": [], "gone_meanwhile": []}
     arguments = dict((name, params[name]) for name in ("dependents", "allow_remove_last", "on_error", "busy_timeout"))
     items, started = way.progress.items, time.time()
     try:
@@ -84,7 +84,10 @@ def remove_backups(params, ask, way):
             find_out(wanted, backups, arguments, functools.partial(ask, timeout=min(LOOK, left)))
         raise error.with_result(changed=any(backup["removed"] for backup in backups), backups=backups)
     backups = [with_message(backup) for backup in answer.result["backups"]]
-    result = {"changed": any(backup["removed"] for backup in backups), "backups": backups, "server": answer.result["server"], "sdk": answer.sdk}
+    result = {
+        "changed": any(backup["removed"] for backup in backups), "backups": backups, "gone_meanwhile": answer.result["elsewhere"],
+        "server": answer.result["server"], "sdk": answer.sdk,
+    }
     if way.diff:
         result["diff"] = diff(answer.result["before"], answer.result["after"])
     left = [backup for backup in backups if backup["outcome"] not in GOOD]

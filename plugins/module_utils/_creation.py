@@ -12,11 +12,11 @@ from __future__ import absolute_import, division, print_function
 __metaclass__ = type
 
 if __name__.startswith("ansible_collections."):
-    from ansible_collections.prlsdk.core.plugins.module_utils._retrying import BUSY, LOST, Tries, reserve
-    from ansible_collections.prlsdk.core.plugins.module_utils._wire import Failure
+    from ansible_collections.prlsdk.core.plugins.module_utils._retrying import Tries, reserve
+    from ansible_collections.prlsdk.core.plugins.module_utils._wire import BUSY, LOST, Failure
 else:  # beside the worker, where there is no collection
-    from _retrying import BUSY, LOST, Tries, reserve
-    from _wire import Failure
+    from _retrying import Tries, reserve
+    from _wire import BUSY, LOST, Failure
 
 # After a lost connection the backup is looked for during so many seconds.
 SEARCH = 60.0

@@ -55,6 +55,10 @@ class Vm:
         """The keys of all its backups, a set."""
         return set(self._places)
 
+    def chain_keys(self, keys):
+        """The keys of all backups of the chain that these keys belong to, a set."""
+        return set(backup.key for backup in self._places[next(iter(keys))][0].backups)
+
     def ids(self):
         """All ids, oldest chain first."""
         return [backup.id for chain in self.chains for backup in chain.backups]

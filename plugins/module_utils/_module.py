@@ -27,6 +27,9 @@ ENVIRONMENT = {
     "sdk_path": "PRL_SDK_PATH",
 }
 
+# Seconds; more is a slip, and too much for the kernel's timer.
+LONGEST = 31536000
+
 
 def login_options():
     return {
@@ -214,8 +217,8 @@ def connect(module):
     """``ask(operation, arguments)`` for this module's connection options."""
     params = module.params
     for name in ("timeout", "login_timeout"):
-        if params[name] <= 0:
-            raise InputError("%s: %d is not a time to wait. Give a number of seconds greater than 0." % (name, params[name]))
+        if not 0 < params[name] <= LONGEST:
+            raise InputError("%s: %d is not a time to wait. Give a number of seconds from 1 to %d (a year)." % (name, params[name], LONGEST))
     sdk = Sdk(_process.run, module.tmpdir, params["sdk_python"], params["sdk_path"], params["sdk_mode"])
     login = login_of(params, params["login_timeout"])
     storage = params.get("storage")

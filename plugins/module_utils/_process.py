@@ -11,34 +11,63 @@ from __future__ import absolute_import, division, print_function
 
 __metaclass__ = type
 
+import os
+import signal
 import subprocess
 import threading
 
 
-def run(arguments, data, each_line=None):
-    """(exit status, or minus the signal; standard output; standard error). OSError where there is no such program.
+def run(arguments, data, each_line=None, limit=None):
+    """(exit status, or minus the signal, or None when it was ended for taking too long; standard output; standard error).
 
-    ``each_line`` is called with every line of standard output as soon as it is there. The program is started by the calling thread:
-    where it asked the kernel to die with its parent, that means with this thread.
+    OSError where there is no such program. ``each_line`` is called with every line of standard output as soon as it is there. After
+    ``limit`` seconds the program is killed, with all that it started. The program is started by the calling thread: where it asked the
+    kernel to die with its parent, that means with this thread.
     """
-    process = subprocess.Popen(arguments, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, close_fds=True)
-    if each_line is None:
-        output, errors = process.communicate(data)
-        return process.returncode, output, errors
+    process = subprocess.Popen(
+        arguments, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, close_fds=True, start_new_session=True
+    )
+    guard = Guard(process, limit)
     errors, lines = [], []
     helpers = [threading.Thread(target=_feed, args=(process.stdin, data)), threading.Thread(target=lambda: errors.append(process.stderr.read()))]
     for helper in helpers:
         helper.daemon = True
         helper.start()
-    for line in process.stdout:
-        lines.append(line)
-        each_line(line)
-    for helper in helpers:
-        helper.join()
-    status = process.wait()
+    with guard:
+        for line in process.stdout:
+            lines.append(line)
+            if each_line is not None:
+                each_line(line)
+        for helper in helpers:
+            helper.join()
+        status = process.wait()
     process.stdout.close()
     process.stderr.close()
-    return status, b"".join(lines), b"".join(errors)
+    return None if guard.struck else status, b"".join(lines), b"".join(errors)
+
+
+class Guard:
+    """Kills a process and its group when ``limit`` seconds are over before the block is; None: never."""
+
+    def __init__(self, process, limit):
+        self._process, self.struck = process, False
+        self._timer = threading.Timer(limit, self._strike) if limit is not None else None
+
+    def __enter__(self):
+        if self._timer:
+            self._timer.daemon = True
+            self._timer.start()
+
+    def __exit__(self, *exception):
+        if self._timer:
+            self._timer.cancel()
+
+    def _strike(self):
+        self.struck = True
+        try:
+            os.killpg(self._process.pid, signal.SIGKILL)
+        except OSError:  # it has just ended by itself
+            pass
 
 
 def _feed(pipe, data):

@@ -12,6 +12,9 @@ ones, and they go oldest first, so that an interruption leaves orphans. Therefor
   chain, and only when all of that is asked for;
 * ``Removal`` does one step, reads the tree again and compares. That same tree is what the next step is decided on.
 
+Others may prune the same VM on the same server meanwhile, chains of their own. They are told from damage by where something is gone:
+the server touches the chain that it is given and no other one, see ``beyond``; and by what it answered: a refusal is no removal.
+
 The tree after a step and the tree before the next one may be the same text because no time passes in between: it is read in the
 session that makes the call, and every pause ends with another reading.
 """
@@ -23,11 +26,11 @@ __metaclass__ = type
 import collections
 
 if __name__.startswith("ansible_collections."):
-    from ansible_collections.prlsdk.core.plugins.module_utils._retrying import BUSY, LOST, Tries, reserve
-    from ansible_collections.prlsdk.core.plugins.module_utils._wire import Failure
+    from ansible_collections.prlsdk.core.plugins.module_utils._retrying import Tries, reserve
+    from ansible_collections.prlsdk.core.plugins.module_utils._wire import BUSY, LOST, NOT_THERE, Failure
 else:  # beside the worker, where there is no collection
-    from _retrying import BUSY, LOST, Tries, reserve
-    from _wire import Failure
+    from _retrying import Tries, reserve
+    from _wire import BUSY, LOST, NOT_THERE, Failure
 
 # A chain that is written by somebody else does not show in the tree. This is how long to look again before it counts as gone.
 SETTLE = 3.0
@@ -43,7 +46,7 @@ Verdict = collections.namedtuple("Verdict", "outcome reason message")
 # owner: the entry that a dependent without an entry of its own goes for, or the entry itself. covers: entries that are done with it.
 Step = collections.namedtuple("Step", "kind id keep_chain intended owner covers")
 
-GONE_MEANWHILE = Verdict(ABSENT, "gone_meanwhile", "It was in use a moment ago and is not there any more: somebody else removed it, or is at it.")
+GONE_MEANWHILE = Verdict(ABSENT, "gone_meanwhile", "It was there a moment ago and is not there any more: somebody else removed it, or is at it.")
 OUT_OF_REACH = Verdict(REFUSED, "other_directory", (
     "It is in the server's default backup directory, but the VM has a backup directory of its own, and the server looks only there for this VM's backups. "
     "Remove it while the VM has no directory of its own."
@@ -151,6 +154,16 @@ def doomed(vm, entries, options):
     return keys
 
 
+def beyond(vm, step, after):
+    """Keys of the backups that nobody meant, are gone after a step, and may have gone by it. ``vm`` and ``after``: its tree before and after.
+
+    The server decides by the folders of the VM's chains, hidden ones too, and takes the whole VM only where there is a single one. So what is
+    gone from another chain went by another hand. Only where nothing is left of all that there was nobody can tell, and it all counts.
+    """
+    touched = vm.chain_keys(step.intended) if vm.keys() & after.keys() else vm.keys()
+    return touched - after.keys() - step.intended
+
+
 def _refuser(verdicts):
     def refuse(entry, reason, message):
         verdicts[entry] = Verdict(REFUSED, reason, message)
@@ -249,10 +262,16 @@ class Removal:
         self.server, self.entries, self.options, self.report, self.attempt = server, entries, options, report, attempt
         self.before, self.after = collections.OrderedDict(), collections.OrderedDict()
         self.stop = None
+        # Keys of the backups that are gone by this run, or may be.
+        self.ours = set()
         self.reserve = reserve(server)
 
     def run(self):
-        """Settle every entry. Returns {backups, stop, before, after}; the latter two are {VM's uuid: {name, ids}}."""
+        """Settle every entry. Returns {backups, stop, elsewhere, before, after}.
+
+        ``elsewhere`` are {vm, id} of what was there at first and at last was not, by another hand; ``before`` and ``after`` are
+        {VM's uuid: {name, ids}} without them.
+        """
         try:
             for uuid, group in grouped(self.entries, lambda entry: entry.vm):
                 todo = [entry for entry in group if entry.verdict is None]
@@ -269,9 +288,19 @@ class Removal:
         return {
             "backups": [entry.result() for entry in self.entries],
             "stop": self.stop and {"reason": self.stop.reason, "message": self.stop.message, "error": self.stop.error},
-            "before": dict((uuid, {"name": vm.name, "ids": vm.ids()}) for uuid, vm in self.before.items()),
+            "elsewhere": [{"vm": uuid, "id": identity} for uuid in self.before for identity in self._elsewhere(uuid)],
+            "before": dict((uuid, {"name": vm.name, "ids": self._without(vm.ids(), self._elsewhere(uuid))}) for uuid, vm in self.before.items()),
             "after": dict((uuid, {"name": vm.name, "ids": vm.ids()}) for uuid, vm in self.after.items()),
         }
+
+    def _elsewhere(self, uuid):
+        gone = self.before[uuid].keys() - self.after[uuid].keys() - self.ours
+        return [backup.id for chain in self.before[uuid].chains for backup in chain.backups if backup.key in gone]
+
+    @staticmethod
+    def _without(ids, left_out):
+        left_out = frozenset(left_out)
+        return [identity for identity in ids if identity not in left_out]
 
     def settle(self, entry, verdict, error=None):
         entry.verdict, entry.error = verdict, error
@@ -312,7 +341,7 @@ class Removal:
             for entry in todo:
                 if entry in verdicts:
                     verdict = verdicts[entry]
-                    if verdict.outcome == ABSENT and tries.busy:
+                    if verdict.outcome == ABSENT and (tries.contested or self._was_there(vm.uuid, entry.key)):
                         verdict = GONE_MEANWHILE
                     self.settle(entry, verdict)
             self._check_errors(group)
@@ -325,6 +354,9 @@ class Removal:
                 for entry in group:
                     if entry.verdict is None:
                         self.settle(entry, Verdict(NOT_ATTEMPTED, "chain_failed", "Another backup of its chain could not be removed."))
+
+    def _was_there(self, uuid, key):
+        return key not in self.ours and self.before[uuid].place(key) is not None
 
     def _do_step(self, vm, step, tries):
         """Ask for one removal and look at what it did. Returns the VM's tree as it is then."""
@@ -342,8 +374,11 @@ class Removal:
             self._reconnect(step, error)
         after, gone, strays = self._look(vm, step, error)
         self._seen(after)
-        if strays and not BUSY.match(symbol):
+        # These two refuse before anything is done; but a request of ours that was lost before may have come to its end since.
+        refused = BUSY.match(symbol) or (NOT_THERE.match(symbol) and not tries.lost())
+        if strays and not refused:
             self._credit(step, vm, gone & step.intended)
+            self.ours.update(strays)
             names = ", ".join(backup.id for chain in vm.chains for backup in chain.backups if backup.key in strays)
             message = (
                 "After the removal of %s, other backups of VM %s are gone as well: %s. Nothing more is removed. If nobody else removed them, this is damage "
@@ -353,6 +388,9 @@ class Removal:
             raise Stop("unexpected", message, error)
         if BUSY.match(symbol):
             return self._wait_for_chain(vm, step, after, tries, error)
+        if refused and gone & step.intended:
+            tries.contested = True
+            return after
         self._credit(step, vm, gone & step.intended)
         if not step.intended - gone:
             for entry in step.covers:
@@ -372,8 +410,9 @@ class Removal:
         A chain that somebody writes is hidden as a whole; one of which only the intended backups are gone has been looked at
         for long enough.
         """
-        tries.busy = True
-        while step.intended & after.keys() or vm.keys() - after.keys() - step.intended:
+        tries.contested = True
+        rest = vm.chain_keys(step.intended) - step.intended
+        while step.intended & after.keys() or rest - after.keys():
             if not tries.again():
                 if step.intended & after.keys():
                     self._fail(step, "locked", "It is still in use after %d seconds of trying." % tries.waited, error, BUSY_OUTCOME)
@@ -391,6 +430,7 @@ class Removal:
     def _credit(self, step, vm, gone):
         """Write down, where it belongs, what this step removed."""
         chain = vm.place(next(iter(step.intended)))[0]
+        self.ours.update(gone)
         own = dict((entry.key, entry) for entry in step.covers)
         for backup in chain.backups:
             if backup.key in gone:
@@ -405,7 +445,7 @@ class Removal:
             raise Stop("connection_lost", "The connection to the server was lost.", failure.error)
 
     def _look(self, vm, step, error):
-        """(the tree after a step, keys that are gone, those of them that nobody meant).
+        """(the tree after a step, keys that are gone from the VM, those that may have gone by this step and nobody meant).
 
         A chain that is being written does not show, and the lock may outlive the answer by a moment; so look more than once
         before anything counts as gone that should not be.
@@ -419,8 +459,8 @@ class Removal:
                 self._fail(step, "unverified", message, error or failure.error)
                 raise Stop("unverified", "The backups could not be read any more.", failure.error)
             gone = vm.keys() - after.keys()
-            strays = gone - step.intended
-            hidden = strays or (error is not None and gone)
+            strays = beyond(vm, step, after)
+            hidden = strays or (error is not None and gone & step.intended)
             settle = SETTLE
             if strays and error and LOST.match(error["symbol"]):
                 # The server goes on when its client goes away: it may still be at work on this chain.

@@ -11,11 +11,11 @@ from __future__ import absolute_import, division, print_function
 __metaclass__ = type
 
 if __name__.startswith("ansible_collections."):
-    from ansible_collections.prlsdk.core.plugins.module_utils._retrying import BUSY, LOST, Tries, reserve
-    from ansible_collections.prlsdk.core.plugins.module_utils._wire import Failure
+    from ansible_collections.prlsdk.core.plugins.module_utils._retrying import Tries, reserve
+    from ansible_collections.prlsdk.core.plugins.module_utils._wire import BUSY, LOST, Failure
 else:  # beside the worker, where there is no collection
-    from _retrying import BUSY, LOST, Tries, reserve
-    from _wire import Failure
+    from _retrying import Tries, reserve
+    from _wire import BUSY, LOST, Failure
 
 # The server restores over a VM in these states only. A mounted container counts as in use.
 AT_REST = ("stopped", "suspended", "unknown", None)
@@ -56,7 +56,7 @@ class Restoration:
                 symbol = failure.error["symbol"]
                 if LOST.match(symbol):
                     failure.error["message"] = (
-                        "The connection was lost while the backup was restored. The server may go on with it, so it was not asked again: look at the VM."
+                        "The connection was lost while the backup was restored. The server may go on with it, so it was not asked again."
                     )
                     raise
                 if not BUSY.match(symbol) or not tries.again():

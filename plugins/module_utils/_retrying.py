@@ -7,17 +7,8 @@ from __future__ import absolute_import, division, print_function
 
 __metaclass__ = type
 
-import re
-
 # A change is waited for so many seconds less than there are (a tenth of them at most), so that what it did can still be told.
 RESERVE = 5.0
-
-# Refused before anything was done; the same call may succeed later.
-BUSY = re.compile("PRL_ERR_(BACKUP_LOCKED_FOR_(READING|WRITING)|VM_LOCKED_.*|VM_IS_EXCLUSIVELY_LOCKED|TRY_AGAIN)$")
-# The connection of one of the two logins is gone. The server may be working on the request all the same.
-LOST = re.compile(
-    "PRL_ERR_(WS_DISP_CONNECTION_CLOSED|NOT_CONNECTED_TO_DISPATCHER|CANT_CONNECT_TO_DISPATCHER|IO_NO_CONNECTION|DISP2DISP_WRONG_USER_SESSION_UUID)$"
-)
 
 
 class Tries:
@@ -28,7 +19,9 @@ class Tries:
 
     def __init__(self, server, limit, reserve):
         self._server, self._limit, self._reserve = server, limit, reserve
-        self.count, self.waited, self.busy, self._losses = 0, 0.0, False, 0
+        self.count, self.waited, self._losses = 0, 0.0, 0
+        # Whether somebody else was met at the thing.
+        self.contested = False
 
     def again(self):
         """Pause before another try; False when it has been enough."""
@@ -42,6 +35,9 @@ class Tries:
     def first_loss(self):
         self._losses += 1
         return self._losses == 1
+
+    def lost(self):
+        return self._losses > 0
 
 
 def reserve(server):

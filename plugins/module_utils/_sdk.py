@@ -31,6 +31,9 @@ SDK_PATHS = (
 
 STDERR_LINES = 5
 
+# A worker ends itself when its time is over; one that never got so far is killed so many seconds later.
+OVERTIME = 5.0
+
 # The files that a worker is made of, by what is asked of it. They run on Python 2.7 too, and import nothing of the collection.
 WORKER = ("_worker.py", "_wire.py", "_sessions.py")
 LOOKING = WORKER + ("_ask_operations.py",)
@@ -45,8 +48,7 @@ Answer = collections.namedtuple("Answer", "result sdk")
 class Sdk:
     """The SDK of this host.
 
-    ``run(arguments, data)`` runs a program with bytes on its standard input and returns (exit status, output, errors), the
-    latter two as bytes; it raises OSError where there is no such program. ``workdir`` is a private directory that somebody
+    ``run(arguments, data, each_line, limit)`` runs a program as _process.run does. ``workdir`` is a private directory that somebody
     else removes. ``clock`` gives seconds.
     """
 
@@ -79,12 +81,12 @@ class Sdk:
             left = max(0.1, end - self._clock())
             data = json.dumps(dict(request, timeout=left)).encode("utf-8")
             try:
-                status, output, errors = self._run([python, worker], data, *([watch] if watch else []))
+                status, output, errors = self._run([python, worker], data, watch, left + OVERTIME)
             except OSError as error:
                 candidates.append({"python": python, "version": None, "why": os.strerror(error.errno) if error.errno else str(error)})
                 continue
             hello, stage, last = read_lines(output)
-            if last is None and hello is None and status != -signal.SIGALRM:
+            if last is None and hello is None and not ran_out(status):
                 candidates.append({"python": python, "version": None, "why": epitaph(status, errors)})
             elif last is None:
                 raise WorkerError(death_notice(python, stage, status, errors, timeout), sdk=hello and hello["sdk"], **events_in(output))
@@ -172,6 +174,11 @@ def typed(error, sdk):
     return SdkError(explain(error), error=public, sdk=sdk, **more)
 
 
+def ran_out(status):
+    """Whether a process was ended because its time was over: by the kernel's timer, or by the one who started it."""
+    return status is None or status == -signal.SIGALRM
+
+
 def signal_name(number):
     try:
         return signal.Signals(number).name
@@ -197,7 +204,7 @@ def death_notice(python, stage, status, errors, timeout):
     if stage:
         doing = ACTS.get(stage["operation"], stage["operation"]).format(subject=stage["subject"])
         doing = doing[0].lower() + doing[1:]
-    if status == -signal.SIGALRM:
+    if ran_out(status):
         return (
             "The SDK did not answer within %g seconds while %s, and its process was ended. Raise 'timeout' if the server is only slow; "
             "otherwise check the dispatcher." % (timeout, doing)

@@ -19,11 +19,18 @@ import time
 # The alarm rings this many seconds after the request's own deadline: time to answer properly first.
 GRACE = 1.0
 
-RETRYABLE = re.compile(
-    "PRL_ERR_(BACKUP_LOCKED_FOR_(READING|WRITING)|VM_LOCKED_FOR_.*|VM_LOCKED_CTL_FOR_BACKUP|TRY_AGAIN|TIMEOUT|IO_NO_CONNECTION"
-    "|WS_DISP_CONNECTION_CLOSED|CANT_CONNECT_TO_DISPATCHER(_ITERATIVELY)?|NOT_CONNECTED_TO_DISPATCHER"
-    "|DISP_LOGON_ACTIONS_REACHED_UP_LIMIT)$"
+# Refused before anything was done; the same call may succeed later.
+BUSY = re.compile("PRL_ERR_(BACKUP_LOCKED_FOR_(READING|WRITING)|VM_LOCKED_.*|VM_IS_EXCLUSIVELY_LOCKED|TRY_AGAIN)$")
+# Refused because it is not in the server's backups, before anything was done.
+NOT_THERE = re.compile("PRL_ERR_BACKUP_BACKUP_(UUID_)?NOT_FOUND$")
+# The connection of one of the two logins is gone. The server may be working on the request all the same.
+LOST = re.compile(
+    "PRL_ERR_(WS_DISP_CONNECTION_CLOSED|NOT_CONNECTED_TO_DISPATCHER|CANT_CONNECT_TO_DISPATCHER|IO_NO_CONNECTION|DISP2DISP_WRONG_USER_SESSION_UUID)$"
 )
+# A server is not to be had for now.
+AWAY = re.compile("PRL_ERR_(TIMEOUT|CANT_CONNECT_TO_DISPATCHER_ITERATIVELY|DISP_LOGON_ACTIONS_REACHED_UP_LIMIT|DISP_SHUTDOWN_IN_PROCESS)$")
+# What makes something new each time: never to be asked for again while an earlier request may still be under way.
+NOT_TWICE = ("create_vm_backup", "restore_vm_backup")
 UUID = re.compile(r"^\{?([0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12})\}?$", re.IGNORECASE)
 
 monotonic = getattr(time, "monotonic", time.time)
@@ -35,10 +42,17 @@ class Failure(Exception):
     def __init__(self, symbol, message, operation=None, code=None, details=None, subject=None, retryable=None, **more):
         super(Failure, self).__init__(message)
         if retryable is None:
-            retryable = bool(RETRYABLE.match(symbol))
+            retryable = is_retryable(symbol, operation)
         self.error = dict(
             more, symbol=symbol, code=code, operation=operation, message=message, details=details or {}, subject=subject, retryable=retryable
         )
+
+
+def is_retryable(symbol, operation):
+    """Whether the same request may succeed later, and may be made again whatever became of this one."""
+    if operation in NOT_TWICE and (LOST.match(symbol) or symbol == "PRL_ERR_TIMEOUT"):
+        return False
+    return bool(BUSY.match(symbol) or LOST.match(symbol) or AWAY.match(symbol))
 
 
 class Protocol:
@@ -81,6 +95,8 @@ class Deadline:
 def ring_after(seconds):
     """Let the kernel end this process: the default action of SIGALRM needs neither the interpreter nor its lock."""
     signal.signal(signal.SIGALRM, signal.SIG_DFL)
+    if hasattr(signal, "pthread_sigmask"):  # a parent may have blocked it
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGALRM])
     signal.setitimer(signal.ITIMER_REAL, seconds)
 
 
@@ -117,7 +133,10 @@ def readable(value):
     """Text for the protocol from whatever the SDK gave."""
     if isinstance(value, bytes):
         return value.decode("utf-8", "replace")
-    return value if isinstance(value, type(u"")) else u"%s" % (value,)
+    if isinstance(value, type(u"")):
+        return value
+    text = str(value)  # on Python 2 the bytes of an exception need not be ASCII
+    return text.decode("utf-8", "replace") if isinstance(text, bytes) else text
 
 
 def encoded(text):

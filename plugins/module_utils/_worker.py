@@ -36,11 +36,11 @@ import traceback
 if __name__.startswith("ansible_collections."):
     from ansible_collections.prlsdk.core.plugins.module_utils._sessions import CLEANUP_TIMEOUT, Connection
     from ansible_collections.prlsdk.core.plugins.module_utils._wire import (
-        Deadline, Failure, Protocol, die_with_parent, event_texts, native, readable, ring_after,
+        GRACE, Deadline, Failure, Protocol, die_with_parent, event_texts, native, readable, ring_after,
     )
 else:  # beside its companions, where there is no collection
     from _sessions import CLEANUP_TIMEOUT, Connection
-    from _wire import Deadline, Failure, Protocol, die_with_parent, event_texts, native, readable, ring_after
+    from _wire import GRACE, Deadline, Failure, Protocol, die_with_parent, event_texts, native, readable, ring_after
 
 PROTOCOL = 1
 
@@ -153,7 +153,7 @@ def answer(protocol, request):
             result = operation(request["operation"])(connection, request["arguments"], request["spool"])
             protocol.send("result", result=result)
     finally:
-        ring_after(CLEANUP_TIMEOUT)
+        ring_after(max(0.5, min(CLEANUP_TIMEOUT, deadline.left() + GRACE)))
         connection.close()
 
 

@@ -146,7 +146,8 @@ options:
   on_error:
     description:
       - V(stop) ends the work at the first backup that cannot be removed, V(continue) goes on with other chains. Either way the task fails.
-      - When more than what was asked for has gone, it ends at once in any case.
+      - When more than what was asked for has gone from a chain, it ends at once in any case. What somebody else removes from other chains
+        meanwhile does no harm, see RV(gone_meanwhile).
     type: str
     choices: [stop, continue]
     default: stop
@@ -322,14 +323,15 @@ backups:
       sample: removed
     reason:
       description:
-        - V(null) for V(removed), and mostly for V(already_absent). V(gone_meanwhile), somebody else removed it while it was waited for.
+        - V(null) for V(removed), and mostly for V(already_absent). V(gone_meanwhile), it was there when the task began, and somebody else removed it.
         - For V(refused). V(mismatch), O(backups[].created) or O(backups[].size) is another. V(dependents), other backups depend on it.
           V(last_backup), nothing would be left. V(not_an_increment) and V(not_a_full), it does not fit O(backups[].action). V(old_format), the storage
           format knows no safe removal of single backups. V(ambiguous), several VMs have a backup with this ID. V(other_directory), it is in a
           directory that the server does not look in.
         - For V(busy) it is V(locked).
         - For V(failed). V(error), the server's; V(timeout); V(still_there), the server said that it removed it; V(unexpected), other backups
-          are gone too; V(unverified), the backups could not be read afterwards; V(connection_lost); V(worker_died), the SDK's process died.
+          of its chain are gone too, or all that the VM had; V(unverified), the backups could not be read afterwards; V(connection_lost);
+          V(worker_died), the SDK's process died.
         - For V(not_attempted) it is V(chain_failed), another backup of its chain was not removed; V(stopped), by O(on_error=stop); or the reason that ended
           the work.
       type: str
@@ -367,6 +369,23 @@ backups:
           description: The error's parameters by name.
           type: dict
           sample: {}
+gone_meanwhile:
+  description:
+    - Backups of the same VMs that were there when the task began and were not at its end, and that the task did not remove. Somebody else
+      removed them, or was at work on their chain at that moment, which hides it.
+    - This is no failure. Where several nodes prune chains of one VM on a shared backup server, it is what each of them sees of the others.
+  returned: success with O(state=absent)
+  type: list
+  elements: dict
+  contains:
+    vm:
+      description: UUID of the VM, with braces.
+      type: str
+      sample: "{9531985d-5d9d-49f8-9818-e811892f902b}"
+    id:
+      description: The backup's ID.
+      type: str
+      sample: "{a83cbd77-62df-4a35-8b5e-2f9b1b0e6c11}.4"
 error:
   description: Why the task failed, for playbooks. The same for people is in C(msg).
   returned: failure, unless Ansible itself refused the options

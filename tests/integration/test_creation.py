@@ -97,7 +97,14 @@ def test_lost_connection_is_not_answered_with_a_second_backup(stub, vms):
     if new:
         assert result["recovered"] and result["backup"]["id"] in new
     else:
-        assert result["failed"] and "not asked for again" in result["msg"]
+        assert result["failed"] and "not asked for again" in result["msg"] and "Look at the VM" in result["msg"]
+        assert not result["error"]["retryable"], "an 'until' loop would make a second one"
+
+
+def test_making_that_takes_too_long_is_no_reason_to_ask_again(stub, vms):
+    stub("fault", "add", "create_vm_backup", "stall")
+    result = create(stub, vms[0].name, timeout=2)
+    assert result["error"]["symbol"] == "PRL_ERR_TIMEOUT" and not result["error"]["retryable"]
 
 
 def test_backup_that_finished_unheard_is_found_and_not_made_again(stub, vms):

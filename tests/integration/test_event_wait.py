@@ -1,6 +1,5 @@
 """prl_event_wait from the module's process through the worker to the stub server and back."""
 
-import contextlib
 import datetime
 import json
 import os
@@ -14,7 +13,7 @@ import time
 import pytest
 
 from tests import pythons
-from tests.harness import BIN, ROOT, STUB_SDK, run_module
+from tests.harness import BIN, ROOT, STUB_SDK, alive, run_module
 
 WEB = "{11111111-1111-4111-8111-111111111111}"
 DB = "{22222222-2222-4222-8222-222222222222}"
@@ -73,12 +72,6 @@ def emit_done(stub, vm="web-01", backup=WEB):
 def worker_of(stub):
     """Process id of the worker that logged in last."""
     return [call["pid"] for call in stub.calls() if call["call"].startswith("login")][-1]
-
-
-def is_alive(pid):
-    with contextlib.suppress(OSError, IndexError):
-        return open("/proc/%d/stat" % pid).read().rpartition(")")[2].split()[0] not in "ZX"
-    return False
 
 
 def failed(result, symbol):
@@ -448,10 +441,10 @@ def start_module(node, tmp_path, stdout=subprocess.DEVNULL):
 def test_a_module_that_is_killed_takes_its_worker_along(node, tmp_path, number):
     process = start_module(node, tmp_path)
     worker = worker_of(node)
-    assert is_alive(worker)
+    assert alive(worker)
     process.send_signal(number)
     process.wait(20)
-    until(lambda: not is_alive(worker), "the worker's end", 7)
+    until(lambda: not alive(worker), "the worker's end", 7)
 
 
 def test_a_module_whose_result_nobody_reads_any_more_ends(node, tmp_path):
@@ -461,7 +454,7 @@ def test_a_module_whose_result_nobody_reads_any_more_ends(node, tmp_path):
     worker = worker_of(node)
     os.close(reader)
     assert process.wait(20) == -signal.SIGTERM
-    until(lambda: not is_alive(worker), "the worker's end", 7)
+    until(lambda: not alive(worker), "the worker's end", 7)
 
 
 PLAY = """
@@ -492,7 +485,7 @@ def test_a_play_that_is_cancelled_leaves_no_process_behind(node, tmp_path, numbe
         module = int(open("/proc/%d/stat" % worker).read().rpartition(")")[2].split()[1])
         play.send_signal(number)
         play.wait(30)
-    until(lambda: not is_alive(worker) and not is_alive(module), "the end of worker and module", 10)
+    until(lambda: not alive(worker) and not alive(module), "the end of worker and module", 10)
 
 
 # --- check mode, questions

@@ -12,7 +12,8 @@ import time
 import pytest
 import yaml
 
-from tests.harness import BIN, COLLECTIONS, ROOT, STUB_SDK, run_module
+from tests.harness import BIN, COLLECTIONS, ROOT, STUB_SDK, alive, run_module
+from tests.pythons import VERSIONS, interpreters
 
 HOST = {"host": "node-a.example", "username": "root", "password": "node-secret"}
 WRONG_PASSWORD = {**HOST, "password": "not-the-password"}
@@ -71,6 +72,15 @@ def test_a_binding_for_another_python_says_so(stub):
     stub("fault", "add", "import", "fail", "undefined symbol: PyString_Type", "--always")
     result = failure(stub)
     assert result["error"]["symbol"] == "SDK_UNAVAILABLE" and "undefined symbol: PyString_Type" in result["msg"]
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_a_library_that_speaks_another_language_is_quoted(stub, version):
+    if version not in interpreters():
+        pytest.skip("no Python %s here" % version)
+    stub("fault", "add", "import", "fail", "Bibliothek für Größe fehlt", "--always")
+    result = failure(stub, sdk_python=interpreters()[version])
+    assert result["error"]["symbol"] == "SDK_UNAVAILABLE" and "Bibliothek für Größe fehlt" in result["msg"]
 
 
 def test_a_library_that_does_not_initialise_says_so(stub):
@@ -171,7 +181,30 @@ def test_the_deadline_holds_in_the_client_and_on_the_server(node, fault):
     assert "'timeout'" in result["msg"] and "all VMs" in result["msg"]
 
 
-def test_the_worker_dies_at_its_deadline_within_two_seconds(node, tmp_path):
+def test_an_interpreter_that_never_gets_as_far_as_the_worker_is_ended_with_all_it_started(stub, tmp_path):
+    stuck = program(tmp_path / "python3.9", "#!/bin/sh\nsleep 120 &\necho $! > %s/sleeper\nwait\n" % tmp_path)
+    start = time.monotonic()
+    result = failure(stub, sdk_python=stuck, timeout=1)
+    assert time.monotonic() - start < 60
+    assert "did not answer within 1 seconds while loading the SDK" in result["msg"]
+    assert not alive(int((tmp_path / "sleeper").read_text()))
+
+
+def test_a_time_longer_than_a_year_is_refused(stub):
+    result = failure(stub, timeout=10**10)
+    assert "timeout: 10000000000" in result["msg"] and stub.calls() == []
+
+
+@pytest.fixture(params=[False, True], ids=["as it comes", "SIGALRM blocked"])
+def blocked(request):
+    """What a parent may have left in the mask of signals."""
+    if request.param:
+        signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGALRM])
+    yield
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGALRM])
+
+
+def test_the_worker_dies_at_its_deadline_within_two_seconds(node, tmp_path, blocked):
     node("fault", "add", "get_backup_tree", "hang")
     request = (
         '{"operation": "trees", "arguments": {"scope": "all", "types": ["vm"], "wanted": null}, "timeout": 1, "spool": "%s", "storage": null,'

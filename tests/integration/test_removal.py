@@ -306,20 +306,19 @@ def test_hanging_server_ends_at_the_deadline_and_tells_what_was_done(stub, vms):
     assert outcomes(result) == [("not_attempted", "timeout"), ("failed", "timeout"), ("removed", None)]
 
 
-def test_other_backups_that_vanish_stop_everything(stub, vms):
+def test_other_backups_of_the_chain_that_vanish_stop_everything(stub, vms):
     chain, other = vms[0].chains
-    # Another client takes a chain away between our call and our look.
-    answer = stub("tree", vms[0].uuid)
-    text = answer.replace(answer[answer.rindex("<BackupItem"):answer.rindex("</VmItem>")], "")
+    # What a server that took more than it was asked for would answer.
+    text = stub("tree", vms[0].uuid)
+    end = text.index("</BackupItem>")
+    first = text.rindex("<PartialBackupItem", 0, text.rindex("<PartialBackupItem", 0, end))
     path = stub.state.parent / "less.xml"
-    path.write_text(text.replace(chain[-1] + "</Id>", "</Id>").replace("<PartialBackupItem", "<PartialBackupItem"))
-    broken = text[:text.rindex("<PartialBackupItem")] + text[text.rindex("</PartialBackupItem>") + len("</PartialBackupItem>"):]
-    path.write_text(broken)
+    path.write_text(text[:first] + text[text.rindex("</PartialBackupItem>", 0, end) + len("</PartialBackupItem>"):])
     stub("fault", "add", "get_backup_tree", "answer", path, "--nth", 2, "--always")
-    result = remove(stub, chain[-1], chain[-2], vm=vms[0].uuid, on_error="continue")
+    result = remove(stub, chain[-1], other[-1], vm=vms[0].uuid, on_error="continue")
     assert outcomes(result) == [("failed", "unexpected"), ("not_attempted", "unexpected")]
-    assert other[0] in result["msg"] and result["msg"].startswith("After the removal of %s" % chain[-1])
-    assert mutating(stub) == ["remove_vm_backup"]
+    assert chain[-2] in result["msg"] and chain[0] + "." not in result["msg"].replace(chain[-1], "").replace(chain[-2], "")
+    assert result["msg"].startswith("After the removal of %s" % chain[-1]) and mutating(stub) == ["remove_vm_backup"]
 
 
 def test_no_secret_and_no_trace_in_a_failure(stub, vms):

@@ -9,7 +9,7 @@ import time
 
 import pytest
 
-from tests.harness import STUB_SDK
+from tests.harness import STUB_SDK, alive
 from tests.integration.near import NearStub
 from tests.integration.server import ids, small_server
 from tests.integration.zygote import Zygote
@@ -180,11 +180,3 @@ def hanging_worker(state, position):
             return row[0]
         time.sleep(0.01)
     raise AssertionError("call number %d was never made" % position)
-
-
-def alive(pid):
-    try:
-        with open("/proc/%d/stat" % pid) as stat:
-            return stat.read().rpartition(")")[2].split()[0] != "Z"
-    except OSError:
-        return False

@@ -91,7 +91,8 @@ def test_backup_in_use_is_waited_for_and_lost_connection_is_not_repeated(stub, v
     stub("log", "--clear")
     stub("fault", "add", "restore_vm_backup", "lose")
     result = restore(stub, vms[0].name, mode="copy", name="two")
-    assert result["failed"] and "look at the VM" in result["msg"] and mutating(stub) == ["restore_vm_backup"]
+    assert result["failed"] and "Look at the VM" in result["msg"] and mutating(stub) == ["restore_vm_backup"]
+    assert not result["error"]["retryable"], "an 'until' loop would restore it a second time"
 
 
 def test_server_that_fails_is_told(stub, vms):

@@ -191,18 +191,22 @@ def test_the_wait_ends_at_once_where_the_backup_is_there_and_tells_when_none_cam
 
 
 def test_fifty_hosts_that_share_a_backup_server_prune_their_own_and_nothing_else(stub, tmp_path):
-    """Each has a VM with six chains there; that of the 51st node, which is not in the play, stays whole."""
+    """Ten at a time have six chains each of the same VM there, and prune them at once; those of the 51st node, not in the play, stay whole."""
     nodes = range(1, 51)
     stub("server", "add", "backup", "--host", "backup.example", "--user", "root", "--password", "secret")
     for node in [*nodes, 51]:
         stub("server", "add", "node-%d" % node, "--host", "node-%d.example" % node, "--uuid", uuid(1, node))
+    for vm in range(5):
+        sharers = [*range(10 * vm + 1, 10 * vm + 11), 51]
         chains = "".join(
-            CHAIN % {"number": number, "chain": uuid(3, node, number), "host": "node-%d" % node, "server": uuid(1, node), "month": number + 1}
-            for number in range(6)
+            CHAIN % {"number": number, "chain": uuid(3, node, 10 * vm + number), "host": "node-%d" % node, "server": uuid(1, node), "month": number + 1}
+            for node in sharers for number in range(6)
         )
         tree = tmp_path / "tree.xml"
-        tree.write_text(TREE % {"count": 6, "vm": uuid(2, node), "name": "vm-%d" % node, "chains": chains})
+        tree.write_text(TREE % {"count": 6 * len(sharers), "vm": uuid(2, vm), "name": "vm-%d" % vm, "chains": chains})
         stub("load", tree, "--server", "backup")
+    others = {uuid(3, 51, 10 * vm + number) for vm in range(5) for number in range(6)}
+    assert len(ids(stub, "backup")) == 50 * 6 + len(others)
     inventory = tmp_path / "inventory.yml"
     inventory.write_text(json.dumps({"all": {"vars": {"ansible_connection": "local", "ansible_python_interpreter": sys.executable}, "hosts": {
         "node-%d" % node: {} for node in nodes}}}))
@@ -215,5 +219,5 @@ def test_fifty_hosts_that_share_a_backup_server_prune_their_own_and_nothing_else
     options = extra(tmp_path / "reports", policy=policy, confirm=True, storage=storage, show="totals", report=False)
     done = playbook(stub, book, "-i", inventory, "--forks", "10", *options)
     assert done.returncode == 0, done.stdout[-3000:]
-    assert ids(stub, "backup") == {uuid(3, node, 5) for node in nodes} | {uuid(3, 51, number) for number in range(6)}
+    assert ids(stub, "backup") == {uuid(3, node, (node - 1) // 10 * 10 + 5) for node in nodes} | others
     assert "secret" not in done.stdout

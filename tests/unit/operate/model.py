@@ -39,7 +39,8 @@ class ModelServer:
         self.removals = []
         self.log = []
         self.faults = {}
-        self.rival = None
+        # What somebody else does right before the next removal, and right after it: functions of this server, each called once.
+        self.rival = self.late_rival = None
         self.known = {}
 
     # -- set-up
@@ -116,10 +117,15 @@ class ModelServer:
         self.removals.append((uuid, backup_id, keep_chain))
         assert uuid and backup_id, "both have to be passed, always"
         fault = self._fault("remove")
-        if self.rival:
-            rival, self.rival = self.rival, None
+        rival, self.rival = self.rival, None
+        if rival:
             rival(self)
-        self.raw_remove(uuid, backup_id, keep_chain)
+        try:
+            self.raw_remove(uuid, backup_id, keep_chain)
+        finally:
+            rival, self.late_rival = self.late_rival, None
+            if rival:
+                rival(self)
         if fault == "lost_after":
             raise Failure("PRL_ERR_WS_DISP_CONNECTION_CLOSED", True)
         if fault == "killed_after":

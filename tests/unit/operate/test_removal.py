@@ -225,7 +225,7 @@ def test_chain_that_a_rival_removes_in_between_is_absent_and_nothing_else_is_ask
     assert outcomes(report) == [("already_absent", "gone_meanwhile")] and len(server.removals) == 1
 
 
-def test_number_that_vanishes_between_look_and_call_is_an_error_and_not_the_end_of_the_chain(server, vm):
+def test_number_that_vanishes_between_look_and_call_is_absent_and_not_the_end_of_the_chain(server, vm):
     old = chains(server, vm)[0]
 
     def rival(server):
@@ -234,21 +234,29 @@ def test_number_that_vanishes_between_look_and_call_is_an_error_and_not_the_end_
     server.rival = rival
     report = remove(server, (vm, old, 4))
     assert server.removals == [(vm, old.uuid + ".4", True)]
-    assert outcomes(report) == [("removed", None)] and report["backups"][0]["error"]["symbol"] == "PRL_ERR_BACKUP_BACKUP_NOT_FOUND"
+    assert outcomes(report) == [("already_absent", "gone_meanwhile")] and report["backups"][0]["removed"] == []
     assert {old.uuid, old.uuid + ".2", old.uuid + ".3"} <= server.ids()
 
 
-def test_anything_else_that_goes_stops_everything_loudly(server, vm):
-    old, new = chains(server, vm)
+def test_anything_else_that_goes_from_the_chain_stops_everything_loudly(server, vm):
+    old = chains(server, vm)[0]
 
     def damage(server):
-        server.raw_remove(vm, new.uuid + ".99", False)
+        server.raw_remove(vm, old.uuid + ".2", False)
 
-    server.rival = damage
+    server.late_rival = damage
     report = remove(server, (vm, old, 4), (vm, old, 3), on_error="continue")
     assert outcomes(report) == [("failed", "unexpected"), ("not_attempted", "unexpected")]
-    assert new.uuid in report["stop"]["message"] and report["backups"][0]["removed"] == [old.uuid + ".4"]
-    assert len(server.removals) == 1
+    assert ": %s.2, %s.3." % (old.uuid, old.uuid) in report["stop"]["message"] and report["backups"][0]["removed"] == [old.uuid + ".4"]
+    assert len(server.removals) == 1 and report["elsewhere"] == [], "it is not said of damage that somebody else did it"
+
+
+def test_server_that_takes_all_that_the_vm_has_is_noticed(server, vm):
+    old, new = chains(server, vm)
+    server.late_rival = lambda server: server.vms[vm].clear()
+    report = remove(server, (vm, old, 4), (vm, old, 3), on_error="continue")
+    assert outcomes(report) == [("failed", "unexpected"), ("not_attempted", "unexpected")]
+    assert {old.uuid, new.uuid} <= set(report["stop"]["message"].replace(",", " ").replace("}.", "} ").split())
 
 
 def test_lost_connection_is_made_again_once_and_what_was_done_is_found_out(server, vm):

@@ -5,7 +5,7 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule, run_state_machine_as_test
 
-from ansible_collections.prlsdk.core.plugins.module_utils import _live_tree, _removal
+from ansible_collections.prlsdk.core.plugins.module_utils import _live_tree, _removal, _wire
 from tests.unit.operate.model import VM, Killed, ModelServer
 from tests.unit.operate.near_stub import StubServer
 
@@ -27,6 +27,49 @@ requests = st.fixed_dictionaries({
     "allow_remove_last": st.booleans(),
     "on_error": st.sampled_from(["stop", "continue"]),
 })
+# What a neighbour does around our first, second ... removal: nothing, or one of his own right before or right after it.
+strikes = st.lists(st.one_of(st.none(), st.fixed_dictionaries({
+    "vm": st.integers(0, 1), "chain": st.integers(0, 3), "whole": st.booleans(), "late": st.booleans(),
+})), min_size=1, max_size=5)
+
+
+class Neighbour:
+    """Somebody who removes backups as this collection does, around our own removals: an increment at the end, or a whole chain."""
+
+    def __init__(self, server, strikes):
+        self.server, self.strikes = server, list(strikes)
+        self.taken, self.chains, self.vms = set(), set(), set()
+        self.arm(server)
+
+    def arm(self, server):
+        """Be there at the next removal."""
+        self.leave()
+        strike = self.strikes.pop(0) if self.strikes else None
+        if strike and not strike["late"]:
+            server.rival = lambda server: self.do(strike)
+        server.late_rival = lambda server: (self.do(strike) if strike and strike["late"] else None, self.arm(server))
+
+    def leave(self):
+        self.server.rival = self.server.late_rival = None
+
+    def do(self, strike):
+        vm = VMS[strike["vm"]]
+        chains = self.server.vms.get(vm, [])
+        if not chains:
+            return
+        chain = chains[strike["chain"] % len(chains)]
+        backup_id = chain.id_of(chain.items[0 if strike["whole"] else -1])
+        whole = backup_id == chain.id_of(chain.items[0])
+        if whole and len(chains) == 1:
+            return  # he keeps the last one, too
+        before = self.server.ids()
+        try:
+            self.server.raw_remove(vm, backup_id, not whole)
+        except _wire.Failure:
+            return
+        self.chains.add(chain.uuid)
+        self.taken |= before - self.server.ids()
+        self.vms.add(vm)
 
 
 class RemovalMachine(RuleBasedStateMachine):
@@ -127,15 +170,34 @@ class RemovalMachine(RuleBasedStateMachine):
         if report:
             self.check_report(report, entries, before, after)
 
-    def check_report(self, report, entries, before, after):
+    def check_report(self, report, entries, before, after, by_others=frozenset()):
         assert [backup["id"] for backup in report["backups"]] == [entry.id for entry in entries]
         told = [identity for backup in report["backups"] for identity in backup["removed"]]
         assert len(told) == len(set(told)) and set(told) <= before - after, "only what is gone is reported as removed, and once"
         for backup in report["backups"]:
             if backup["outcome"] == "removed":
                 assert backup["id"] not in after
-            if backup["outcome"] in ("refused", "not_attempted") and backup["id"] in before and not backup["removed"]:
+            if backup["outcome"] in ("refused", "not_attempted") and backup["id"] in before - by_others and not backup["removed"]:
                 assert backup["id"] in after or backup["outcome"] == "not_attempted"
+
+    @rule(request=requests, strikes=strikes)
+    def removal_beside_a_neighbour(self, request, strikes):
+        entries = self.entries(request)()
+        before, permitted = self.server.ids(), self.permitted(entries, request)
+        asked = {entry.chain_key for entry in entries}
+        neighbour = Neighbour(self.server, strikes)
+        report = self.run(entries, request)
+        neighbour.leave()
+        self.check_report(report, entries, before, self.server.ids(), neighbour.taken)
+        beyond = before - self.server.ids() - permitted - neighbour.taken
+        told = {identity for backup in report["backups"] for identity in backup["removed"]}
+        elsewhere = {entry["id"] for entry in report["elsewhere"]}
+        hidden = {chain.id_of(item) for chains in self.server.vms.values() for chain in chains if chain.lock for item in chain.items}
+        stopped = bool(report["stop"]) and report["stop"]["reason"] == "unexpected"
+        assert not told & elsewhere and elsewhere <= neighbour.taken | hidden, "nobody else is blamed for what we did"
+        assert stopped or not beyond, "damage is never quiet"
+        if not {_live_tree.key(chain) for chain in neighbour.chains} & asked and all(self.server.ids(vm) for vm in neighbour.vms):
+            assert not stopped and not beyond, "a neighbour who prunes his own stops nobody, and nothing is lost by it"
 
     @precondition(lambda self: not any(chain.lock for chains in self.server.vms.values() for chain in chains))
     @rule(request=requests)
