@@ -492,7 +492,8 @@ sdk:
 """
 
 from ansible_collections.prlsdk.core.plugins.module_utils._changes import change_backups
-from ansible_collections.prlsdk.core.plugins.module_utils._module import backup_change_options, make_module, run_change
+from ansible_collections.prlsdk.core.plugins.module_utils._module import make_module, run_change
+from ansible_collections.prlsdk.core.plugins.module_utils._options import backup_change_options
 
 
 def main():

@@ -361,7 +361,8 @@ sdk:
 """
 
 from ansible_collections.prlsdk.core.plugins.module_utils._gather import gather_facts
-from ansible_collections.prlsdk.core.plugins.module_utils._module import backup_options, make_module, run, storage_option
+from ansible_collections.prlsdk.core.plugins.module_utils._module import make_module, run
+from ansible_collections.prlsdk.core.plugins.module_utils._options import backup_options, storage_option
 
 
 def main():

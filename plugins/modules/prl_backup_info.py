@@ -414,7 +414,8 @@ sdk:
 """
 
 from ansible_collections.prlsdk.core.plugins.module_utils._gather import gather_backups
-from ansible_collections.prlsdk.core.plugins.module_utils._module import backup_options, make_module, run, selection_options, storage_option
+from ansible_collections.prlsdk.core.plugins.module_utils._module import make_module, run
+from ansible_collections.prlsdk.core.plugins.module_utils._options import backup_options, selection_options, storage_option
 
 
 def main():

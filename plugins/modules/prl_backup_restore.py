@@ -290,7 +290,8 @@ sdk:
 """
 
 from ansible_collections.prlsdk.core.plugins.module_utils._changes import restore_backup
-from ansible_collections.prlsdk.core.plugins.module_utils._module import make_module, restore_options, run_change
+from ansible_collections.prlsdk.core.plugins.module_utils._module import make_module, run_change
+from ansible_collections.prlsdk.core.plugins.module_utils._options import restore_options
 
 
 def main():

@@ -477,7 +477,8 @@ sdk:
 import functools
 
 from ansible_collections.prlsdk.core.plugins.module_utils import _hangup
-from ansible_collections.prlsdk.core.plugins.module_utils._module import make_module, run, wait_options
+from ansible_collections.prlsdk.core.plugins.module_utils._module import make_module, run
+from ansible_collections.prlsdk.core.plugins.module_utils._options import wait_options
 from ansible_collections.prlsdk.core.plugins.module_utils._waiting import wait_for_events
 
 

@@ -219,7 +219,8 @@ sdk:
       sample: /usr/bin/python3.9
 """
 
-from ansible_collections.prlsdk.core.plugins.module_utils._module import make_module, run, vm_options
+from ansible_collections.prlsdk.core.plugins.module_utils._module import make_module, run
+from ansible_collections.prlsdk.core.plugins.module_utils._options import vm_options
 from ansible_collections.prlsdk.core.plugins.module_utils._vm_list import gather_vms
 
 
