@@ -63,7 +63,7 @@ def run_module(module, stub, check=False, diff=False, python=sys.executable, var
     done = subprocess.run(
         [python, "-m", "ansible_collections.prlsdk.core.plugins.modules." + module],
         input=json.dumps({"ANSIBLE_MODULE_ARGS": {key: value for key, value in arguments.items() if value is not None}}),
-        env=stub.environment(PYTHONPATH=str(COLLECTIONS), **(variables or {})), text=True, capture_output=True, check=False,
+        env=stub.environment(**dict({"PYTHONPATH": str(COLLECTIONS)}, **(variables or {}))), text=True, capture_output=True, check=False,
     )
     lines = [line for line in done.stdout.splitlines() if line]
     assert len(lines) == 1, "the module must print one line of JSON and nothing else\n%s\n%s" % (done.stdout[:2000], done.stderr[-2000:])

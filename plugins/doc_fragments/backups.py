@@ -16,6 +16,7 @@ options:
       - Only the backups of these VMs, each a name, a container's ID, or a UUID with or without braces, in any case.
       - The server is asked VM by VM. A name that the node does not know may be that of a VM that is gone; then the whole tree is
         searched for it too, unless O(scope=registered).
+      - The server compares UUIDs as text. One is sent as it is written here, and in other spellings only when that brings nothing.
       - A name that fits more than one VM is an error that lists them.
     type: list
     elements: str
@@ -51,7 +52,7 @@ options:
   gather:
     description:
       - What to return. V(backups) are the trees, V(summary) the counts. V(disks) and V(files) add to each backup its virtual disks
-        and the names of its image files. V(raw) is the XML as the server sent it.
+        and the names of its image files, and need V(backups). V(raw) is the XML as the server sent it.
       - V(summary) alone takes little memory on servers of any size.
     type: list
     elements: str
@@ -59,8 +60,8 @@ options:
     default: [backups, summary]
   missing:
     description:
-      - What to do when an entry of O(vms) has no backup, or a backup asked for by its ID is not there. V(ok) reports it, V(fail)
-        fails the task.
+      - What to do when an entry of O(vms) has no backup, or a backup asked for by its ID is not there. V(ok) reports it in RV(missing),
+        V(fail) fails the task.
     type: str
     choices: [ok, fail]
     default: ok

@@ -10,9 +10,9 @@ __metaclass__ = type
 import os
 
 if __name__.startswith("ansible_collections."):
-    from ansible_collections.prlsdk.core.plugins.module_utils._wire import Failure, encoded, native, readable, uuid_key
+    from ansible_collections.prlsdk.core.plugins.module_utils._wire import Failure, braced, encoded, native, readable, uuid_key
 else:  # beside the worker, where there is no collection
-    from _wire import Failure, encoded, native, readable, uuid_key
+    from _wire import Failure, braced, encoded, native, readable, uuid_key
 
 # Flags by number: constants are those of the installed build, and an older one lacks the newer names.
 PVTF_VM, PVTF_CT = 2048, 4096
@@ -26,22 +26,27 @@ def list_vms(session, types):
 
 
 def describe_vm(sdk, vm):
-    """One damaged configuration must not end the list: what cannot be read is null, and the reason is in ``problems``."""
+    """One damaged configuration must not end the list: what cannot be read is null, and the reason is in ``problems``.
+
+    What the installed build has not implemented the binding gives as None, without an exception and without a reason.
+    """
     problems = []
 
     def read(getter, convert=readable):
         try:
-            return convert(getter())
+            value = getter()
         except sdk.api.PrlSDKError as error:
             problems.append(sdk.failure(error, getattr(getter, "__name__", "read")).error["message"])
             return None
+        return None if value is None else convert(value)
 
+    info = read(vm.get_vm_info, lambda handle: handle)
     return {
         "uuid": read(vm.get_uuid),
         "name": read(vm.get_name),
         "type": read(vm.get_vm_type, lambda number: "ct" if number else "vm"),
         "ct_id": read(vm.get_ct_id) or None,
-        "state": read(lambda: vm.get_vm_info().get_state(), lambda number: sdk.name_of("VMS_", number)),
+        "state": info and read(info.get_state, lambda number: sdk.name_of("VMS_", number)),
         "template": read(vm.is_template, bool),
         "home": read(vm.get_home_path),
         "backup_directory": read(vm.get_default_backup_directory) or None,
@@ -59,8 +64,9 @@ def resolve(wanted, vms):
         else:
             fits = [vm for vm in vms if word == vm["name"]] or [vm for vm in vms if word == vm["ct_id"]]
         if len(fits) > 1:
+            uuids = u", ".join(vm["uuid"] or "one whose UUID cannot be read" for vm in fits)
             raise Failure(
-                "AMBIGUOUS_VM_NAME", u"%d VMs are called '%s': %s." % (len(fits), word, u", ".join(vm["uuid"] for vm in fits)), subject=word,
+                "AMBIGUOUS_VM_NAME", u"%d VMs are called '%s': %s." % (len(fits), word, uuids), subject=word,
                 candidates=[{"uuid": vm["uuid"], "name": vm["name"], "type": vm["type"], "home": vm["home"]} for vm in fits],
             )
         found.append((word, fits[0] if fits else None))
@@ -84,11 +90,16 @@ def trees_operation(connection, arguments, spool):
     server; trees [{file, uuid ('' for the whole tree), directory}]; wanted [[word, uuid or null]] when VMs were named;
     registered: UUIDs of the VMs that the node knows (null when nobody had to ask).
     """
+    types = arguments["types"]
     plan, registered, wanted = plan_trees(connection, arguments)
     trees = []
     for number, (uuid, directory) in enumerate(plan):
+        text = tree_text(connection, uuid, types)
+        if wanted is not None and uuid and not holds_backups(text):
+            registered = registered_uuids(connection, types) if registered is None else registered
+            uuid, text = in_another_spelling(connection, uuid, types, registered) or (uuid, text)
         path = os.path.join(spool, "tree-%05d.xml" % number)
-        fetch_tree(connection, uuid, arguments["types"], path)
+        write_spool(path, text)
         trees.append({"file": path, "uuid": uuid, "directory": directory})
     # All requests go through the node; its uuid tells the backups that it made.
     return {"server": connection.node.server, "trees": trees, "registered": registered, "wanted": wanted}
@@ -99,29 +110,47 @@ def plan_trees(connection, arguments):
     words, scope, types = arguments["wanted"], arguments["scope"], arguments["types"]
     whole = ("", None)
     if words is not None and all(uuid_key(word) for word in words):
-        # The server compares UUIDs as text, with braces; that is all it takes to ask.
-        wanted = [(word, "{%s}" % uuid_key(word)) for word in words]
-        return unique([(uuid, None) for word, uuid in wanted]), None, wanted
+        wanted = [(word, braced(word)) for word in words]
+        return each_vm_once([(uuid, None) for word, uuid in wanted]), None, wanted
     known = [vm for vm in list_vms(connection.node, types) if vm["uuid"]]
     registered = [vm["uuid"] for vm in known]
-    # The node's configuration tells of the node's own directories, not of those on another server.
-    place = (lambda vm: vm["backup_directory"]) if connection.local else (lambda vm: None)
     if words is not None:
+        place = places(connection, kept_by(connection, known, types))
         plan, wanted = [], []
         for word, vm in resolve(words, known):
-            uuid = vm["uuid"] if vm else "{%s}" % uuid_key(word) if uuid_key(word) else None
+            uuid = vm["uuid"] if vm else braced(word) if uuid_key(word) else None
             wanted.append((word, uuid))
             if uuid:
-                plan.append((uuid, vm and place(vm)))
+                plan.append((uuid, place(uuid)))
             elif scope == "all":
                 plan.append(whole)  # which alone knows the names of VMs that are gone from the node
-        return unique(plan), registered, wanted
+        return each_vm_once(plan), registered, wanted
     if scope == "registered":
-        return [(vm["uuid"], place(vm)) for vm in known], registered, None
+        place = places(connection, kept_by(connection, known, types))
+        return [(uuid, place(uuid)) for uuid in registered], registered, None
     # The whole tree shows the server's default directory only. A VM known there with a directory of its own has to be asked for.
-    if connection.store is not connection.node:
-        known = list_vms(connection.store, types)
-    return [whole] + [(vm["uuid"], vm["backup_directory"]) for vm in known if vm["uuid"] and vm["backup_directory"]], registered, None
+    kept = kept_by(connection, known, types)
+    place = places(connection, kept)
+    return [whole] + [(vm["uuid"], place(vm["uuid"])) for vm in kept if vm["uuid"] and vm["backup_directory"]], registered, None
+
+
+def kept_by(connection, known, types):
+    """The VMs that the server with the backups knows; ``known`` are the node's."""
+    return known if connection.store is connection.node else list_vms(connection.store, types)
+
+
+def places(connection, kept):
+    """A function that gives the backup directory of its own that a VM (by its UUID) has on the server with the backups, or None."""
+    # Which server is the node's default one, and whether it has any, is not told: the node's own directories say nothing about it.
+    told = connection.local or connection.store is not connection.node
+    own = dict((uuid_key(vm["uuid"]), vm["backup_directory"]) for vm in kept if told and vm["uuid"])
+    return lambda uuid: own.get(uuid_key(uuid))
+
+
+def each_vm_once(plan):
+    """The plan with the first of the places that mean the same VM, in order."""
+    keys = [uuid_key(uuid) for uuid, directory in plan]
+    return [place for number, place in enumerate(plan) if keys[number] not in keys[:number]]
 
 
 def unique(items):
@@ -129,12 +158,47 @@ def unique(items):
     return [item for number, item in enumerate(items) if item not in items[:number]]
 
 
-def fetch_tree(connection, uuid, types, path):
-    """Write one backup tree's XML, as the server sent it, to a file that only this user can read."""
+def tree_text(connection, uuid, types):
+    """The backup tree of one VM, or with '' of all, as bytes."""
     flags = (PBT_VM if "vm" in types else 0) | (PBT_CT if "ct" in types else 0)  # the default shows no containers
     host, port, session = connection.target
     answer = connection.node.call("get_backup_tree", native(uuid), host, port, session, flags, subject=uuid or "all VMs")
-    text = encoded(answer.get_param_as_string())
+    return encoded(answer.get_param_as_string())
+
+
+def holds_backups(text):
+    return b"<VmItem" in text  # inside values the sign is escaped
+
+
+def in_another_spelling(connection, uuid, types, registered):
+    """(UUID, tree) of a VM whose UUID differs from what was written in the case of its letters; None if there is none.
+
+    The server compares UUIDs as text, in the case that it stored them in, and its answer to any other is an empty tree. ``registered`` are
+    the UUIDs that the node knows; of a VM that is gone only guesses are left.
+    """
+    key = uuid_key(uuid)
+    stored = [one for one in registered if uuid_key(one) == key] or [u"{%s}" % key, u"{%s}" % key.upper()]
+    for one in stored:
+        text = tree_text(connection, one, types) if one != uuid else b""
+        if holds_backups(text):
+            return one, text
+    return None
+
+
+def registered_uuids(connection, types):
+    return [vm["uuid"] for vm in list_vms(connection.node, types) if vm["uuid"]]
+
+
+def spelled(connection, word):
+    """A VM's UUID with braces, in the case that the server has backups under. Lower case, which all servers write, is taken as it is."""
+    uuid, types = braced(word), ("vm", "ct")
+    if uuid == uuid.lower() or holds_backups(tree_text(connection, uuid, types)):
+        return uuid
+    return (in_another_spelling(connection, uuid, types, registered_uuids(connection, types)) or (uuid, None))[0]
+
+
+def write_spool(path, text):
+    """A file that only this user can read."""
     fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     with os.fdopen(fd, "wb") as spooled:
         spooled.write(text)

@@ -16,7 +16,7 @@ from typing import Dict, FrozenSet, List, NamedTuple, Optional
 
 from ansible_collections.prlsdk.core.plugins.module_utils import _ids
 from ansible_collections.prlsdk.core.plugins.module_utils._backup_tree import VmTree, order_of_chain
-from ansible_collections.prlsdk.core.plugins.module_utils._errors import InputError, TreeError
+from ansible_collections.prlsdk.core.plugins.module_utils._errors import AmbiguousNameError, TreeError
 
 
 class Filters(NamedTuple):
@@ -44,7 +44,7 @@ class Selected(NamedTuple):
     trees: List[VmTree]
     """By name without regard to case, then by UUID. No VM is there without a backup."""
     summary: Dict[str, object]
-    """Of all matching backups, also of those behind the limit. See :func:`summarize`."""
+    """Of all matching backups, also of those behind the limit. See :class:`_Summary`."""
     total: int
     """How many backups match."""
     truncated: bool
@@ -137,7 +137,7 @@ def select(trees, chosen=Filters(), limit=None, keep=True):
     """Filter and order the trees and count what they hold, in one pass.
 
     ``limit`` is the greatest number of backups to return; the first ones in the order of the result stay. With
-    ``keep`` false nothing is returned or held but the numbers. InputError if a name fits more than one VM.
+    ``keep`` false nothing is returned or held but the numbers. AmbiguousNameError if a name fits more than one VM.
     """
     found = _Found(chosen)
     summary = _Summary()
@@ -174,19 +174,13 @@ def select(trees, chosen=Filters(), limit=None, keep=True):
     )
 
 
-def summarize(trees):
-    """Count the trees of a stream without holding them.
+class _Summary(object):
+    """Counts trees without holding them.
 
     ``vms``, ``containers``, ``chains``, ``backups``, ``full``, ``incremental``: how many. ``size``: bytes of all
     backups. ``oldest``, ``newest``: the times of the first and the last one, ISO 8601 UTC, or None.
     """
-    summary = _Summary()
-    for tree in trees:
-        summary.add(tree)
-    return summary.result()
 
-
-class _Summary(object):
     def __init__(self):
         self.vms = self.containers = self.chains = self.backups = self.full = self.size = 0
         self.oldest = self.newest = None
@@ -227,7 +221,7 @@ class _Found(object):
 
     def __init__(self, chosen):
         self._chosen = chosen
-        self._by_name = dict((text, []) for text in chosen.vms or ())  # text asked for -> UUIDs of the VMs met that have it as a name
+        self._by_name = dict((text, []) for text in chosen.vms or ())  # text asked for -> (UUID, type) of the VMs met that have it as a name
         self._asked_uuids = frozenset(_ids.key(text) for text in self._by_name if _ids.looks_like_uuid(text))
         self._met_uuids = set()
         self._met_ids = set()
@@ -263,7 +257,7 @@ class _Found(object):
             self._met_uuids.add(uuid)
             named = True
         if tree.name in self._by_name:
-            self._by_name[tree.name].append(tree.uuid)
+            self._by_name[tree.name].append((tree.uuid, tree.type))
             named = True
         return named
 
@@ -280,15 +274,15 @@ class _Found(object):
 
     def check_names(self):
         for name in sorted(self._by_name):
-            uuids = sorted(self._by_name[name])
-            if len(uuids) > 1:
-                raise InputError(
-                    "The name %s fits %d VMs in the backup tree: %s. Give the UUID of the one you mean." % (name, len(uuids), ", ".join(uuids)),
-                    candidates=[{"name": name, "uuid": uuid} for uuid in uuids],
+            fits = sorted(self._by_name[name])
+            if len(fits) > 1:
+                raise AmbiguousNameError(
+                    "%d VMs with backups are called '%s': %s. Use the UUID instead of the name." % (len(fits), name, ", ".join(uuid for uuid, kind in fits)),
+                    candidates=[{"uuid": uuid, "name": name, "type": kind, "home": None} for uuid, kind in fits],
                 )
 
     def missing_vms(self):
-        return sorted(text for text, uuids in self._by_name.items() if not uuids and _ids.key(text) not in self._met_uuids)
+        return sorted(text for text, fits in self._by_name.items() if not fits and _ids.key(text) not in self._met_uuids)
 
     def missing_backup_ids(self):
         return sorted((self._chosen.backup_ids or frozenset()) - self._met_ids)

@@ -27,7 +27,7 @@ else:
     HAS_LXML = True
     LXML_IMPORT_ERROR = None
 
-from ansible_collections.prlsdk.core.plugins.module_utils._errors import TreeError
+from ansible_collections.prlsdk.core.plugins.module_utils._errors import MissingLibraryError, TreeError
 
 _CHUNK = 64 * 1024
 # The server writes the root at once. A document that does not come to it within this size is something else.
@@ -114,14 +114,23 @@ class VmTree(NamedTuple):
     """How many of its backups a selection left out."""
 
 
+def require_lxml():
+    """MissingLibraryError where trees cannot be parsed at all: to be asked before a server is."""
+    if not HAS_LXML:
+        raise MissingLibraryError(
+            "Backup trees cannot be read, because the Python library lxml is missing for %s, the interpreter that Ansible uses on this host. Install "
+            "it there (the package is python3-lxml, on Virtuozzo 7 python36-lxml), or choose another interpreter with 'ansible_python_interpreter'."
+            % sys.executable, exception=LXML_IMPORT_ERROR
+        )
+
+
 def parse(source, disks=False, files=False):
     """Yield a VmTree for each VM in the tree that ``source``, a path or a binary stream, holds.
 
     Everything that is wrong with the document is a TreeError. It may come after some VMs were yielded: they are not
     the whole tree, so nothing may be concluded from them before the generator has ended.
     """
-    if not HAS_LXML:
-        raise TreeError("The backup tree cannot be read, because the Python library lxml is missing. Install it for this Python: %s" % sys.executable)
+    require_lxml()
     if hasattr(source, "read"):
         yield from _Parser(source, disks, files).trees()
         return

@@ -13,7 +13,7 @@ import time
 
 if __name__.startswith("ansible_collections."):
     from ansible_collections.prlsdk.core.plugins.module_utils import _creation, _live_tree, _removal, _restoration, _retrying
-    from ansible_collections.prlsdk.core.plugins.module_utils._ask_operations import PBT_CT, PBT_VM, list_vms, plan_trees, resolve
+    from ansible_collections.prlsdk.core.plugins.module_utils._ask_operations import PBT_CT, PBT_VM, list_vms, plan_trees, resolve, spelled
     from ansible_collections.prlsdk.core.plugins.module_utils._wire import Failure, event_texts, monotonic, native, readable, uuid_key
 else:  # beside the worker, where there is no collection
     import _creation
@@ -21,7 +21,7 @@ else:  # beside the worker, where there is no collection
     import _removal
     import _restoration
     import _retrying
-    from _ask_operations import PBT_CT, PBT_VM, list_vms, plan_trees, resolve
+    from _ask_operations import PBT_CT, PBT_VM, list_vms, plan_trees, resolve, spelled
     from _wire import Failure, event_texts, monotonic, native, readable, uuid_key
 
 # Flags by number: constants are those of the installed build, and an older one lacks the newer names.
@@ -212,10 +212,10 @@ def find_vms(connection, words, keys=()):
     -> {word: uuid}, {key: [uuid]}. Names that no VM of the node has, and backups, are looked for in the whole tree. Raises Failure for a
     word that means no VM, or several.
     """
-    found = dict((word, "{%s}" % uuid_key(word)) for word in words if uuid_key(word))
+    found = dict((word, spelled(connection, word)) for word in words if uuid_key(word))
     names = set(words) - set(found)
     if names:
-        known = list_vms(connection.node, ("vm", "ct"))
+        known = [vm for vm in list_vms(connection.node, ("vm", "ct")) if vm["uuid"]]
         found.update((word, vm["uuid"]) for word, vm in resolve(sorted(names), known) if vm)
     names -= set(found)
     if not names and not keys:

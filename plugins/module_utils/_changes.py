@@ -12,8 +12,7 @@ import time
 
 from ansible_collections.prlsdk.core.plugins.module_utils import _durations, _ids, _instants
 from ansible_collections.prlsdk.core.plugins.module_utils._advice import explain
-from ansible_collections.prlsdk.core.plugins.module_utils._errors import BackupsLeftError, InputError, PrlError, WorkerError
-from ansible_collections.prlsdk.core.plugins.module_utils._gather import naming
+from ansible_collections.prlsdk.core.plugins.module_utils._errors import BackupsLeftError, InputError, PrlError, WorkerError, naming
 
 GOOD = ("removed", "already_absent")
 # Seconds for a look at what became of a removal whose worker died.

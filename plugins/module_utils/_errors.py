@@ -34,6 +34,32 @@ class InputError(PrlError):
     symbol = "INVALID_INPUT"
 
 
+class naming(object):
+    """Put an option's name before the message of an InputError."""
+
+    def __init__(self, option):
+        self.option = option
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, kind, error, trace):
+        if isinstance(error, InputError):
+            raise InputError("%s: %s" % (self.option, error.message), **error.result)
+
+
+class AmbiguousNameError(PrlError):
+    """A name fits several VMs. ``result['candidates']`` has each one: uuid, name, type, home (None where it is not known)."""
+
+    symbol = "AMBIGUOUS_VM_NAME"
+
+
+class MissingLibraryError(PrlError):
+    """A Python library that the module needs is not there for the interpreter that Ansible uses on the host."""
+
+    symbol = "MISSING_LIBRARY"
+
+
 class TreeError(PrlError):
     """The server's backup tree is damaged, truncated or not a backup tree; the message names line and column."""
 

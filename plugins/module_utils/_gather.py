@@ -12,21 +12,7 @@ import os
 import time
 
 from ansible_collections.prlsdk.core.plugins.module_utils import _backup_select, _backup_tree, _ids, _instants
-from ansible_collections.prlsdk.core.plugins.module_utils._errors import InputError, PrlError
-
-
-def gather_vms(params, ask):
-    """The result of prl_vm_info."""
-    answer = ask("vms", {"types": params["types"], "wanted": params["vms"]})
-    result = dict(answer.result, changed=False, sdk=answer.sdk)
-    result["vms"] = sorted(result["vms"], key=lambda vm: (vm["name"] or "", vm["uuid"] or ""))
-    result["missing"] = result.pop("unknown")
-    if result["missing"] and params["missing"] == "fail":
-        raise InputError(
-            "vms: %s knows no VM or container called %s. Correct the name, or set 'missing: ok' to go on without."
-            % (result["server"]["host"], listed(result["missing"])), **result
-        )
-    return result
+from ansible_collections.prlsdk.core.plugins.module_utils._errors import InputError, PrlError, naming
 
 
 def gather_facts(params, ask):
@@ -34,11 +20,19 @@ def gather_facts(params, ask):
     gathered_at = _instants.format(time.time())
     result = gather_backups(params, ask)
     facts = dict((key, result.pop(key)) for key in ("backup_trees", "summary", "raw") if key in result)
-    return {"changed": False, "ansible_facts": {"prl_backups": dict(facts, gathered_at=gathered_at)}, "server": result["server"], "sdk": result["sdk"]}
+    return {
+        "changed": False,
+        "ansible_facts": {"prl_backups": dict(facts, gathered_at=gathered_at)},
+        "missing": result["missing"],
+        "server": result["server"],
+        "sdk": result["sdk"],
+    }
 
 
 def gather_backups(params, ask):
     """The result of prl_backup_info. Options that a module does not have count as not set."""
+    _backup_tree.require_lxml()
+    check_gather(params["gather"])
     chosen = dict(
         types=params["types"],
         backup_ids=params.get("backup_ids"),
@@ -66,20 +60,15 @@ def fill(result, params, answer, chosen, limit):
     gather = params["gather"]
     if "raw" in gather:
         result["raw"] = [{"uuid": tree["uuid"], "xml": text_of(tree["file"])} for tree in answer["trees"]]
-    if "backups" not in gather and "summary" not in gather:
-        return
-    words = {}
-    if answer["wanted"] is not None:
-        for word, uuid in answer["wanted"]:
-            words.setdefault(uuid or word, word)
-        chosen["vms"] = list(words)
+    wanted = answer["wanted"]
+    if wanted is not None:
+        chosen["vms"] = [uuid or word for word, uuid in wanted]
     if params["owner"] == "this_node":
         chosen["owner"] = answer["server"]["uuid"]
     selected = _backup_select.select(
         read_trees(answer["trees"], gather), _backup_select.filters(**chosen), limit=limit, keep="backups" in gather
     )
-    result.update(total=selected.total, truncated=selected.truncated, missing=[words[word] for word in selected.missing_vms])
-    result["missing"] += selected.missing_backup_ids
+    result.update(total=selected.total, truncated=selected.truncated, missing=missing(selected, wanted, chosen["backup_ids"]))
     if "backups" in gather:
         known = answer["registered"] and set(_ids.key(uuid) for uuid in answer["registered"])
         result["backup_trees"] = [
@@ -92,6 +81,12 @@ def fill(result, params, answer, chosen, limit):
             "No backup was found of %s, on %s. Correct 'vms' or 'backup_ids', or set 'missing: ok' to go on without."
             % (listed(result["missing"]), result["server"]["host"])
         )
+
+
+def missing(selected, wanted, backup_ids):
+    """What was asked for and is not there, in the words in which it was asked for."""
+    vms, ids = set(selected.missing_vms), set(selected.missing_backup_ids)
+    return [word for word, uuid in wanted or () if (uuid or word) in vms] + [written for written in backup_ids or () if _ids.key(written) in ids]
 
 
 def read_trees(spooled, gather):
@@ -122,18 +117,10 @@ def moment(params, option):
         return _instants.format(_instants.moment(text, time.time()))
 
 
-class naming(object):
-    """Put the option's name before the message of an InputError."""
-
-    def __init__(self, option):
-        self.option = option
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, kind, error, trace):
-        if isinstance(error, InputError):
-            raise InputError("%s: %s" % (self.option, error.message), **error.result)
+def check_gather(gather):
+    for part in ("disks", "files"):
+        if part in gather and "backups" not in gather:
+            raise InputError("gather: '%s' is a part of each backup, and 'backups' is not in the list. Add it, or leave '%s' out." % (part, part))
 
 
 def check_window(chosen):

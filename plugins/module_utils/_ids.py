@@ -31,14 +31,6 @@ def looks_like_uuid(text):
     return _UUID.match(text) is not None
 
 
-def uuid(text):
-    """The UUID as ``{lowercase}``; InputError if the text is none."""
-    match = _UUID.match(text)
-    if match is None:
-        raise InputError("%r is not a UUID. Give it as {xxxxxxxx-xxxx-xxxx-xxxx-xxxxxxxxxxxx}; the braces may be left out." % (text,))
-    return "{%s}" % (match.group(1) or match.group(2)).lower()
-
-
 def parse_backup_id(text):
     """A backup id as (``{lowercase chain UUID}``, increment number or None); InputError if the text is none."""
     match = _BACKUP_ID.match(text)

@@ -110,7 +110,7 @@ def decide(vm, entries, pending, options, barred=frozenset()):
     chain = vm.place(found[0][1].key)[0]
     by_position = dict(found)
     refuse = _refuser(verdicts)
-    _refuse_contradictions(chain, by_position, refuse, vm)
+    _refuse_contradictions(chain, by_position, refuse)
     by_position = dict(item for item in by_position.items() if item[1] not in verdicts)
     if by_position and not options.allow_remove_last and _would_be_last(vm, chain, pending, options):
         for entry in by_position.values():
@@ -171,7 +171,7 @@ def _refuser(verdicts):
     return refuse
 
 
-def _refuse_contradictions(chain, by_position, refuse, vm):
+def _refuse_contradictions(chain, by_position, refuse):
     for position, entry in by_position.items():
         if position == 0 and entry.action in ("increment", "merge"):
             # Taking a full out and keeping what depends on it is broken in the server.

@@ -16,15 +16,17 @@ import time
 
 if __name__.startswith("ansible_collections."):
     from ansible_collections.prlsdk.core.plugins.module_utils import _listening, _matching
-    from ansible_collections.prlsdk.core.plugins.module_utils._ask_operations import PBT_CT, PBT_VM, list_vms, resolve
+    from ansible_collections.prlsdk.core.plugins.module_utils._ask_operations import (
+        holds_backups, in_another_spelling, list_vms, registered_uuids, resolve, tree_text,
+    )
     from ansible_collections.prlsdk.core.plugins.module_utils._sessions import PRL_ERR_WS_DISP_CONNECTION_CLOSED
-    from ansible_collections.prlsdk.core.plugins.module_utils._wire import Failure, encoded, native, readable, uuid_key
+    from ansible_collections.prlsdk.core.plugins.module_utils._wire import Failure, braced, native, readable, uuid_key
 else:  # beside the worker, where there is no collection
     import _listening
     import _matching
-    from _ask_operations import PBT_CT, PBT_VM, list_vms, resolve
+    from _ask_operations import holds_backups, in_another_spelling, list_vms, registered_uuids, resolve, tree_text
     from _sessions import PRL_ERR_WS_DISP_CONNECTION_CLOSED
-    from _wire import Failure, encoded, native, readable, uuid_key
+    from _wire import Failure, braced, native, readable, uuid_key
 
 # What logging in again may meet while a dispatcher restarts, beside the errors that are always worth another try.
 RESTARTING = ("PRL_ERR_HANDSHAKE_FAILED", "PRL_ERR_SSL_HANDSHAKE_FAILED", "PRL_ERR_DISP_SHUTDOWN_IN_PROCESS")
@@ -58,7 +60,7 @@ def prepare(connection, arguments):
 
     def uuid_of(word, option):
         if uuid_key(word):
-            return "{%s}" % uuid_key(word)  # also of a VM that does not exist yet
+            return braced(word)  # also of a VM that does not exist yet
         if not known:
             known.append(list_vms(connection.node, ["vm", "ct"]))
             connection.names.update((uuid_key(vm["uuid"]), vm["name"]) for vm in known[0] if vm["uuid"])
@@ -200,7 +202,9 @@ def look(connection, state):
 
 def newest_backup(connection, uuid):
     """When the newest backup of a VM was made, in seconds since 1970; None when there is none."""
-    host, port, session = connection.target
-    answer = connection.node.call("get_backup_tree", native(uuid), host, port, session, PBT_VM | PBT_CT, subject=uuid)
-    times = BACKUP_TIME.findall(encoded(answer.get_param_as_string()))
+    types = ("vm", "ct")
+    text = tree_text(connection, uuid, types)
+    if not holds_backups(text):
+        text = (in_another_spelling(connection, uuid, types, registered_uuids(connection, types)) or (uuid, text))[1]
+    times = BACKUP_TIME.findall(text)
     return calendar.timegm(time.strptime(max(times).decode("ascii"), "%Y-%m-%d %H:%M:%S")) if times else None

@@ -160,3 +160,8 @@ def uuid_key(text):
     """A UUID without braces in lower case; None for anything else."""
     match = UUID.match(text)
     return match.group(1).lower() if match else None
+
+
+def braced(text):
+    """A UUID as it is written, with the braces that the server wants: it compares as text, so that the case has to stay."""
+    return "{%s}" % UUID.match(text).group(1)

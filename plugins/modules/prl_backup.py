@@ -386,6 +386,71 @@ gone_meanwhile:
       description: The backup's ID.
       type: str
       sample: "{a83cbd77-62df-4a35-8b5e-2f9b1b0e6c11}.4"
+error:
+  description: Why the task failed, for playbooks. The same for people is in C(msg).
+  returned: failure, unless Ansible itself refused the options
+  type: dict
+  contains:
+    code:
+      description: The error's number, unsigned, as in the vendor's documentation. V(null) for an error that is not the SDK's.
+      type: int
+      sample: 2147484233
+    symbol:
+      description:
+        - The SDK's name of the error, or a name of the collection's own, such as V(INVALID_INPUT), V(AMBIGUOUS_VM_NAME) and V(WORKER_DIED).
+        - The guide C(docs/connection.md) of the collection tells what to do about each.
+      type: str
+      sample: PRL_ERR_CANT_CONNECT_TO_DISPATCHER
+    operation:
+      description: The SDK's call that failed; V(null) if none did.
+      type: str
+      sample: login
+    retryable:
+      description: Whether the same may succeed later, unchanged.
+      type: bool
+      sample: true
+    details:
+      description: The error's parameters by name, as the SDK gave them.
+      type: dict
+      sample: {}
+candidates:
+  description: With V(AMBIGUOUS_VM_NAME) the VMs that the name fits, with V(SDK_UNAVAILABLE) the interpreters that were tried.
+  returned: failure, when RV(error.symbol) is one of these
+  type: list
+  elements: dict
+  contains:
+    uuid:
+      description: Of a VM, the UUID with braces; V(null) if it could not be read.
+      type: str
+      sample: "{9531985d-5d9d-49f8-9818-e811892f902b}"
+    name:
+      description: Of a VM, the name.
+      type: str
+      sample: web-01
+    type:
+      description: Of a VM, V(vm) or V(ct); V(null) if it is not known.
+      type: str
+      sample: vm
+    home:
+      description: Of a VM, its configuration file or directory; V(null) if it is gone from the node.
+      type: str
+      sample: /vz/vmprivate/9531985d-5d9d-49f8-9818-e811892f902b/config.pvs
+    python:
+      description: Of an interpreter, how it was called.
+      type: str
+      sample: /usr/bin/python3.9
+    version:
+      description: Of an interpreter, its version; V(null) if it did not come to tell it.
+      type: str
+      sample: "3.9"
+    why:
+      description: Of an interpreter, why it could not be used.
+      type: str
+      sample: "ModuleNotFoundError: No module named 'prlsdkapi'"
+    tried:
+      description: Of an interpreter that started, each folder it looked in as C(path), and C(why) that one was no use.
+      type: list
+      elements: dict
 server:
   description: The server that was asked. With O(storage), the node that passed the request on.
   returned: success, when it was asked
@@ -427,7 +492,8 @@ sdk:
 """
 
 from ansible_collections.prlsdk.core.plugins.module_utils._changes import change_backups
-from ansible_collections.prlsdk.core.plugins.module_utils._module import backup_change_options, make_module, run_change
+from ansible_collections.prlsdk.core.plugins.module_utils._module import make_module, run_change
+from ansible_collections.prlsdk.core.plugins.module_utils._options import backup_change_options
 
 
 def main():

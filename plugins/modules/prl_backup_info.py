@@ -47,7 +47,8 @@ options:
     type: str
   latest_only:
     description:
-      - Only the newest backup of each VM.
+      - Only the newest backup of each VM, of those that the other options leave. With O(older_than) that is the newest one before that moment,
+        whether or not there are later ones. So it does not tell which VMs have no recent backup.
     type: bool
     default: false
   limit:
@@ -78,12 +79,22 @@ EXAMPLES = r"""
     vms: [web-01, 9531985d-5d9d-49f8-9818-e811892f902b]
     missing: fail
 
-- name: Look for VMs whose newest backup is older than two days
+- name: Gather the newest backup of each VM that the node knows
   prlsdk.core.prl_backup_info:
-    latest_only: true
     scope: registered
-    older_than: 2d
-  register: stale
+    latest_only: true
+  register: newest
+
+# With older_than in the task above, every VM that has any old backup would be there. A VM that has none at all is in no tree: the role
+# prlsdk.core.backup_compliance names those too.
+- name: Name the VMs whose newest backup is older than two days
+  ansible.builtin.debug:
+    msg: "{{ item.vm_name }} was last backed up at {{ item.created }}."
+  loop: "{{ newest.backup_trees | prlsdk.core.backup_list | selectattr('created', 'lt', two_days_ago) }}"
+  loop_control:
+    label: "{{ item.vm_name }}"
+  vars:
+    two_days_ago: "{{ '%Y-%m-%dT%H:%M:%SZ' | ansible.builtin.strftime(now().timestamp() - 2 * 86400, utc=true) }}"
 
 - name: Gather what this node made on a shared backup server
   prlsdk.core.prl_backup_info:
@@ -150,8 +161,9 @@ backup_trees:
           sample: 24300000000
         directory:
           description: >-
-            The VM's own backup directory that the chain was found in. V(null) for the server's default one, and where a VM was asked for
-            by its UUID.
+            The VM's own backup directory that the chain was found in, on the server that keeps the backups. V(null) for that server's default
+            directory, and where it is not known. That is so where all O(vms) are given by UUID, and with O(storage.default=true), since the node
+            does not tell which server that is.
           type: str
           sample: /mnt/nas/backups
         backups:
@@ -268,7 +280,7 @@ summary:
       sample: "2026-11-21T03:00:52Z"
 raw:
   description: The XML as the server sent it, for reports of defects. One entry for each answer.
-  returned: when O(gather) has V(raw)
+  returned: when O(gather) has V(raw), also if the task fails because the XML is damaged
   type: list
   elements: dict
   contains:
@@ -291,11 +303,76 @@ truncated:
   type: bool
   sample: false
 missing:
-  description: The entries of O(vms) that have no backup, and the entries of O(backup_ids) that were not found.
+  description: The entries of O(vms) that have no backup, and the entries of O(backup_ids) that were not found, as they were written.
   returned: success
   type: list
   elements: str
   sample: []
+error:
+  description: Why the task failed, for playbooks. The same for people is in C(msg).
+  returned: failure, unless Ansible itself refused the options
+  type: dict
+  contains:
+    code:
+      description: The error's number, unsigned, as in the vendor's documentation. V(null) for an error that is not the SDK's.
+      type: int
+      sample: 2147484233
+    symbol:
+      description:
+        - The SDK's name of the error, or a name of the collection's own, such as V(INVALID_INPUT), V(AMBIGUOUS_VM_NAME) and V(WORKER_DIED).
+        - The guide C(docs/connection.md) of the collection tells what to do about each.
+      type: str
+      sample: PRL_ERR_CANT_CONNECT_TO_DISPATCHER
+    operation:
+      description: The SDK's call that failed; V(null) if none did.
+      type: str
+      sample: login
+    retryable:
+      description: Whether the same may succeed later, unchanged.
+      type: bool
+      sample: true
+    details:
+      description: The error's parameters by name, as the SDK gave them.
+      type: dict
+      sample: {}
+candidates:
+  description: With V(AMBIGUOUS_VM_NAME) the VMs that the name fits, with V(SDK_UNAVAILABLE) the interpreters that were tried.
+  returned: failure, when RV(error.symbol) is one of these
+  type: list
+  elements: dict
+  contains:
+    uuid:
+      description: Of a VM, the UUID with braces; V(null) if it could not be read.
+      type: str
+      sample: "{9531985d-5d9d-49f8-9818-e811892f902b}"
+    name:
+      description: Of a VM, the name.
+      type: str
+      sample: web-01
+    type:
+      description: Of a VM, V(vm) or V(ct); V(null) if it is not known.
+      type: str
+      sample: vm
+    home:
+      description: Of a VM, its configuration file or directory; V(null) if it is gone from the node.
+      type: str
+      sample: /vz/vmprivate/9531985d-5d9d-49f8-9818-e811892f902b/config.pvs
+    python:
+      description: Of an interpreter, how it was called.
+      type: str
+      sample: /usr/bin/python3.9
+    version:
+      description: Of an interpreter, its version; V(null) if it did not come to tell it.
+      type: str
+      sample: "3.9"
+    why:
+      description: Of an interpreter, why it could not be used.
+      type: str
+      sample: "ModuleNotFoundError: No module named 'prlsdkapi'"
+    tried:
+      description: Of an interpreter that started, each folder it looked in as C(path), and C(why) that one was no use.
+      type: list
+      elements: dict
 server:
   description: The server that was asked. With O(storage), the node that passed the request on.
   returned: success
@@ -337,12 +414,13 @@ sdk:
 """
 
 from ansible_collections.prlsdk.core.plugins.module_utils._gather import gather_backups
-from ansible_collections.prlsdk.core.plugins.module_utils._module import backup_options, make_module, run, selection_options, storage_option
+from ansible_collections.prlsdk.core.plugins.module_utils._module import make_module, run
+from ansible_collections.prlsdk.core.plugins.module_utils._options import backup_options, selection_options, storage_option
 
 
 def main():
     options = dict(backup_options(), **selection_options())
-    run(make_module(dict(options, **storage_option())), gather_backups, parses_trees=True)
+    run(make_module(dict(options, **storage_option())), gather_backups)
 
 
 if __name__ == "__main__":

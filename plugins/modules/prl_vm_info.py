@@ -64,7 +64,9 @@ EXAMPLES = r"""
 
 RETURN = r"""
 vms:
-  description: The VMs and containers, by name. A value that the server could not give is V(null).
+  description: >-
+    The VMs and containers, by name. A value that could not be read is V(null), and so is one that the installed build of the SDK does not
+    know how to read.
   returned: success
   type: list
   elements: dict
@@ -102,7 +104,7 @@ vms:
       type: str
       sample: /mnt/nas/backups
     problems:
-      description: Why values of this VM could not be read. Empty for a healthy one.
+      description: Why values of this VM could not be read, in the SDK's words. Empty for a healthy one.
       type: list
       elements: str
       sample: []
@@ -112,6 +114,71 @@ missing:
   type: list
   elements: str
   sample: []
+error:
+  description: Why the task failed, for playbooks. The same for people is in C(msg).
+  returned: failure, unless Ansible itself refused the options
+  type: dict
+  contains:
+    code:
+      description: The error's number, unsigned, as in the vendor's documentation. V(null) for an error that is not the SDK's.
+      type: int
+      sample: 2147484233
+    symbol:
+      description:
+        - The SDK's name of the error, or a name of the collection's own, such as V(INVALID_INPUT), V(AMBIGUOUS_VM_NAME) and V(WORKER_DIED).
+        - The guide C(docs/connection.md) of the collection tells what to do about each.
+      type: str
+      sample: PRL_ERR_CANT_CONNECT_TO_DISPATCHER
+    operation:
+      description: The SDK's call that failed; V(null) if none did.
+      type: str
+      sample: login
+    retryable:
+      description: Whether the same may succeed later, unchanged.
+      type: bool
+      sample: true
+    details:
+      description: The error's parameters by name, as the SDK gave them.
+      type: dict
+      sample: {}
+candidates:
+  description: With V(AMBIGUOUS_VM_NAME) the VMs that the name fits, with V(SDK_UNAVAILABLE) the interpreters that were tried.
+  returned: failure, when RV(error.symbol) is one of these
+  type: list
+  elements: dict
+  contains:
+    uuid:
+      description: Of a VM, the UUID with braces; V(null) if it could not be read.
+      type: str
+      sample: "{9531985d-5d9d-49f8-9818-e811892f902b}"
+    name:
+      description: Of a VM, the name.
+      type: str
+      sample: web-01
+    type:
+      description: Of a VM, V(vm) or V(ct); V(null) if it is not known.
+      type: str
+      sample: vm
+    home:
+      description: Of a VM, its configuration file or directory; V(null) if it is gone from the node.
+      type: str
+      sample: /vz/vmprivate/9531985d-5d9d-49f8-9818-e811892f902b/config.pvs
+    python:
+      description: Of an interpreter, how it was called.
+      type: str
+      sample: /usr/bin/python3.9
+    version:
+      description: Of an interpreter, its version; V(null) if it did not come to tell it.
+      type: str
+      sample: "3.9"
+    why:
+      description: Of an interpreter, why it could not be used.
+      type: str
+      sample: "ModuleNotFoundError: No module named 'prlsdkapi'"
+    tried:
+      description: Of an interpreter that started, each folder it looked in as C(path), and C(why) that one was no use.
+      type: list
+      elements: dict
 server:
   description: The server that was asked.
   returned: success
@@ -152,8 +219,9 @@ sdk:
       sample: /usr/bin/python3.9
 """
 
-from ansible_collections.prlsdk.core.plugins.module_utils._gather import gather_vms
-from ansible_collections.prlsdk.core.plugins.module_utils._module import make_module, run, vm_options
+from ansible_collections.prlsdk.core.plugins.module_utils._module import make_module, run
+from ansible_collections.prlsdk.core.plugins.module_utils._options import vm_options
+from ansible_collections.prlsdk.core.plugins.module_utils._vm_list import gather_vms
 
 
 def main():

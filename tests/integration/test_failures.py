@@ -1,5 +1,6 @@
 """What users see when something is wrong: one clear message, typed, in time, and nothing lost."""
 
+import importlib
 import os
 import signal
 import stat
@@ -9,8 +10,9 @@ import textwrap
 import time
 
 import pytest
+import yaml
 
-from tests.harness import BIN, ROOT, STUB_SDK, alive, run_module
+from tests.harness import BIN, COLLECTIONS, ROOT, STUB_SDK, alive, run_module
 from tests.pythons import VERSIONS, interpreters
 
 HOST = {"host": "node-a.example", "username": "root", "password": "node-secret"}
@@ -28,7 +30,10 @@ def remote(node):
 def failure(stub, module="prl_backup_info", **options):
     result = run_module(module, stub, **options)
     assert result.get("failed"), "the task must fail"
-    assert set(result["error"]) >= {"code", "symbol", "operation", "retryable"}
+    documented = yaml.safe_load(importlib.import_module("ansible_collections.prlsdk.core.plugins.modules." + module).RETURN)
+    assert set(result["error"]) == set(documented["error"]["contains"])
+    for candidate in result.get("candidates", []):
+        assert set(candidate) <= set(documented["candidates"]["contains"])
     return result
 
 
@@ -127,6 +132,36 @@ def test_a_refused_security_level_says_what_to_raise(remote):
 def test_something_else_at_the_port_says_so(remote):
     remote("server", "set", "node", "--status", "junk")
     assert "not a dispatcher" in failure(remote, **HOST)["msg"]
+
+
+@pytest.fixture
+def no_lxml(tmp_path):
+    """Environment in which there is no lxml, and importing it leaves a mark."""
+    (tmp_path / "without" / "lxml").mkdir(parents=True)
+    (tmp_path / "without" / "lxml" / "__init__.py").write_text("open(%r, 'w')\nraise ImportError('there is no lxml')" % str(tmp_path / "mark"))
+    return {"PYTHONPATH": "%s:%s" % (tmp_path / "without", COLLECTIONS)}
+
+
+@pytest.mark.parametrize("module", ["prl_backup_info", "prl_backup_facts"])
+def test_missing_lxml_is_one_clear_error_before_the_server_is_asked(node, no_lxml, module):
+    result = failure(node, module, variables=no_lxml)
+    assert result["error"]["symbol"] == "MISSING_LIBRARY" and not result["error"]["retryable"]
+    assert "lxml" in result["msg"] and sys.executable in result["msg"]
+    assert node.calls() == []
+
+
+@pytest.mark.parametrize(
+    "module, options",
+    [
+        ("prl_vm_info", {}),
+        ("prl_backup", {"vm": "web-01", "check": True}),
+        ("prl_backup_restore", {"vm": "web-01", "mode": "copy", "check": True}),
+        ("prl_event_wait", {"events": [{"type": "vm_deleted"}], "check": True}),
+    ],
+)
+def test_modules_that_parse_no_tree_do_not_even_look_for_lxml(node, no_lxml, tmp_path, module, options):
+    assert not run_module(module, node, variables=no_lxml, **options).get("failed")
+    assert not (tmp_path / "mark").exists()
 
 
 def test_a_host_without_a_user_is_refused_before_anything_is_asked(stub):
@@ -239,11 +274,45 @@ def test_an_error_of_the_server_keeps_code_symbol_and_operation(node):
     assert (error["code"], error["symbol"], error["operation"]) == (0x80037001, "PRL_ERR_BACKUP_INTERNAL_ERROR", "get_backup_tree")
 
 
-def test_a_damaged_vm_configuration_does_not_end_the_list(node):
-    node("fault", "add", "get_home_path", "fail", "PRL_ERR_VM_CONFIG_DOESNT_EXIST")
-    result = run_module("prl_vm_info", node)
-    assert len(result["vms"]) == 29
-    assert [found["home"] for found in result["vms"]].count(None) <= 1
+GETTERS = {
+    "get_uuid": "uuid", "get_name": "name", "get_vm_type": "type", "get_ct_id": "ct_id", "get_vm_info": "state", "get_state": "state",
+    "is_template": "template", "get_home_path": "home", "get_default_backup_directory": "backup_directory",
+}
+
+
+@pytest.mark.parametrize("getter", sorted(GETTERS))
+def test_a_damaged_vm_configuration_does_not_end_the_list(node, getter):
+    node("fault", "add", getter, "fail", "PRL_ERR_VM_CONFIG_DOESNT_EXIST", "--nth", "28")
+    found = run_module("prl_vm_info", node)["vms"]
+    assert len(found) == 29
+    (damaged,) = [vm for vm in found if vm["problems"]]
+    assert damaged[GETTERS[getter]] is None and len(damaged["problems"]) == 1
+    assert getter == "get_uuid" or damaged["uuid"]
+
+
+@pytest.mark.parametrize("getter", sorted(GETTERS))
+def test_what_the_build_of_the_sdk_has_not_implemented_is_null_and_no_text(node, getter):
+    node("fault", "add", getter, "unimplemented", "--always")
+    found = run_module("prl_vm_info", node)["vms"]
+    assert [vm[GETTERS[getter]] for vm in found] == [None] * 29
+    assert not [vm for vm in found if vm["problems"]]
+
+
+def test_a_vm_without_a_readable_uuid_is_told_among_the_candidates(node):
+    node("vm", "add", "web-01")
+    node("fault", "add", "get_uuid", "fail", "PRL_ERR_VM_CONFIG_DOESNT_EXIST")
+    result = failure(node, "prl_vm_info", vms=["web-01"])
+    assert result["error"]["symbol"] == "AMBIGUOUS_VM_NAME" and None in [candidate["uuid"] for candidate in result["candidates"]]
+
+
+def test_no_directory_of_its_own_is_made_up_for_a_vm(node):
+    asked = run_module("prl_backup_info", node)
+    node("fault", "add", "get_default_backup_directory", "unimplemented", "--always")
+    node("log", "--clear")
+    result = run_module("prl_backup_info", node)
+    assert {chain["directory"] for tree in result["backup_trees"] for chain in tree["chains"]} == {None}
+    assert node.call_names().count("get_backup_tree") == 1
+    assert asked["total"] > result["total"], "a build that cannot tell of such directories sees less"
 
 
 # --- a damaged answer
@@ -307,9 +376,28 @@ def test_an_ambiguous_name_lists_the_candidates(node, module):
     assert all(candidate["uuid"] in result["msg"] for candidate in result["candidates"])
 
 
+def test_a_name_that_several_gone_vms_had_is_ambiguous_in_the_same_way(node):
+    shapes = set()
+    for _twin in range(2):
+        node("vm", "add", "twin")
+        uuid = node("vm", "list").split("\n")[-2].split()[0]
+        assert run_module("prl_backup", node, vm=uuid, type="full")["changed"]
+        node("vm", "remove", uuid)
+    for module, options in (("prl_backup_info", {"vms": ["twin"]}), ("prl_backup_restore", {"vm": "twin", "mode": "copy"})):
+        result = failure(node, module, **options)
+        assert result["error"]["symbol"] == "AMBIGUOUS_VM_NAME" and "UUID" in result["msg"]
+        assert [candidate["name"] for candidate in result["candidates"]] == ["twin"] * 2
+        shapes.update(tuple(sorted(candidate)) for candidate in result["candidates"])
+    node("vm", "add", "web-01")
+    shapes.update(tuple(sorted(candidate)) for candidate in failure(node, "prl_vm_info", vms=["web-01"])["candidates"])
+    assert shapes == {("home", "name", "type", "uuid")}
+
+
 @pytest.mark.parametrize(
     "options, words",
     [
+        ({"gather": ["disks", "summary"]}, ["gather", "disks", "backups"]),
+        ({"gather": ["raw", "files"]}, ["gather", "files", "backups"]),
         ({"newer_than": "3"}, ["newer_than"]),
         ({"newer_than": "5m"}, ["newer_than", "5m", "min", "mo"]),
         ({"older_than": "yesterday"}, ["older_than", "yesterday"]),

@@ -84,7 +84,17 @@ def test_raw_is_what_the_server_sent_even_if_nothing_can_parse_it(node, tmp_path
     (tmp_path / "broken.xml").write_text("<BackupTree><VmItem>")
     node("fault", "add", "get_backup_tree", "answer", tmp_path / "broken.xml")
     result = run_module("prl_backup_info", node, vms=["web-01"], gather=["raw"])
+    assert result["failed"] and result["error"]["symbol"] == "DAMAGED_TREE", "a text that is no tree says nothing about what is missing"
     assert result["raw"][0]["xml"] == "<BackupTree><VmItem>"
+
+
+def test_the_checks_do_not_depend_on_what_is_returned(node):
+    result = run_module("prl_backup_info", node, vms=["web-01", "nobody"], gather=["raw"])
+    assert result["missing"] == ["nobody"] and result["total"] > 0 and result["truncated"] is False
+    assert "backup_trees" not in result and "summary" not in result
+    for gather in (["raw"], ["summary"], []):
+        result = run_module("prl_backup_info", node, vms=["nobody"], gather=gather, missing="fail")
+        assert result["failed"] and result["error"]["symbol"] == "INVALID_INPUT" and "'nobody'" in result["msg"]
 
 
 def test_a_node_without_backups_is_no_error(stub):
@@ -99,6 +109,52 @@ def test_vms_are_found_by_name_and_by_uuid_in_any_spelling(node):
     uuid = vm(node, "web-02")["uuid"]
     for spelling in ("web-02", uuid, uuid.strip("{}"), uuid.upper()):
         assert names(run_module("prl_backup_info", node, vms=[spelling])) == ["web-02"], spelling
+
+
+@pytest.fixture
+def capitals(stub):
+    """A node whose tree, and maybe list of VMs, has UUIDs in capitals: (UUID, name) of a VM that is known, and of one that is gone."""
+    kept = [("{AAAAAAAA-0000-4000-8000-00000000000A}", "known"), ("{BBBBBBBB-0000-4000-8000-00000000000B}", "gone")]
+    for uuid, name in kept:
+        stub("vm", "add", name, "--uuid", uuid)
+        run_module("prl_backup", stub, vm=name, type="full")
+    stub("vm", "remove", "gone")
+    stub("log", "--clear")
+    return kept
+
+
+def bare(uuid):
+    return uuid.strip("{}").lower()
+
+
+def mixed(uuid):
+    return uuid.replace("A", "a", 1).replace("B", "b", 1)
+
+
+@pytest.mark.parametrize("spell", [str, str.lower, bare, mixed])
+def test_a_uuid_that_is_stored_in_capitals_is_found_in_any_spelling(stub, capitals, spell):
+    (known, name), (gone, name_of_gone) = capitals
+    result = run_module("prl_backup_info", stub, vms=[spell(known), spell(gone), known], missing="fail")
+    assert names(result) == [name_of_gone, name] and [tree["vm"]["uuid"] for tree in result["backup_trees"]] == [gone, known]
+    waited = run_module(
+        "prl_event_wait", stub, events=[{"type": "vm_deleted"}], satisfied_by={"vm": spell(gone), "backup_newer_than": "1d"}, timeout=20
+    )
+    assert waited["satisfied_by"]["newest_backup"]
+
+
+def test_a_uuid_is_sent_in_the_case_that_it_was_written_in(stub, capitals):
+    uuid = capitals[0][0]
+    run_module("prl_backup_info", stub, vms=[uuid.strip("{}")])
+    (asked,) = [call["args"]["sUuid"] for call in stub.calls() if call["call"] == "get_backup_tree"]
+    assert asked == uuid and stub.call_names().count("get_vm_list_ex") == 0
+
+
+def test_a_vm_without_backups_is_looked_up_once_by_its_uuid(node):
+    without = [found["uuid"] for found in run_module("prl_vm_info", node)["vms"]]
+    without = list(set(without) - {tree["vm"]["uuid"] for tree in run_module("prl_backup_info", node)["backup_trees"]})
+    node("log", "--clear")
+    assert run_module("prl_backup_info", node, vms=without)["missing"] == without
+    assert node.call_names() == ["login_local", "get_backup_tree", "get_vm_list_ex", "logoff"]
 
 
 def test_windows_are_inclusive_at_the_start_and_exclusive_at_the_end(node):
@@ -129,9 +185,13 @@ def test_limit_cuts_and_says_so(node):
 
 def test_backup_ids_name_single_backups(node):
     wanted = backups(run_module("prl_backup_info", node, vms=["web-01"]))[4]["id"]
-    result = run_module("prl_backup_info", node, backup_ids=[wanted.upper().replace("{", "").replace("}", ""), "{00000000-0000-0000-0000-000000000000}.3"])
+    unknown = "{AAAAAAAA-0000-4000-8000-00000000000a}.7"
+    asked = [wanted.upper().replace("{", "").replace("}", ""), unknown]
+    result = run_module("prl_backup_info", node, backup_ids=asked)
     assert [backup["id"] for backup in backups(result)] == [wanted]
-    assert len(result["missing"]) == 1
+    assert result["missing"] == [unknown], "as it was written"
+    result = run_module("prl_backup_info", node, backup_ids=asked, missing="fail")
+    assert result["failed"] and unknown in result["msg"]
 
 
 def test_types_choose_between_vms_and_containers(node):
@@ -163,6 +223,21 @@ def test_local_means_local_though_the_node_has_a_default_backup_server(node, sto
     node("server", "set", "node", "--storage", "storage", "--storage-user", "root", "--storage-password", "storage-secret")
     assert len(run_module("prl_backup_info", node)["backup_trees"]) == 29
     assert len(run_module("prl_backup_info", node, storage={"default": True})["backup_trees"]) == 3
+
+
+def test_the_directory_is_that_of_the_server_with_the_backups(node, storage):
+    def directories(**options):
+        (tree,) = [tree for tree in run_module("prl_backup_info", node, **options)["backup_trees"] if tree["vm"]["name"] == "erp"]
+        return {chain["directory"] for chain in tree["chains"]}
+
+    uuid = vm(node, "erp")["uuid"]
+    node("vm", "add", "erp", "--uuid", uuid, "--server", "storage", "--backup-directory", "/mnt/kept/erp")
+    run_module("prl_backup", node, vm="erp", type="full", storage=storage)
+    for options in ({}, {"scope": "registered"}, {"vms": ["erp"]}):
+        assert directories(**options) == {"/mnt/backup/erp"}
+        assert directories(storage=storage, **options) == {"/mnt/kept/erp"}
+        # The node may pass this on to another server, and does not tell.
+        assert directories(storage={"default": True}, **options) == {None}
 
 
 def test_owner_this_node_keeps_the_chains_that_this_node_made(node, storage):
@@ -248,6 +323,8 @@ def test_facts_carry_trees_summary_and_the_moment(node):
     assert gathered["backup_trees"] == info["backup_trees"] and gathered["summary"] == info["summary"]
     assert gathered["gathered_at"].endswith("Z")
     assert set(facts["ansible_facts"]) == {"prl_backups"}
+    unknown = "{AAAAAAAA-0000-4000-8000-00000000000a}"
+    assert run_module("prl_backup_facts", node, vms=["nobody", unknown], gather=["summary"])["missing"] == ["nobody", unknown]
 
 
 def test_results_survive_json(node):

@@ -247,6 +247,16 @@ def test_ids_are_understood_without_braces_and_in_capitals(stub, vms):
     assert outcomes(result) == [("removed", None)] and result["backups"][0]["id"] == wanted
 
 
+@pytest.mark.parametrize("spell", [str, lambda uuid: uuid.strip("{}"), lambda uuid: uuid.replace("A", "a", 3)])
+def test_vm_whose_uuid_is_stored_in_capitals_keeps_it(stub, spell):
+    uuid = "{AAAAAAAA-0000-4000-8000-00000000000A}"
+    stub("vm", "add", "shouting", "--uuid", uuid)
+    for _chain in range(2):
+        made = run_module("prl_backup", stub, vm="shouting", type="full")["backup"]
+    result = remove(stub, made["id"], vm=spell(uuid))
+    assert (result["backups"][0]["outcome"], result["backups"][0]["vm"]) == ("removed", uuid)
+
+
 def test_backup_in_the_directory_of_its_own_vm_is_found_and_removed(node):
     tree = run_module("prl_backup_info", node, vms=["erp"])["backup_trees"][0]
     last = tree["chains"][0]["backups"][-1]["id"]

@@ -26,6 +26,7 @@ ACTIONS = {
     "noise": "text printed on standard output (through Python and on descriptor 1) and on standard error",
     "answer": "file whose text is given as the answer",
     "delay": "seconds that the server takes before it does anything",
+    "unimplemented": "the installed build has not implemented the call, which returns None (getters of a VM only)",
     "quadratic": "the answer is late by this many seconds times its size in bytes squared",
     "step": "N or N:SYMBOL: the operation fails at its step N (from 1); what was done before stays done",
     "deadlock": "the call is stuck, interpreter's lock held, if an event handler is registered (deinit_sdk only)",

@@ -9,30 +9,38 @@ __metaclass__ = type
 
 from prlsdkapi import _requests
 from prlsdkapi._base import _Handle
+from prlsdkapi._getting import getter
 from prlsdkapi._registry import stands_for, wrap
 from prlsdkapi._natives import Values
 from prlsdkapi.prlsdk import consts
 
 
 class VmConfig(_Handle):
+    @getter
     def get_uuid(self):
         return self._row("uuid")
 
+    @getter
     def get_name(self):
         return self._row("name")
 
+    @getter
     def get_vm_type(self):
         return self._row("type")
 
+    @getter
     def get_home_path(self):
         return self._row("home")
 
+    @getter
     def is_template(self):
         return bool(self._row("template"))
 
+    @getter
     def get_ct_id(self):
         return self._row("ct_id")
 
+    @getter
     def get_default_backup_directory(self):
         return self._row("directory")
 
@@ -42,6 +50,7 @@ class VmConfig(_Handle):
     def get_server_host(self):
         return self._native().server.description()["host"]
 
+    @getter
     def get_vm_info(self):
         return wrap(Values("PHT_VM_INFO", {"state": self._row("state")}))
 
@@ -71,6 +80,7 @@ class Vm(VmConfig):
 
 @stands_for("PHT_VM_INFO")
 class VmInfo(_Handle):
+    @getter
     def get_state(self):
         return self._native().values["state"]
 

@@ -9,6 +9,7 @@ import yaml
 from ansible.module_utils.common.arg_spec import ModuleArgumentSpecValidator
 
 from ansible_collections.prlsdk.core.plugins.module_utils import _module
+from ansible_collections.prlsdk.core.plugins.module_utils._errors import PrlError
 
 ROOT = pathlib.Path(__file__).resolve().parents[3]
 MODULES = sorted(path.stem for path in (ROOT / "plugins" / "modules").glob("prl_*.py"))
@@ -91,6 +92,13 @@ def test_modules_are_thin(name):
 def test_info_modules_return_no_facts(name):
     """No tool of the toolchain enforces this rule of Ansible's."""
     assert "ansible_facts" not in documented(name, "RETURN")
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_every_module_documents_its_failures_in_the_same_words(name):
+    told, first = documented(name, "RETURN"), documented(MODULES[0], "RETURN")
+    assert (told["error"], told["candidates"]) == (first["error"], first["candidates"])
+    assert set(told["error"]["contains"]) == set(PrlError("Something failed.").result["error"])
 
 
 def test_only_the_worker_imports_the_sdk():

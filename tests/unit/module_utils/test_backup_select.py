@@ -8,9 +8,9 @@ import weakref
 
 import pytest
 from ansible_collections.prlsdk.core.plugins.module_utils import _backup_select as select_module
-from ansible_collections.prlsdk.core.plugins.module_utils._backup_select import filters, merge, owner, placed, select, summarize
+from ansible_collections.prlsdk.core.plugins.module_utils._backup_select import filters, merge, owner, placed, select
 from ansible_collections.prlsdk.core.plugins.module_utils._backup_tree import Backup, Chain, VmTree
-from ansible_collections.prlsdk.core.plugins.module_utils._errors import InputError, TreeError
+from ansible_collections.prlsdk.core.plugins.module_utils._errors import AmbiguousNameError, InputError, TreeError
 
 NODE_A, NODE_B = "{aaaaaaaa-0000-4000-8000-00000000000a}", "{aaaaaaaa-0000-4000-8000-00000000000b}"
 
@@ -83,9 +83,12 @@ def test_a_vm_name_is_compared_exactly_and_what_is_missing_is_told():
 
 def test_a_name_of_two_vms_is_refused_with_the_candidates():
     twin = vm(9, "web", chain(0x90, 1, server=NODE_B), kind="ct")
-    with pytest.raises(InputError, match="The name web fits 2 VMs") as caught:
+    with pytest.raises(AmbiguousNameError, match="2 VMs with backups are called 'web'") as caught:
         select([WEB, twin], filters(vms=["web"]))
-    assert caught.value.result["candidates"] == [{"name": "web", "uuid": uuid(1)}, {"name": "web", "uuid": uuid(9)}]
+    assert caught.value.result["candidates"] == [
+        {"uuid": uuid(1), "name": "web", "type": "vm", "home": None},
+        {"uuid": uuid(9), "name": "web", "type": "ct", "home": None},
+    ]
     assert select([WEB, twin], filters(vms=["web"], types=["ct"])).trees == [twin]
     assert select([WEB, twin], filters(vms=["web"], owner=NODE_A)).trees == [WEB]
 
@@ -151,7 +154,7 @@ def test_a_limit_cuts_the_result_and_not_the_counts(limit):
     chosen = select(TREES, limit=limit)
     assert ids(chosen.trees) == ids(select(TREES).trees)[:limit]
     assert (chosen.total, chosen.truncated) == (8, limit < 8)
-    assert chosen.summary == summarize(TREES)
+    assert chosen.summary == select(TREES).summary
     assert all(tree.chains for tree in chosen.trees)
     for tree in chosen.trees:
         assert tree.omitted == len(ids([one for one in TREES if one.uuid == tree.uuid])) - len(ids([tree]))
@@ -180,7 +183,7 @@ def test_only_what_is_returned_is_held(options):
 
 
 def test_the_summary():
-    assert summarize(TREES) == {
+    assert select(TREES).summary == {
         "vms": 2,
         "containers": 1,
         "chains": 4,
@@ -191,7 +194,7 @@ def test_the_summary():
         "oldest": "2026-03-01T03:00:00Z",
         "newest": "2026-03-09T03:00:00Z",
     }
-    nothing = summarize([])
+    nothing = select([]).summary
     assert (nothing["oldest"], nothing["newest"], nothing["backups"], nothing["size"]) == (None, None, 0, 0)
 
 

@@ -12,7 +12,7 @@ import sys
 import pytest
 from ansible_collections.prlsdk.core.plugins.module_utils import _backup_tree
 from ansible_collections.prlsdk.core.plugins.module_utils._backup_tree import as_result, parse
-from ansible_collections.prlsdk.core.plugins.module_utils._errors import TreeError
+from ansible_collections.prlsdk.core.plugins.module_utils._errors import MissingLibraryError, TreeError
 
 DATA = pathlib.Path(__file__).parent.parent / "data"
 CHAIN = "{bbbbbbbb-bbbb-4bbb-8bbb-bbbbbbbbbbbb}"
@@ -268,5 +268,5 @@ def test_the_module_can_be_imported_without_lxml(monkeypatch):
     spec.loader.exec_module(module)
     assert _backup_tree.HAS_LXML and _backup_tree.LXML_IMPORT_ERROR is None
     assert not module.HAS_LXML and "lxml" in module.LXML_IMPORT_ERROR
-    with pytest.raises(TreeError, match="lxml is missing"):
+    with pytest.raises(MissingLibraryError, match="lxml is missing"):
         list(module.parse(DATA / "node.xml"))

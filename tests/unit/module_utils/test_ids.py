@@ -15,7 +15,6 @@ STORED = "{%s}" % BARE
 @pytest.mark.parametrize("text", [BARE, STORED, STORED.upper(), f" {BARE.upper()}\n"])
 def test_a_uuid_is_accepted_with_or_without_braces_in_any_case(text):
     assert _ids.looks_like_uuid(text)
-    assert _ids.uuid(text) == STORED
     assert _ids.key(text) == _ids.key(STORED)
     assert _ids.parse_backup_id(text) == (STORED, None)
 
@@ -28,10 +27,9 @@ def test_an_increment_id_gives_its_chain_and_its_number(text):
 
 
 @pytest.mark.parametrize("text", ["", "web-01", BARE[:-1], BARE + "0", "{" + BARE, BARE + "}", "{{" + BARE + "}}", STORED + ".", STORED + ".abc"])
-@pytest.mark.parametrize("function", [_ids.uuid, _ids.parse_backup_id])
-def test_a_malformed_id_is_refused_and_named(function, text):
+def test_a_malformed_id_is_refused_and_named(text):
     with pytest.raises(InputError) as caught:
-        function(text)
+        _ids.parse_backup_id(text)
     assert caught.value.message.startswith(repr(text))
 
 
