@@ -102,6 +102,9 @@ BUCKETS = (
 )
 
 
+_OF_UNIT = {unit: [bucket for bucket in BUCKETS if bucket.unit == unit] for unit in (HOUR, DAY)}
+
+
 @functools.lru_cache(maxsize=16)
 def calendar(zone: Zone, day_start: int) -> Calendar:
     """A calendar with what earlier plans have worked out about it."""
@@ -114,7 +117,7 @@ class Calendar:
     def __init__(self, zone: Zone, day_start: int = 0):
         self.zone = zone
         self._day_start = day_start
-        self._keys = {bucket.rule: _Memo(bucket.key) for bucket in BUCKETS}
+        self._keys = {unit: _Memo(lambda tick, unit=unit: tuple([bucket.key(tick) for bucket in _OF_UNIT[unit]])) for unit in _OF_UNIT}
         self._open: dict[str, tuple[int, int]] = {}  # rule -> the last now and its answer
         self._spans = {bucket.rule: _Memo(lambda key, bucket=bucket: self._span(bucket, key)) for bucket in BUCKETS}
 
@@ -123,13 +126,14 @@ class Calendar:
         shift = self._shift(unit)
         return [(wall - shift) // unit for wall in walls]
 
-    def keys(self, bucket: Bucket, ticks: list[int]) -> list[int]:
-        """The bucket of each tick."""
-        return list(map(self._keys[bucket.rule].__getitem__, ticks))
+    def keys(self, unit: int, walls: list[int]) -> dict[str, tuple[int, ...]]:
+        """The buckets of wall times, a column for each rule whose buckets consist of these hours or days. All days are looked up once."""
+        columns = zip(*map(self._keys[unit].__getitem__, self.ticks(unit, walls)))
+        return dict(zip([bucket.rule for bucket in _OF_UNIT[unit]], columns))
 
     def key(self, bucket: Bucket, instant: int) -> int:
         """The bucket of one instant."""
-        return self.keys(bucket, self.ticks(bucket.unit, [self.zone.wall(instant)]))[0]
+        return self.keys(bucket.unit, [self.zone.wall(instant)])[bucket.rule][0]
 
     def open_from(self, bucket: Bucket, now: int) -> int:
         """The first bucket that an instant from ``now`` on can fall into, also where the clock is turned back."""

@@ -19,8 +19,8 @@ class Candidates:
         self.everything = range(len(backups))
         self._fulls: list[int] | None = None
         self._walls: list[int] | None = None
-        self._ticks: dict[int, list[int]] = {}
-        self._keys: dict[str, list[int]] = {}
+        self._keys: dict[str, tuple[int, ...]] = {}
+        self._extremes: dict[tuple[str, str, str], dict[int, int]] = {}
 
     @property
     def is_full(self) -> list[bool]:
@@ -34,15 +34,22 @@ class Candidates:
             self._fulls = [position for position, full in enumerate(self.is_full) if full]
         return self._fulls
 
-    def keys(self, bucket: Bucket) -> list[int]:
+    def keys(self, bucket: Bucket) -> tuple[int, ...]:
         """The bucket of each candidate."""
         if bucket.rule not in self._keys:
-            self._keys[bucket.rule] = self.calendar.keys(bucket, self._ticks_of(bucket.unit))
-        return self._keys[bucket.rule]
-
-    def _ticks_of(self, unit):
-        if unit not in self._ticks:
             if self._walls is None:
                 self._walls = self.calendar.zone.walls(self.instants)
-            self._ticks[unit] = self.calendar.ticks(unit, self._walls)
-        return self._ticks[unit]
+            self._keys.update(self.calendar.keys(bucket.unit, self._walls))
+        return self._keys[bucket.rule]
+
+    def extremes(self, bucket: Bucket, of: str, pick: str) -> dict[int, int]:
+        """Bucket -> the position that stands for it: of all or of the fulls, the newest or the oldest."""
+        wanted = (bucket.rule, of, pick)
+        if wanted not in self._extremes:
+            keys, positions = self.keys(bucket), self.everything
+            if of == "full":
+                positions = self.fulls
+                keys = [keys[position] for position in positions]
+            # Of two entries of a dictionary the later one wins: hence the direction.
+            self._extremes[wanted] = dict(zip(keys, positions) if pick == "newest" else zip(reversed(keys), reversed(positions)))
+        return self._extremes[wanted]

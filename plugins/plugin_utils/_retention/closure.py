@@ -45,12 +45,13 @@ def close(survey: Survey, keeping: Keeping, policy: Policy, storage_version: int
     own = closure.own
     merging = policy.merge == "allow" and storage_version >= _MERGING_STORAGE
     later_steps: list[Step] = []
+    trimming = merging or policy.tails != "keep"
     for chain in survey.chains:
         members, end = chain.members, chain.members[-1]
         if chain.uuid == keeping.active:
             closure.ends.append((end, "active_chain"))
             own[end] = True
-        elif not any(own[position] for position in members):
+        elif not any(map(own.__getitem__, members)):
             closure.steps.append(Step(members[0], CHAIN, members[::-1]))
             continue
         elif policy.tails == "keep" and not own[end]:
@@ -59,7 +60,8 @@ def close(survey: Survey, keeping: Keeping, policy: Policy, storage_version: int
         if merging and chain.restorable:
             for position in members[1:]:
                 closure.mergeable[position] = survey.backups[position].kind != FULL
-        later_steps += _trim(members, closure)
+        if trimming:
+            later_steps += _trim(members, closure)
     # Whole chains free most and cannot hurt; increments go from the end of a chain, before any merge rewrites an image.
     closure.steps.extend(sorted(later_steps, key=lambda step: step.action != INCREMENT))
     return closure

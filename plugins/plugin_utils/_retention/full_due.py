@@ -51,12 +51,14 @@ def full_due(present: Present, policy: Policy, surveyor: Surveyor, calendar: Cal
     steps = close(later, keep(later, policy, calendar, now), policy, present.storage_version).steps
     chains: dict[str, dict[str, Any]] = {}
     gone = set()
+    at_once = _instants.format(now) if steps else None
     for step in steps:
         chain = later.backups[step.position].chain
-        released = chains.setdefault(chain, {"chain": chain, "backups": 0, "size": 0, "when": _instants.format(now)})
+        released = chains.setdefault(chain, {"chain": chain, "backups": 0, "size": 0, "when": at_once})
         released["backups"] += len(step.removes)
         released["size"] += sum([later.backups[position].size for position in step.removes])
-        gone.update([later.backups[position] for position in step.removes])
+        if chain == present.keeping.active:
+            gone.update([later.backups[position] for position in step.removes])
     due = {"freed": sum(chain["size"] for chain in chains.values()), "chains": list(chains.values())}
     rest = [position for position in left if survey.backups[position].chain == present.keeping.active and survey.backups[position] not in gone]
     if rest:

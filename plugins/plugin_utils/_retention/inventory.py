@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import functools
 import operator
 from collections.abc import Mapping
 from typing import NamedTuple
@@ -38,6 +39,10 @@ class Vm(NamedTuple):
     type: str
     storage_version: int  # 0 where the tree does not say
     backups: list[Backup]
+
+    def columns(self) -> Backup:
+        """The values of all backups by their names: ``columns().size`` are the sizes, oldest first."""
+        return Backup(*zip(*self.backups)) if self.backups else Backup(*[()] * len(Backup._fields))
 
 
 def plain_id(text: str) -> str:
@@ -100,6 +105,8 @@ def _chain(chain, where: str):
 _COLUMNS = operator.itemgetter("number", "id", "type", "size", "description", "creator", "server_uuid")
 _COLUMN_TYPES = [{int}, {str}, {str}, {int}, {str}, {str}, {str}]
 _CREATED = operator.itemgetter("created")
+#: A backup of a tuple of all its values; ``Backup._make`` without counting them.
+_backup_of = functools.partial(tuple.__new__, Backup)
 
 
 def _plain_backups(chains, instant: Reader) -> list[Backup]:
@@ -112,7 +119,8 @@ def _plain_backups(chains, instant: Reader) -> list[Backup]:
     positions, ids, kinds, sizes, *texts = columns
     if [set(map(type, column)) for column in columns] != _COLUMN_TYPES or not {FULL, INCREMENTAL}.issuperset(kinds) or min(positions) < 0 or min(sizes) < 0:
         raise ValueError
-    return list(map(Backup, map(instant, map(_CREATED, backups)), positions, uuids, ids, kinds, sizes, *texts))
+    instants = instant.column(map(_CREATED, backups))
+    return list(map(_backup_of, zip(instants, positions, uuids, ids, kinds, sizes, *texts)))
 
 
 def _backup(backup, chain: str, where: str, instant: Reader) -> Backup:

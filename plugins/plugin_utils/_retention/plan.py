@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import Any
 
 from ansible_collections.prlsdk.core.plugins.module_utils import _instants
@@ -97,6 +98,7 @@ class Draft:
         self.vm = vm
         self.planner = planner
         policy, now = planner.policy, planner.now
+        self.columns = vm.columns()
         self.survey = planner.surveyor.survey(vm.backups)
         self.keeping = keep(self.survey, policy, planner.calendar, now)
         self.closure = close(self.survey, self.keeping, policy, vm.storage_version)
@@ -112,9 +114,8 @@ class Draft:
     def result(self) -> dict[str, Any]:
         """The VM's part of the plan, as plain data."""
         planner = self.planner
-        sizes = [backup.size for backup in self.vm.backups]
-        freed = sum(size for size, goes in zip(sizes, self.goes) if goes)
-        own = sum(size for size, owns in zip(sizes, self.closure.own) if owns)
+        sizes = self.columns.size
+        freed, own = (sum(itertools.compress(sizes, chosen)) for chosen in (self.goes, self.closure.own))
         result = {
             "vm": {"uuid": self.vm.uuid, "name": self.vm.name, "type": self.vm.type},
             "status": "planned" if self.removed else "nothing",
@@ -136,24 +137,32 @@ class Draft:
         return result
 
     def _backups(self):
-        stamp, now, goes, own = self.planner.stamp, self.planner.now, self.goes, self.closure.own
-        wanted = self.planner.reasons
-        given = self.reasons.given if wanted != "none" else [[] for each in goes]
-        until, against = self.reasons.until, self._against() if wanted == "all" else None
+        stamp, now, columns = self.planner.stamp, self.planner.now, self.columns
+        created = stamp.column(columns.instant)
+        rows = zip(columns.id, columns.chain, columns.kind, created, columns.size, self.goes, self.closure.own, self._reasons(), self.reasons.until)
         return [
             {
-                "id": backup.id,
-                "chain": backup.chain,
-                "type": backup.kind,
-                "created": stamp(backup.instant),
-                "size": backup.size,
-                "verdict": "remove" if goes[position] else "keep",
-                "own": own[position],
-                "reasons": given[position] if not goes[position] else against[position] if against else [],
-                "earliest_removal": stamp(until[position]) if now < until[position] < NEVER and not goes[position] else None,
+                "id": identity,
+                "chain": chain,
+                "type": kind,
+                "created": created,
+                "size": size,
+                "verdict": "remove" if goes else "keep",
+                "own": own,
+                "reasons": reasons,
+                "earliest_removal": stamp(until) if now < until < NEVER and not goes else None,
             }
-            for position, backup in zip(range(len(goes) - 1, -1, -1), reversed(self.vm.backups))
+            for identity, chain, kind, created, size, goes, own, reasons, until in reversed(list(rows))
         ]
+
+    def _reasons(self):
+        """Of each backup; nothing speaks for one that goes, so that its list is empty unless the reasons against it are wanted."""
+        if self.planner.reasons == "none":
+            return [[] for each in self.goes]
+        if self.planner.reasons == "kept":
+            return self.reasons.given
+        against = self._against()
+        return [against[position] if goes else given for position, (given, goes) in enumerate(zip(self.reasons.given, self.goes))]
 
     def _against(self):
         """Position of a backup that goes -> why each rule that looked at it did not keep it."""
@@ -177,11 +186,11 @@ class Draft:
         survey, goes = self.survey, self.goes
         left = [position for position in survey.sound if not goes[position]]
         return guards.Numbers(
-            duplicate_ids=len(self.vm.backups) - len({backup.id for backup in self.vm.backups}),
+            duplicate_ids=len(self.columns.id) - len(set(self.columns.id)),
             broken_chains=sum(not chain.restorable and not all(goes[position] for position in chain.members) for chain in survey.chains),
             restorable=len(survey.sound),
             restorable_left=len(left),
-            chains_left=len({self.vm.backups[position].chain for position in left}),
+            chains_left=len(set(map(self.columns.chain.__getitem__, left))),
             removed=self.removed,
             removed_restorable=len(survey.sound) - len(left),
             newest=self._newest(),

@@ -11,6 +11,7 @@ is how ``counting: additional`` passes on what finer rules have kept.
 from __future__ import annotations
 
 import bisect
+import itertools
 from typing import Any, Callable, NamedTuple
 
 from ansible_collections.prlsdk.core.plugins.module_utils import _instants
@@ -134,13 +135,12 @@ def chains(rule: Rule, candidates: Candidates, scene: Scene) -> Selection:
 
 def bucket_count(rule: Rule, candidates: Candidates, scene: Scene) -> Selection:
     """Of the newest buckets that are not empty one candidate each; and the oldest while there are counts left."""
-    extremes = _extremes(rule, candidates)
+    extremes = candidates.extremes(rule.bucket, rule.of, rule.pick)
     newest_first = sorted(extremes, reverse=True)
     limit = len(extremes) if rule.count is None else rule.count
     if scene.taken is None:
-        ranks = {key: rank for rank, key in enumerate(newest_first, 1)}
         picked = newest_first[:limit]
-    else:
+    else:  # now, since what is taken grows with every rule
         ranks = _additional_ranks(newest_first, extremes, scene.taken, limit)
         picked = [key for key in newest_first if 0 < ranks[key] <= limit]
     picks = [extremes[key] for key in picked]
@@ -152,19 +152,24 @@ def bucket_count(rule: Rule, candidates: Candidates, scene: Scene) -> Selection:
     def explain():
         spans = candidates.calendar.spans(rule.bucket)
         dropped_after = _dropped_after(rule, candidates, scene, extremes)
-        explained = [(_ranked(rule, ranks[key], spans[key]), dropped_after(key, ranks[key])) for key in picked]
+        explained = [(_ranked(rule, rank, spans[key]), dropped_after(key, rank)) for rank, key in enumerate(picked, 1)]
         if len(picks) > len(picked):
             explained.append(({"code": "oldest", "rule": rule.name}, dropped_after(None, len(picks))))
         return explained
 
-    return Selection(picks, explain, lambda positions: _not_picked(rule, candidates, positions, extremes, ranks, limit))
+    def why_not(positions):
+        if scene.taken is None:
+            return _not_picked(rule, candidates, positions, dict(zip(newest_first, itertools.count(1))), dict(zip(picked, picks)))
+        return _not_picked(rule, candidates, positions, ranks, {key: extremes[key] for key in newest_first if ranks[key] <= limit})
+
+    return Selection(picks, explain, why_not)
 
 
 def bucket_within(rule: Rule, candidates: Candidates, scene: Scene) -> Selection:
     """Of every bucket one candidate, if that one is not older than the duration."""
     zone, instants = candidates.calendar.zone, candidates.instants
     edge = zone.before(scene.anchor, rule.duration)
-    extremes = _extremes(rule, candidates)
+    extremes = candidates.extremes(rule.bucket, rule.of, rule.pick)
     picked = [key for key in sorted(extremes, reverse=True) if instants[extremes[key]] >= edge]
     picks = [extremes[key] for key in picked]
 
@@ -188,19 +193,6 @@ def _additional_ranks(newest_first, extremes, taken, limit):
         else:
             ranks[key] = rank = rank + 1
     return ranks
-
-
-def _extremes(rule, candidates):
-    """Bucket -> the position that stands for it. Of two entries of a dictionary the later one wins: hence the direction."""
-    keys = candidates.keys(rule.bucket)
-    if rule.of == "full":
-        positions = candidates.fulls
-        keys = [keys[position] for position in positions]
-    else:
-        positions = candidates.everything
-    if rule.pick == "oldest":
-        return dict(zip(keys[::-1], positions[::-1]))
-    return dict(zip(keys, positions))
 
 
 def _counts_left(rule, scene, picked):
@@ -237,39 +229,37 @@ def _older_than(rule, edge, candidates, positions):
     return [{"code": "older_than", "rule": name, "by": edge - instants[position]} for position in positions]
 
 
-def _not_picked(rule, candidates, positions, extremes, ranks, limit):
-    keys, name, count = candidates.keys(rule.bucket), rule.name, rule.count
-    kept = {key: position for key, position in extremes.items() if ranks[key] <= limit}
-    labels, by = _labels(rule, candidates, kept)
+def _not_picked(rule, candidates, positions, ranks, kept):
+    keys, spans, name, count = candidates.keys(rule.bucket), candidates.calendar.spans(rule.bucket), rule.name, rule.count
+    by = _ids(candidates, kept)
     looks_at = candidates.is_full if rule.of == "full" else None
     return [
         {"code": "not_counted", "rule": name, "of": "full"}
         if looks_at is not None and not looks_at[position]
         else {"code": "beyond_count", "rule": name, "rank": ranks[key], "of": count}
         if key not in by
-        else {"code": "superseded", "rule": name, "bucket": labels[key], "by": by[key]}
+        else {"code": "superseded", "rule": name, "bucket": spans[key].label, "by": by[key]}
         for position, key in zip(positions, map(keys.__getitem__, positions))
     ]
 
 
 def _not_in_window(rule, candidates, positions, kept, edge):
-    keys, instants, name = candidates.keys(rule.bucket), candidates.instants, rule.name
-    labels, by = _labels(rule, candidates, kept)
+    keys, spans, instants, name = candidates.keys(rule.bucket), candidates.calendar.spans(rule.bucket), candidates.instants, rule.name
+    by = _ids(candidates, kept)
     looks_at = candidates.is_full if rule.of == "full" else None
     return [
         {"code": "not_counted", "rule": name, "of": "full"}
         if looks_at is not None and not looks_at[position]
-        else {"code": "superseded", "rule": name, "bucket": labels[key], "by": by[key]}
+        else {"code": "superseded", "rule": name, "bucket": spans[key].label, "by": by[key]}
         if key in by
         else {"code": "older_than", "rule": name, "by": edge - instants[position]}
         for position, key in zip(positions, map(keys.__getitem__, positions))
     ]
 
 
-def _labels(rule, candidates, kept):
-    """The names of buckets, and the ids of what is kept of each."""
-    spans = candidates.calendar.spans(rule.bucket)
-    return {key: spans[key].label for key in kept}, {key: candidates.backups[position].id for key, position in kept.items()}
+def _ids(candidates, kept):
+    """Bucket -> the id of what is kept of it."""
+    return {key: candidates.backups[position].id for key, position in kept.items()}
 
 
 #: Every rule by the policy's key, in the order in which ``counting: additional`` lets them choose.

@@ -27,22 +27,28 @@ class Reader:
         except (InputError, TypeError, KeyError):  # another spelling, or nonsense: the slow way knows
             return _instants.parse(value)
 
+    def column(self, values) -> list[int]:
+        """Many at once, all ISO 8601 text; ``InputError``, ``TypeError`` or ``KeyError`` where one is spelled otherwise."""
+        days, times = self._days, self._times
+        return [days[value[:10]] + times[value[10:]] for value in values]
+
 
 class Writer:
     """Writes instants as ``_instants.format`` does."""
 
     def __init__(self):
-        self._days = {}
-        self._times = {}
+        self._days = _DayTexts()
+        self._times = _TimeTexts()
 
     def __call__(self, instant: int) -> str:
-        try:
+        if _instants.EARLIEST <= instant <= _instants.LATEST:
             return self._days[instant // DAY] + self._times[instant % DAY]
-        except KeyError:
-            text = _instants.format(instant)
-            if _instants.EARLIEST <= instant <= _instants.LATEST:
-                self._days[instant // DAY], self._times[instant % DAY] = text[:10], text[10:]
-            return text
+        return _instants.format(instant)
+
+    def column(self, instants) -> list[str]:
+        """Many at once, all of the years 1 to 9999, as every instant that was read is."""
+        days, times = self._days, self._times
+        return [days[instant // DAY] + times[instant % DAY] for instant in instants]
 
 
 class _Days(dict):
@@ -55,3 +61,15 @@ class _Times(dict):
     def __missing__(self, time):
         self[time] = seconds = _instants.parse("1970-01-01" + time)
         return seconds
+
+
+class _DayTexts(dict):
+    def __missing__(self, day):
+        self[day] = text = _instants.format(day * DAY)[:10]
+        return text
+
+
+class _TimeTexts(dict):
+    def __missing__(self, second):
+        self[second] = text = _instants.format(second)[10:]
+        return text

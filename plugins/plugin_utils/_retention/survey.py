@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import collections
 import operator
 import re
 from typing import NamedTuple
@@ -81,9 +82,9 @@ class Surveyor:
 
 
 def _chains(backups):
-    members: dict[str, list[int]] = {}
+    members: dict[str, list[int]] = collections.defaultdict(list)
     for position, backup in enumerate(backups):
-        members.setdefault(backup.chain, []).append(position)
+        members[backup.chain].append(position)
     for positions in members.values():
         numbers = [backups[position].position for position in positions]
         if any(map(operator.ge, numbers, numbers[1:])):  # not already in order, as nearly always

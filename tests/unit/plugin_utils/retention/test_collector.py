@@ -1,0 +1,45 @@
+# Copyright (c) The prlsdk.core developers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Python's collector of cyclic garbage: as the rest of the process had it, so it is left."""
+
+import gc
+
+import pytest
+from ansible_collections.prlsdk.core.plugins.plugin_utils._retention import collector
+
+
+@pytest.fixture(autouse=True)
+def collecting():
+    gc.enable()
+    yield
+    gc.unfreeze()
+    gc.enable()
+
+
+def test_the_collector_rests_and_works_again_also_after_an_error():
+    with pytest.raises(KeyError), collector.held():
+        assert not gc.isenabled()
+        raise KeyError
+    assert gc.isenabled() and gc.get_freeze_count() == 0
+
+
+def test_a_collector_that_was_off_stays_off():
+    gc.disable()
+    with collector.held():
+        pass
+    assert not gc.isenabled()
+
+
+def test_what_somebody_else_has_frozen_stays_frozen():
+    gc.freeze()
+    frozen = gc.get_freeze_count()
+    with collector.held():
+        pass
+    assert gc.get_freeze_count() > 0.9 * frozen
+
+
+def test_what_a_plan_left_is_not_young():
+    with collector.held():
+        left = [[] for each in range(10000)]
+    assert not any(one is left[0] for one in gc.get_objects(generation=0))
