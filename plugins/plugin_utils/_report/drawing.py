@@ -17,6 +17,7 @@ from ansible_collections.prlsdk.core.plugins.plugin_utils._retention.stamps impo
 from ansible_collections.prlsdk.core.plugins.plugin_utils._retention.zone import DAY
 
 from . import words
+from .steps import steps
 
 MONTHS = 13
 #: Lanes of a row, slots that a rule shows, removals that are listed. What is beyond is counted and said.
@@ -51,7 +52,7 @@ class Scale(NamedTuple):
         return round(100 * (instant - self.start) / max(self.end - self.start, 1), 2)
 
 
-def draw(vm: dict[str, Any], policy: dict[str, Any], now: int, calendar: Calendar, read: Reader, outcomes: dict[str, dict]) -> dict[str, Any]:
+def draw(vm: dict[str, Any], policy: dict[str, Any], now: int, calendar: Calendar, read: Reader, outcomes: dict[str, str]) -> dict[str, Any]:
     """Everything that the details of a VM show; ``outcomes`` is what became of backups, by id."""
     marks = _marks(vm, calendar, read, outcomes)
     return {
@@ -84,7 +85,7 @@ def _mark(backup, instant, day, outcome):
         said += "; and %d more" % (len(reasons) - 8)
     title = "%s, %s, %s. %s: %s" % (words.when(backup["created"]), backup["type"], words.size(backup["size"]), _STATE_TEXTS[state].capitalize(), said)
     if outcome:
-        title += ". Then: " + outcome["text"]
+        title += ". Then: " + outcome
     pinned = any(reason["code"] == "pinned" for reason in reasons)
     return Mark(backup, instant, day, state, pinned, words.letter(reasons) if verdict == "keep" else "", title)
 
@@ -331,20 +332,28 @@ def _due(chain, now):
 
 
 def _removals(vm, outcomes):
-    """What the plan asks the server for, in its order; of a refused plan what it would have been, newest first."""
-    types = {backup["id"]: backup["type"] for backup in vm["backups"]}
+    """What the plan asks the server for, in its order; of a refused plan what it would have been, by chain, newest first."""
+    listed = steps(vm)
     rows = [
         {
-            "id": words.shown(step["id"], 60),
-            "created": words.when(step["created"]),
-            "type": types.get(step["id"], ""),
-            "what": {"chain": "the chain, %s" % _backups(len(step["removes"])), "increment": "the increment", "merge": "merged away"}[step["action"]],
-            "size": words.size(step["size"]),
-            "outcome": outcomes[step["id"]]["text"] if step["id"] in outcomes else "",
+            "id": words.shown(step.head["id"], 60),
+            "created": words.when(step.head["created"]),
+            "type": step.head["type"],
+            "what": _what_goes(step),
+            "size": words.size(step.size),
+            "outcome": outcomes.get(step.head["id"], ""),
         }
-        for step in vm["remove"][:LISTED]
+        for step in listed[:LISTED]
     ]
-    return {"rows": rows, "more": max(len(vm["remove"]) - LISTED, 0)}
+    return {"rows": rows, "more": max(len(listed) - LISTED, 0), "refused": bool(vm["guard"])}
+
+
+def _what_goes(step):
+    if step.action == "chain":
+        return "the chain, %s" % _backups(len(step.gone))
+    if step.action == "merge":
+        return "merged away"
+    return "the increment" if len(step.gone) == 1 else "%d increments" % len(step.gone)
 
 
 def _backups(number):

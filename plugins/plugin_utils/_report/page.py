@@ -234,9 +234,9 @@ def _outcomes(applied):
     outcomes = {}
     for entry in applied:
         for gone in entry.get("removed") or []:
-            outcomes[gone] = {"text": "removed"}
+            outcomes[gone] = "removed"
         if entry.get("outcome"):
-            outcomes[entry["id"]] = {"text": words.shown(_OUTCOMES.get(entry["outcome"], entry["outcome"]))}
+            outcomes[entry["id"]] = words.shown(_OUTCOMES.get(entry["outcome"], entry["outcome"]))
     return outcomes
 
 
