@@ -17,6 +17,7 @@ from ansible_collections.prlsdk.core.plugins.plugin_utils._retention.stamps impo
 from ansible_collections.prlsdk.core.plugins.plugin_utils._retention.zone import DAY
 
 from . import words
+from .outcomes import Outcome
 from .steps import steps
 
 MONTHS = 13
@@ -52,7 +53,7 @@ class Scale(NamedTuple):
         return round(100 * (instant - self.start) / max(self.end - self.start, 1), 2)
 
 
-def draw(vm: dict[str, Any], policy: dict[str, Any], now: int, calendar: Calendar, read: Reader, outcomes: dict[str, str]) -> dict[str, Any]:
+def draw(vm: dict[str, Any], policy: dict[str, Any], now: int, calendar: Calendar, read: Reader, outcomes: dict[str, Outcome]) -> dict[str, Any]:
     """Everything that the details of a VM show; ``outcomes`` is what became of backups, by id."""
     marks = _marks(vm, calendar, read, outcomes)
     return {
@@ -85,7 +86,7 @@ def _mark(backup, instant, day, outcome):
         said += "; and %d more" % (len(reasons) - 8)
     title = "%s, %s, %s. %s: %s" % (words.when(backup["created"]), backup["type"], words.size(backup["size"]), _STATE_TEXTS[state].capitalize(), said)
     if outcome:
-        title += ". Then: " + outcome
+        title += ". Then: " + outcome.text
     pinned = any(reason["code"] == "pinned" for reason in reasons)
     return Mark(backup, instant, day, state, pinned, words.letter(reasons) if verdict == "keep" else "", title)
 
@@ -312,7 +313,7 @@ def _bytes(vm, now):
     sizes = vm["bytes"]
     total = sum(sizes.values())
     parts, x = [], 0.0
-    names = (("own", "kept for its own sake"), ("needed", "kept only as needed"), ("freed", "freed now"), ("refused", "not freed: refused"))
+    names = (("own", "kept for its own sake"), ("needed", "kept only as needed"), ("freed", "freed by the plan"), ("refused", "not freed: refused"))
     for name, text in names:
         if sizes[name]:
             width = round(100 * sizes[name] / total, 2)
@@ -341,9 +342,11 @@ def _removals(vm, outcomes):
             "type": step.head["type"],
             "what": _what_goes(step),
             "size": words.size(step.size),
-            "outcome": outcomes.get(step.head["id"], ""),
+            "outcome": outcome.text,
+            "bad": outcome.bad,
         }
         for step in listed[:LISTED]
+        for outcome in [outcomes.get(step.head["id"], Outcome(""))]
     ]
     return {"rows": rows, "more": max(len(listed) - LISTED, 0), "refused": bool(vm["guard"])}
 

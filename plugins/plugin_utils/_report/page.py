@@ -15,23 +15,14 @@ from ansible_collections.prlsdk.core.plugins.plugin_utils._retention.stamps impo
 from ansible_collections.prlsdk.core.plugins.plugin_utils._retention.zone import Zone, named
 
 from . import drawing, figures, guards, words
+from .outcomes import Outcomes
 
 #: Up to this many VMs on the page all of them are drawn; beyond, only those with removals, refusals or failures.
 ALL_DRAWN = 40
 #: At most this many VMs are drawn, and none more once this many backups were.
 DRAWN, DRAWN_BACKUPS = 100, 10000
-#: Failures and warnings that are listed for a host, and how many of the failures without unfolding them.
-LISTED, AT_ONCE = 100, 10
-
-_OUTCOMES = {
-    "removed": "removed",
-    "already_absent": "was already gone",
-    "refused": "not removed, refused",
-    "busy": "not removed, in use",
-    "failed": "failed",
-    "not_attempted": "not attempted",
-}
-_DONE = ("removed", "already_absent")
+#: Warnings, and names of excluded VMs, that are listed for a host.
+LISTED = 100
 
 
 def make_page(report) -> dict[str, Any]:
@@ -74,8 +65,7 @@ class Host:
         self.vms = _mapping(self.plan, where).get("vms") if self.plan else []
         if not isinstance(self.vms, (list, tuple)):
             raise InputError("%s has no vms; give the whole result of retention_plan" % where)
-        self.applied = host.get("applied")
-        self.outcomes = _outcomes(self.applied or [])
+        self.outcomes = Outcomes(host.get("applied"), self.vms, bool(host.get("check_mode")))
         odd = {warning["vm"] for warning in self.plan["warnings"] if warning["code"] in ("broken", "future")} if self.plan else ()
         self.figures = [figures.count(vm, vm["vm"]["uuid"] in odd, read) for vm in self.vms]
         self.drawings: dict[int, dict[str, Any]] = {}
@@ -84,16 +74,15 @@ class Host:
 
     def weights(self):
         """For each VM how much it matters that it is drawn: failures, then refusals, then what goes; 0 for nothing of it."""
-        failed = {vm for vm, outcome in ((each.get("vm"), each.get("outcome")) for each in self.applied or []) if outcome not in _DONE}
         for place, vm in enumerate(self.vms):
-            kind = 3 if vm["vm"]["uuid"] in failed else {"refused": 2, "planned": 1}.get(vm["status"], 0)
+            kind = 3 if place in self.outcomes.failed else {"refused": 2, "planned": 1}.get(vm["status"], 0)
             yield (kind, vm["bytes"]["freed"] + vm["bytes"]["refused"]), place
 
     def draw(self, place: int) -> int:
         """Draw a VM; the number of backups that it took."""
         vm = self.vms[place]
         group = self.groups[vm.get("group")]
-        drawn = drawing.draw(vm, group.policy, self.now, group.calendar, self.read, self.outcomes)
+        drawn = drawing.draw(vm, group.policy, self.now, group.calendar, self.read, self.outcomes.by_id)
         self.drawings[place] = drawn
         return drawn["marks"]
 
@@ -110,7 +99,8 @@ class Host:
             "message": words.shown(host.get("message"), 2000),
             "vms": rows,
             "details": [dict(rows[place], **self.drawings[place]) for place in sorted(self.drawings)],
-            "applied": self._applied(),
+            "check_mode": self.outcomes.predicted,
+            "applied": self.outcomes.section(),
             "plan": None,
         }
         if self.plan:
@@ -155,6 +145,8 @@ class Host:
             "group": words.shown(vm.get("group")),
             "type": "container" if vm["vm"]["type"] == "ct" else "VM",
             "status": vm["status"],
+            "told": self.outcomes.status(place, vm),
+            "failed": place in self.outcomes.failed,
             "guard": guards.refusal(vm["guard"]) if vm["guard"] else "",
             "newest": "none" if newest is None else words.span(max(self.now - newest, 0)),
             "newest_at": "" if newest is None else words.when(_instants.format(newest)),
@@ -166,35 +158,6 @@ class Host:
             "gap_at": "from %s to %s" % (words.when(gap.since), words.when(gap.until)) if gap else "fewer than two restore points stay",
             "freed": words.size(vm["bytes"]["freed"] or vm["bytes"]["refused"]) if vm["status"] != "nothing" else "",
             "drawn": place in self.drawings,
-        }
-
-    def _applied(self):
-        if self.applied is None:
-            return None
-        counts: dict[str, int] = {}
-        for entry in self.applied:
-            # A chain is one entry and many backups: what is counted is what is gone, whatever became of the rest of the entry.
-            gone = len(entry.get("removed") or []) or int(entry.get("outcome") == "removed")
-            if gone:
-                counts["removed"] = counts.get("removed", 0) + gone
-            if entry.get("outcome") != "removed":
-                counts[entry.get("outcome")] = counts.get(entry.get("outcome"), 0) + 1
-        names = {vm["vm"]["uuid"]: vm["vm"]["name"] for vm in self.vms}
-        problems = [entry for entry in self.applied if entry.get("outcome") not in _DONE]
-        return {
-            "counts": [{"outcome": words.shown(_OUTCOMES.get(outcome, outcome)), "number": number} for outcome, number in sorted(counts.items())],
-            "problems": [
-                {
-                    "vm": words.shown(names.get(entry.get("vm")) or entry.get("vm") or "not known"),
-                    "id": words.shown(entry.get("id"), 60),
-                    "outcome": words.shown(_OUTCOMES.get(entry.get("outcome"), entry.get("outcome"))),
-                    "message": words.shown(entry.get("message") or (entry.get("error") or {}).get("symbol") or "", 500),
-                }
-                for entry in problems[:LISTED]
-            ],
-            "at_once": AT_ONCE,
-            "more": max(len(problems) - LISTED, 0),
-            "failed": len(problems),
         }
 
 
@@ -227,17 +190,6 @@ def _draw(pages, everything):
             return len(wanted) - number
         budget -= pages[-page].draw(-place)
     return 0
-
-
-def _outcomes(applied):
-    """What became of each backup, by its id; a chain's entry speaks for all of its backups."""
-    outcomes = {}
-    for entry in applied:
-        for gone in entry.get("removed") or []:
-            outcomes[gone] = "removed"
-        if entry.get("outcome"):
-            outcomes[entry["id"]] = words.shown(_OUTCOMES.get(entry["outcome"], entry["outcome"]))
-    return outcomes
 
 
 def _totals(pages):
