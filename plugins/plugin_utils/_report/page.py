@@ -10,11 +10,12 @@ from typing import Any, NamedTuple
 
 from ansible_collections.prlsdk.core.plugins.module_utils import _instants
 from ansible_collections.prlsdk.core.plugins.module_utils._errors import InputError
+from ansible_collections.prlsdk.core.plugins.plugin_utils._retention import policy as policies
 from ansible_collections.prlsdk.core.plugins.plugin_utils._retention.buckets import Calendar, calendar
 from ansible_collections.prlsdk.core.plugins.plugin_utils._retention.stamps import Reader
 from ansible_collections.prlsdk.core.plugins.plugin_utils._retention.zone import Zone, named
 
-from . import drawing, figures, guards, words
+from . import drawing, figures, guards, ladder, words
 from .outcomes import Outcomes
 
 #: Up to this many VMs on the page all of them are drawn; beyond, only those with removals, refusals or failures.
@@ -129,7 +130,7 @@ class Host:
             "name": words.shown(name),
             "vms": len(places),
             "timezone": words.shown(policy["timezone"]),
-            "rules": [drawing.rule_text(rule, policy[rule]) for rule in drawing.rules(policy)],
+            "rules": [ladder.rule_text(rule, policy[rule]) for rule in ladder.rules(policy)],
             "settings": ["%s %s" % (key, policy[key]) for key in ("grace", "min_restorable", "tails", "merge", "counting", "anchor", "day_start")],
             "guards": guards.table(policy, [self.vms[place] for place in places], [self.figures[place] for place in places], self.now, group.zone),
         }
@@ -171,13 +172,13 @@ class Group(NamedTuple):
 
 def _groups(plan) -> dict[str | None, Group]:
     """The groups of a plan that have VMs, by name; a plan with one policy for all has one, without a name."""
-    policies = {group["name"]: group["policy"] for group in plan.get("groups") or []} or {None: plan["policy"]}
+    by_name = {group["name"]: group["policy"] for group in plan.get("groups") or []} or {None: plan["policy"]}
     there = {vm.get("group") for vm in plan["vms"]}
     groups = {}
-    for name, policy in policies.items():
-        if name in there or len(policies) == 1:
-            zone, start = named(policy["timezone"]), policy["day_start"]
-            groups[name] = Group(policy, zone, calendar(zone, int(start[:2]) * 3600 + int(start[3:]) * 60))
+    for name, policy in by_name.items():
+        if name in there or len(by_name) == 1:
+            zone = named(policy["timezone"])
+            groups[name] = Group(policy, zone, calendar(zone, policies.read(policy).day_start_seconds))
     return groups
 
 
@@ -213,7 +214,6 @@ def _written_totals(totals):
         "remove": totals["counts"]["remove"],
         "refused": totals["counts"]["refused"],
         "kept_size": words.size(sizes["own"] + sizes["needed"]),
-        "needed_size": words.size(sizes["needed"]),
         "freed_size": words.size(sizes["freed"]),
         "refused_size": words.size(sizes["refused"]),
     }

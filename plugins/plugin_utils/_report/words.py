@@ -101,6 +101,11 @@ def when(created: str) -> str:
     return created[:10] + " " + created[11:16] + " UTC"
 
 
+def backups(number: int) -> str:
+    """So many backups."""
+    return "1 backup" if number == 1 else "%d backups" % number
+
+
 def reason_name(reason: dict[str, Any]) -> str:
     """What a reason for keeping is counted under: the rule, or else the code."""
     code = reason["code"]
