@@ -261,7 +261,7 @@ def _due(chain, now):
     at = "when, nobody can say"
     if chain["when"] is not None:
         at = "at once" if chain["when"] == _instants.format(now) else "not before %s" % words.when(chain["when"])
-    return {"text": "%s, %s" % (words.backups(chain["backups"]), words.size(chain["size"])), "when": at, "chain": words.shown(chain["chain"], 60)}
+    return {"text": "%s, %s" % (words.backups(chain["backups"]), words.size(chain["size"])), "when": at}
 
 
 def _removals(vm, outcomes):

@@ -25,11 +25,19 @@ DRAWN, DRAWN_BACKUPS = 100, 10000
 #: Warnings, and names of excluded VMs, that are listed for a host.
 LISTED = 100
 
+_NO_REPORT = "no report"
+_BAD = ("failed", "refused", _NO_REPORT)
+_LOST = (
+    "This run has no report of this host: the host was lost before the work on its backups began, or was left out of it. "
+    "Nothing is known of its backups here; the output of the run tells why."
+)
 
-def make_page(report) -> dict[str, Any]:
+
+def make_page(report, expected=()) -> dict[str, Any]:
     """What the templates of the report draw.
 
     :arg report: ``title``, ``generated_at`` and ``hosts``; documented with the filter ``retention_report``.
+    :arg expected: names of hosts; those that ``hosts`` does not have are on the page all the same, as hosts without a report.
     :returns: plain dictionaries, lists, texts and numbers; texts are safe to show but not yet escaped.
     :raises InputError: names what is not there or not what it must be.
     """
@@ -37,6 +45,8 @@ def make_page(report) -> dict[str, Any]:
     hosts = report.get("hosts")
     if not isinstance(hosts, (list, tuple)):
         raise InputError("report.hosts must be a list, one dictionary for each host")
+    missing = _missing(hosts, expected)
+    hosts = [*hosts, *missing]
     read = Reader()
     pages = [Host(number, _mapping(host, "report.hosts[%d]" % number), read) for number, host in enumerate(hosts)]
     everything = sum(len(page.vms) for page in pages)
@@ -49,6 +59,7 @@ def make_page(report) -> dict[str, Any]:
         "totals": _totals(pages),
         "letters": _legend(sections),
         "shapes": sorted({month["shape"] for section in sections for vm in section["details"] for month in vm["calendar"]["months"]}),
+        "missing": len(missing),
         "left_out": left_out,
         "bounds": {"all": ALL_DRAWN, "vms": DRAWN, "backups": DRAWN_BACKUPS},
     }
@@ -97,6 +108,7 @@ class Host:
             "started": words.shown(host.get("started")),
             "finished": words.shown(host.get("finished")),
             "status": words.shown(host.get("status")),
+            "bad": host.get("status") in _BAD,
             "message": words.shown(host.get("message"), 2000),
             "vms": rows,
             "details": [dict(rows[place], **self.drawings[place]) for place in sorted(self.drawings)],
@@ -180,6 +192,14 @@ def _groups(plan) -> dict[str | None, Group]:
             zone = named(policy["timezone"])
             groups[name] = Group(policy, zone, calendar(zone, policies.read(policy).day_start_seconds))
     return groups
+
+
+def _missing(hosts, expected):
+    """For each host that was expected and is not there an entry that says so, in the order in which they were expected."""
+    if not isinstance(expected, (list, tuple)) or not all(isinstance(name, str) for name in expected):
+        raise InputError("hosts must be a list of names")
+    there = {host.get("host") for host in hosts if isinstance(host, Mapping)}
+    return [{"host": name, "status": _NO_REPORT, "message": _LOST} for name in dict.fromkeys(expected) if name not in there]
 
 
 def _draw(pages, everything):
