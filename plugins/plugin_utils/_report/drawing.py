@@ -16,7 +16,8 @@ from ansible_collections.prlsdk.core.plugins.plugin_utils._retention.buckets imp
 from ansible_collections.prlsdk.core.plugins.plugin_utils._retention.stamps import Reader
 from ansible_collections.prlsdk.core.plugins.plugin_utils._retention.zone import DAY
 
-from . import ladder, words
+from . import ladder, listing, words
+from .marks import STATE_TEXTS, STATES, Mark, marks_of
 from .outcomes import Outcome
 from .steps import steps
 
@@ -27,20 +28,6 @@ LANES, LISTED = 12, 100
 ROWS, _PERIODS = 8, (1, 2, 4, 8, 13, 26, 52, 104)
 
 _EPOCH = datetime.date(1970, 1, 1)
-_STATES = ("own", "needed", "refused", "gone")  # the best first
-_STATE_TEXTS = {"own": "keep", "needed": "keep, only as needed", "refused": "would go, but a guard refused it", "gone": "remove"}
-
-
-class Mark(NamedTuple):
-    """A backup, ready to be drawn."""
-
-    backup: dict[str, Any]
-    instant: int
-    day: int  # the policy's day, counted from 1970-01-01
-    state: str  # own, needed, refused, gone
-    pinned: bool
-    letter: str
-    title: str
 
 
 class Scale(NamedTuple):
@@ -55,13 +42,14 @@ class Scale(NamedTuple):
 
 def draw(vm: dict[str, Any], policy: dict[str, Any], now: int, calendar: Calendar, read: Reader, outcomes: dict[str, Outcome]) -> dict[str, Any]:
     """Everything that the details of a VM show; ``outcomes`` is what became of backups, by id."""
-    marks = _marks(vm, calendar, read, outcomes)
+    marks = marks_of(vm, calendar, read, outcomes)
     return {
         "calendar": _calendar(marks, _today(now, calendar)),
         "lanes": _lanes(marks, now, calendar),
         "ladder": ladder.rungs(policy, [(mark.backup, _date(mark.day)) for mark in marks]),
         "bytes": _bytes(vm, now),
         "removals": _removals(vm, outcomes),
+        "backups": listing.chains(marks),
         "marks": len(marks),
         "letters": sorted({mark.letter for mark in marks if mark.letter}),
     }
@@ -73,26 +61,6 @@ def _date(day):
 
 def _today(now, calendar):
     return calendar.ticks(DAY, [calendar.zone.wall(now)])[0]
-
-
-def _marks(vm, calendar, read, outcomes):
-    backups = vm["backups"]
-    instants = [read(backup["created"]) for backup in backups]
-    days = calendar.ticks(DAY, calendar.zone.walls(instants))
-    return [_mark(backup, instant, day, outcomes.get(backup["id"])) for backup, instant, day in zip(backups, instants, days)]
-
-
-def _mark(backup, instant, day, outcome):
-    reasons, verdict = backup["reasons"], backup["verdict"]
-    state = {"remove": "gone", "refused": "refused"}.get(verdict) or ("own" if backup["own"] else "needed")
-    said = "; ".join(words.reason(reason) for reason in reasons[:8]) or "no rule looked at it"
-    if len(reasons) > 8:
-        said += "; and %d more" % (len(reasons) - 8)
-    title = "%s, %s, %s. %s: %s" % (words.when(backup["created"]), backup["type"], words.size(backup["size"]), _STATE_TEXTS[state].capitalize(), said)
-    if outcome:
-        title += ". Then: " + outcome.text
-    pinned = any(reason["code"] == "pinned" for reason in reasons)
-    return Mark(backup, instant, day, state, pinned, words.letter(reasons) if verdict == "keep" else "", title)
 
 
 def _calendar(marks, today):
@@ -133,11 +101,11 @@ def _month(year, month, by_day):
 
 
 def _cell(column, row, date, those):
-    best = min(those, key=lambda mark: (_STATES.index(mark.state), not mark.letter, _reach(mark.letter), -mark.instant))
+    best = min(those, key=lambda mark: (STATES.index(mark.state), not mark.letter, _reach(mark.letter), -mark.instant))
     if len(those) == 1:
         title = best.title
     else:
-        counts = ["%d %s" % (number, _STATE_TEXTS[state]) for state in _STATES for number in [sum(mark.state == state for mark in those)] if number]
+        counts = ["%d %s" % (number, STATE_TEXTS[state]) for state in STATES for number in [sum(mark.state == state for mark in those)] if number]
         title = "%s: %s (%s). Best: %s" % (date.isoformat(), words.backups(len(those)), ", ".join(counts), best.title)
     return {"x": column, "y": row, "state": best.state, "letter": best.letter, "pinned": any(mark.pinned for mark in those), "title": title}
 

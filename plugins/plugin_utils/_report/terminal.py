@@ -53,7 +53,7 @@ def _everything(vm) -> Iterator[str]:
     for backups in by_chain(vm["backups"]):
         yield "  chain %s" % backups[0]["chain"]
         for backup in backups:
-            yield _row(_short(backup["id"]), backup["created"], backup["type"], backup["size"], backup["verdict"], _why(backup).replace(backup["chain"], ""))
+            yield _row(_short(backup["id"]), backup["created"], backup["type"], backup["size"], backup["verdict"], "; ".join(words.why(backup)).replace(backup["chain"], ""))
     yield ""
 
 
@@ -69,7 +69,7 @@ def _removals(vm) -> Iterator[str]:
 def _step(step):
     what = "chain of %d" % len(step.gone) if step.action == "chain" else step.action if len(step.gone) == 1 else "%d increments" % len(step.gone)
     head = step.head
-    return _row(head["id"], head["created"], what, step.size, head["verdict"], _why(head), 42, 13)
+    return _row(head["id"], head["created"], what, step.size, head["verdict"], "; ".join(words.why(head)), 42, 13)
 
 
 def _one_line(vm) -> Iterator[str]:
@@ -105,14 +105,6 @@ def _heading(vm):
 def _row(identity, created, kind, size, verdict, why, id_width=7, kind_width=11):
     when = created[:16].replace("T", " ")
     return ("    %-*s %s  %-*s %10s  %-7s %s" % (id_width, identity, when, kind_width, kind, words.size(size), verdict, why)).rstrip()
-
-
-def _why(backup):
-    """All reasons, the telling ones first."""
-    return "; ".join(dict.fromkeys(map(words.reason, sorted(backup["reasons"], key=lambda reason: reason["code"] in _LESS))))
-
-
-_LESS = ("needed_by", "min_restorable", "grace", "beyond_count", "older_than", "not_counted")
 
 
 def _short(identity):

@@ -126,6 +126,14 @@ def reason(given: dict[str, Any]) -> str:
     return write(given) if write else shown(given["code"])
 
 
+def why(backup: dict[str, Any]) -> list[str]:
+    """All reasons of a plan's backup, the telling ones first, each once."""
+    return list(dict.fromkeys(map(reason, sorted(backup["reasons"], key=lambda given: given["code"] in _LESS))))
+
+
+_LESS = ("needed_by", "min_restorable", "grace", "beyond_count", "older_than", "not_counted")
+
+
 def _rule(given):
     of = "" if given["of"] is None else " of %d" % given["of"]
     return "%s %d%s%s" % (given["name"], given["rank"], of, " (%s)" % given["bucket"] if given["bucket"] else "")
