@@ -31,5 +31,5 @@ def _row(chain, mark):
         "size": words.size(backup["size"]),
         "verdict": outcome.text if outcome else _VERDICTS[mark.state],
         "bad": mark.state == "refused" or bool(outcome and outcome.bad),
-        "why": "; ".join(mark.why),
+        "why": "; ".join(mark.why).replace(chain, ""),
     }

@@ -42,6 +42,7 @@ class Outcomes:
         self.applied = applied
         self.predicted = predicted
         self._texts = _PREDICTED if predicted else _TEXTS
+        self._steps = {step["id"]: step for vm in vms for step in vm["remove"]} if applied else {}
         self.by_id = self._by_id()
         self.places = {step["id"]: place for place, vm in enumerate(vms) for step in vm["remove"]} if applied else {}
         self.problems = [entry for entry in applied or [] if entry.get("outcome") not in _DONE]
@@ -53,13 +54,15 @@ class Outcomes:
         self.names = [vm["vm"]["name"] or vm["vm"]["uuid"] for vm in vms]
 
     def _by_id(self):
-        """What became of each backup; a chain's entry speaks for all of its backups that are gone."""
+        """What became of each backup; a chain's entry speaks for all of its backups, but for those that are gone although the rest is not."""
         outcomes = {}
         for entry in self.applied or []:
-            for gone in entry.get("removed") or []:
-                outcomes[gone] = Outcome(self._texts["removed"])
+            identity = entry.get("id")
             if entry.get("outcome"):
-                outcomes[entry["id"]] = Outcome(self._text(entry["outcome"]), entry["outcome"] not in _DONE)
+                outcome = Outcome(self._text(entry["outcome"]), entry["outcome"] not in _DONE)
+                outcomes.update(dict.fromkeys([identity, *self._steps.get(identity, {}).get("removes", ())], outcome))
+            if entry.get("outcome") != "removed":
+                outcomes.update(dict.fromkeys((gone for gone in entry.get("removed") or [] if gone != identity), Outcome(self._texts["removed"])))
         return outcomes
 
     def _text(self, outcome):

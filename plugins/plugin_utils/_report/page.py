@@ -54,7 +54,7 @@ def make_page(report, expected=()) -> dict[str, Any]:
     sections = [page.section() for page in pages]
     return {
         "title": words.shown(report.get("title") or "Backup retention"),
-        "generated_at": words.shown(report.get("generated_at")),
+        "generated_at": words.moment(report.get("generated_at")),
         "hosts": sections,
         "totals": _totals(pages),
         "letters": _legend(sections),
@@ -105,8 +105,8 @@ class Host:
         section = {
             "anchor": "host-%d" % self.number,
             "host": words.shown(host.get("host")),
-            "started": words.shown(host.get("started")),
-            "finished": words.shown(host.get("finished")),
+            "started": words.moment(host.get("started")),
+            "finished": words.moment(host.get("finished")),
             "status": words.shown(host.get("status")),
             "bad": host.get("status") in _BAD,
             "message": words.shown(host.get("message"), 2000),

@@ -67,6 +67,7 @@ _RANKS = {name: rank for rank, name in enumerate(LETTERS)}
 
 # Control characters are no text, and the marks that turn the direction of writing let a name spill over what follows it.
 _UNSHOWABLE = re.compile("[\x00-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff\ufffe\uffff]")
+_INSTANT = re.compile("[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z")
 
 
 def shown(text, limit: int = 200) -> str:
@@ -99,6 +100,12 @@ def span(seconds: int) -> str:
 def when(created: str) -> str:
     """An instant as the plan writes it, to the minute."""
     return created[:10] + " " + created[11:16] + " UTC"
+
+
+def moment(text) -> str:
+    """A text from outside that may be an instant as the role writes it; any other is shown as it is."""
+    text = shown(text)
+    return when(text) if _INSTANT.fullmatch(text) else text
 
 
 def backups(number: int) -> str:

@@ -44,3 +44,9 @@ def test_a_rung_shows_a_bounded_number_of_slots_and_says_how_many_it_has():
     assert rung["name"] == "last 100" and len(rung["slots"]) == ladder.SLOTS and rung["more"] == 40
     (rung,) = details(tree(weeks=20), daily=0, within="90d")["ladder"]
     assert len(rung["slots"]) == ladder.SLOTS and rung["more"] == 31 and rung["note"] == "91 backups"
+
+
+def test_instants_are_written_alike_and_other_texts_left_alone():
+    page = make_page(dict(report(host(plan(), finished="yesterday")), generated_at="2026-11-22T09:00:05Z"))
+    assert page["generated_at"] == "2026-11-22 09:00 UTC"
+    assert (page["hosts"][0]["started"], page["hosts"][0]["finished"]) == ("2026-11-22 06:00 UTC", "yesterday")

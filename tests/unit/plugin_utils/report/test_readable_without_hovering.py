@@ -26,7 +26,7 @@ def test_every_backup_of_a_drawn_vm_is_in_a_table_with_its_verdict_and_all_its_r
             (
                 backup["created"][:16].replace("T", " "),
                 "remove" if backup["verdict"] == "remove" else "keep" if backup["own"] else "keep, needed",
-                "; ".join(words.why(backup)),
+                "; ".join(words.why(backup)).replace(backup["chain"], ""),
             )
             for backup in vm["backups"]
         ]
@@ -47,8 +47,18 @@ def test_the_table_says_what_became_of_a_backup_and_marks_what_did_not_work():
     entries[0].update(outcome="busy", removed=[])
     (rows,) = every(rendered(host(planned, applied=entries)))
     verdicts = [text(row[4]) for row in rows]
-    assert verdicts.count("removed") == 28 and verdicts.count("not removed, in use") == 1
-    assert [text(row[4]) for row in rows if row[4].get("class") == "bad"] == ["not removed, in use"]
+    assert verdicts.count("removed") == 28 and verdicts.count("not removed, in use") == 7, "the whole chain was asked for"
+    assert {text(row[4]) for row in rows if row[4].get("class") == "bad"} == {"not removed, in use"}
+
+
+def test_what_went_of_a_chain_before_it_failed_is_told_as_gone():
+    planned = plan()
+    entries = applied(planned)
+    chain = entries[0]["removed"]
+    entries[0].update(outcome="failed", removed=chain[:2])
+    (rows,) = every(rendered(host(planned, applied=entries)))
+    verdicts = [text(row[4]) for row in rows]
+    assert verdicts.count("removed") == 30 and verdicts.count("failed") == 5
 
 
 def test_a_refused_backup_is_told_as_refused():
