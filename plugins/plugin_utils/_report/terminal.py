@@ -53,7 +53,8 @@ def _everything(vm) -> Iterator[str]:
     for backups in by_chain(vm["backups"]):
         yield "  chain %s" % backups[0]["chain"]
         for backup in backups:
-            yield _row(_short(backup["id"]), backup["created"], backup["type"], backup["size"], backup["verdict"], "; ".join(words.why(backup)).replace(backup["chain"], ""))
+            why = "; ".join(words.why(backup)).replace(backup["chain"], "")
+            yield _row(_short(backup["id"]), backup["created"], backup["type"], backup["size"], backup["verdict"], why)
     yield ""
 
 
