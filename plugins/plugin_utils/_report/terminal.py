@@ -11,6 +11,7 @@ from ansible_collections.prlsdk.core.plugins.module_utils._errors import InputEr
 from ansible_collections.prlsdk.core.plugins.plugin_utils._retention.refusals import in_words
 
 from . import words
+from .steps import by_chain, steps
 
 DETAILS = ("auto", "all", "removals", "vms", "totals")
 #: Where ``auto`` turns from steps to VMs.
@@ -49,10 +50,11 @@ def _detail(plan, limit):
 def _everything(vm) -> Iterator[str]:
     """Every backup, by chain, newest first."""
     yield from _heading(vm)
-    for backups in _by_chain(vm["backups"]):
+    for backups in by_chain(vm["backups"]):
         yield "  chain %s" % backups[0]["chain"]
         for backup in backups:
-            yield _row(_short(backup["id"]), backup["created"], backup["type"], backup["size"], backup["verdict"], _why(backup).replace(backup["chain"], ""))
+            why = "; ".join(words.why(backup)).replace(backup["chain"], "")
+            yield _row(_short(backup["id"]), backup["created"], backup["type"], backup["size"], backup["verdict"], why)
     yield ""
 
 
@@ -61,24 +63,14 @@ def _removals(vm) -> Iterator[str]:
     if vm["status"] == "nothing":
         return
     yield from _heading(vm)
-    backups = {backup["id"]: backup for backup in vm["backups"]}
-    for step in vm["remove"]:
-        yield _step(backups[step["id"]], [backups[identity] for identity in step["removes"]], step["action"])
-    for gone in _by_chain(backup for backup in vm["backups"] if backup["verdict"] == "refused"):
-        yield _step(gone[-1], gone, "chain" if gone[-1]["type"] == "full" else "increment")
+    yield from map(_step, steps(vm))
     yield ""
 
 
-def _step(head, gone, action):
-    what = "chain of %d" % len(gone) if action == "chain" else action if len(gone) == 1 else "%d increments" % len(gone)
-    return _row(head["id"], head["created"], what, sum(backup["size"] for backup in gone), head["verdict"], _why(head), 42, 13)
-
-
-def _by_chain(backups) -> list[list]:
-    chains: dict[str, list] = {}
-    for backup in backups:
-        chains.setdefault(backup["chain"], []).append(backup)
-    return list(chains.values())
+def _step(step):
+    what = "chain of %d" % len(step.gone) if step.action == "chain" else step.action if len(step.gone) == 1 else "%d increments" % len(step.gone)
+    head = step.head
+    return _row(head["id"], head["created"], what, step.size, head["verdict"], "; ".join(words.why(head)), 42, 13)
 
 
 def _one_line(vm) -> Iterator[str]:
@@ -114,14 +106,6 @@ def _heading(vm):
 def _row(identity, created, kind, size, verdict, why, id_width=7, kind_width=11):
     when = created[:16].replace("T", " ")
     return ("    %-*s %s  %-*s %10s  %-7s %s" % (id_width, identity, when, kind_width, kind, words.size(size), verdict, why)).rstrip()
-
-
-def _why(backup):
-    """All reasons, the telling ones first."""
-    return "; ".join(dict.fromkeys(map(words.reason, sorted(backup["reasons"], key=lambda reason: reason["code"] in _LESS))))
-
-
-_LESS = ("needed_by", "min_restorable", "grace", "beyond_count", "older_than", "not_counted")
 
 
 def _short(identity):
