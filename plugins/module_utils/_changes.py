@@ -82,11 +82,13 @@ def remove_backups(params, ask, way):
         left = params["timeout"] - (time.time() - started)
         if isinstance(error, WorkerError) and left > LOOK / 10:
             find_out(wanted, backups, arguments, functools.partial(ask, timeout=min(LOOK, left)))
+        for backup in backups:
+            backup.pop("trying", None)
         raise error.with_result(changed=any(backup["removed"] for backup in backups), backups=backups)
     backups = [with_message(backup) for backup in answer.result["backups"]]
     result = {
         "changed": any(backup["removed"] for backup in backups), "backups": backups, "gone_meanwhile": answer.result["elsewhere"],
-        "server": answer.result["server"], "sdk": answer.sdk,
+        "server": answer.result["server"], "sdk": answer.sdk, "warnings": answer.result["warnings"],
     }
     if way.diff:
         result["diff"] = diff(answer.result["before"], answer.result["after"])
@@ -147,27 +149,32 @@ def with_message(backup):
 
 
 def pieced_together(wanted, items, error):
-    """What became of each backup when there was no last word: what was told on the way counts."""
+    """What became of each backup when there was no last word: what was told on the way counts.
+
+    What was being removed right then has ``trying``, the ids that were to go with it at that moment.
+    """
     backups = []
     for index, entry in enumerate(wanted):
         reason = "worker_died" if isinstance(error, WorkerError) else "error"
         backup = {"id": entry["id"], "vm": None, "outcome": "not_attempted", "reason": reason, "message": MESSAGES[reason], "error": None, "removed": []}
-        if items.get(index):
-            backup = with_message(items[index])
-        elif index in items:
-            backup.update(outcome="failed", reason=reason, message="The SDK's process died while it was removed. Look at the backups before you run again.")
+        item = dict(items.get(index, {}))
+        if "trying" in item:
+            backup.update(item, outcome="failed", reason=reason, message="It was being removed then. Look at the backups before you run again.")
+        elif item:
+            backup = with_message(item)
         backups.append(backup)
     return backups
 
 
 def find_out(wanted, backups, arguments, ask):
     """Look, and only look, what became of the backups that were being removed when the worker died."""
-    doubtful = [index for index, backup in enumerate(backups) if (backup["outcome"], backup["reason"]) == ("failed", "worker_died")]
+    doubtful = [index for index, backup in enumerate(backups) if "trying" in backup]
+    going = dict((index, backups[index].pop("trying")) for index in doubtful)
     looks = [
-        dict(wanted[index], id=identity, created=None, size=None, action=None, removes=[])
-        for index in doubtful for identity in [wanted[index]["id"]] + [other for other in wanted[index]["removes"] if other != wanted[index]["id"]]
+        dict(wanted[index], id=identity, vm=backups[index]["vm"] or wanted[index]["vm"], created=None, size=None, action=None, removes=[])
+        for index in doubtful for identity in going[index]
     ]
-    if not doubtful:
+    if not looks:
         return
     try:
         answer = ask("remove", dict(arguments, backups=looks, check=True, on_error="continue"))
@@ -175,10 +182,9 @@ def find_out(wanted, backups, arguments, ask):
         return
     gone = set(_ids.key(look["id"]) for look in answer.result["backups"] if look["outcome"] == "already_absent")
     for index in doubtful:
-        entry, backup = wanted[index], backups[index]
-        going = [entry["id"]] + [other for other in entry["removes"] if other != entry["id"]]
-        backup["removed"] = [identity for identity in going if _ids.key(identity) in gone]
-        if _ids.key(entry["id"]) in gone:
+        backup = backups[index]
+        backup["removed"] = backup["removed"] + [identity for identity in going[index] if _ids.key(identity) in gone]
+        if _ids.key(wanted[index]["id"]) in gone:
             backup.update(outcome="removed", reason=None, message=None)
         else:
             backup["message"] = "The SDK's process died while it was removed. It is still there."

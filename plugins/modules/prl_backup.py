@@ -323,7 +323,8 @@ backups:
       sample: removed
     reason:
       description:
-        - V(null) for V(removed), and mostly for V(already_absent). V(gone_meanwhile), it was there when the task began, and somebody else removed it.
+        - V(null) for V(removed), and mostly for V(already_absent). V(gone_meanwhile), it was there when the task began, and somebody else removed it;
+          V(unknown_vm), there is no VM of that name either.
         - For V(refused). V(mismatch), O(backups[].created) or O(backups[].size) is another. V(dependents), other backups depend on it.
           V(last_backup), nothing would be left. V(not_an_increment) and V(not_a_full), it does not fit O(backups[].action). V(old_format), the storage
           format knows no safe removal of single backups. V(ambiguous), several VMs have a backup with this ID. V(other_directory), it is in a

@@ -271,6 +271,14 @@ def test_backup_left_in_the_default_directory_is_not_called_absent(stub, vms):
     assert outcomes(result) == [("refused", "other_directory")] and mutating(stub) == []
 
 
+def test_backup_of_a_named_vm_left_in_the_default_directory_is_not_called_absent_either(stub, vms):
+    last = vms[0].chains[0][-1]
+    stub("vm", "set", vms[0].uuid, "--backup-directory", "/mnt/own")
+    for vm in (vms[0].uuid, vms[0].name):
+        assert outcomes(remove(stub, last, vm=vm)) == [("refused", "other_directory")] and mutating(stub) == []
+    assert outcomes(remove(stub, last + "9", vm=vms[0].uuid)) == [("already_absent", None)]
+
+
 def test_remote_storage_is_addressed_by_its_session(stub, vms):
     stub("server", "add", "store", "--host", "backup.example", "--user", "root", "--password", "secret")
     result = remove(stub, vms[0].chains[0][-1], vm=vms[0].uuid, storage={"host": "backup.example", "username": "root", "password": "secret"})
@@ -296,6 +304,15 @@ def test_crash_of_the_sdk_is_looked_into_and_told(stub, vms, fault):
     assert told == set(chain) - vms[0].ids(), "what is gone, and only that, is reported"
     again = remove(stub, *chain[1:], vm=vms[0].uuid)
     assert not again.get("failed") and vms[0].ids() & set(chain) == {chain[0]}
+
+
+def test_crash_in_a_cascade_keeps_what_went_before_it(stub, vms):
+    chain = vms[0].chains[0]
+    stub("fault", "add", "remove_vm_backup", "crash", "SEGV", "--nth", 2)
+    result = remove(stub, chain[-2], vm=vms[0].uuid, dependents="remove")
+    assert result["failed"] and result["changed"] and outcomes(result) == [("failed", "worker_died")]
+    assert result["backups"][0]["removed"] == [chain[-1]] and "still there" in result["backups"][0]["message"]
+    assert set(chain) - vms[0].ids() == {chain[-1]}
 
 
 def test_hanging_server_ends_at_the_deadline_and_tells_what_was_done(stub, vms):
@@ -339,6 +356,16 @@ def test_a_name_that_nobody_knows_is_an_error_and_nothing_is_removed(stub, vms):
     result = remove(stub, vms[0].chains[0][-1], vm="nobody")
     assert result["failed"] and result["error"]["symbol"] == "UNKNOWN_VM" and mutating(stub) == []
     assert outcomes(result) == [("not_attempted", "error")]
+
+
+def test_what_is_left_of_a_vm_that_is_gone_is_nothing(stub, vms):
+    vm, wanted = vms[0], [identity for chain in vms[0].chains for identity in chain]
+    stub("vm", "remove", vm.uuid)
+    first = remove(stub, *wanted, vm=vm.name, allow_remove_last=True)
+    assert not first.get("failed") and vm.ids() == set()
+    again = remove(stub, *wanted, vm=vm.name, allow_remove_last=True)
+    assert not again.get("failed") and not again["changed"] and set(outcomes(again)) == {("already_absent", "unknown_vm")}
+    assert "There is no VM '%s', and no backup of one." % vm.name in json.dumps(again["warnings"])
 
 
 def test_an_empty_list_is_no_work(stub, vms):
