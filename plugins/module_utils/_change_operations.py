@@ -44,18 +44,17 @@ class Reports:
 
     def __init__(self, session, operation, subject, issuer):
         self._session, self._operation, self._subject, self._issuer = session, operation, subject, issuer
-        self._api = session._api
         self._arrived = []
         self._last, self._done = None, False
         self.warnings = []
 
     def __enter__(self):
-        self._api.reg_event_handler(self._keep, None)
+        self._session.listen(self._keep)
         return self
 
     def __exit__(self, *exception):
         try:
-            self._api.unreg_event_handler(self._keep, None)
+            self._session.listen_no_more(self._keep)
         except self._session.sdk.api.PrlSDKError as error:
             sys.stderr.write("unsubscribing: %s\n" % (error,))
 

@@ -13,8 +13,8 @@ import time
 from ansible_collections.prlsdk.core.plugins.module_utils import _durations, _ids, _instants
 from ansible_collections.prlsdk.core.plugins.module_utils._advice import explain
 from ansible_collections.prlsdk.core.plugins.module_utils._errors import BackupsLeftError, InputError, PrlError, WorkerError, naming
+from ansible_collections.prlsdk.core.plugins.module_utils._removal import GOOD
 
-GOOD = ("removed", "already_absent")
 # Seconds for a look at what became of a removal whose worker died.
 LOOK = 30.0
 

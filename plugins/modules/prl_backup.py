@@ -340,7 +340,8 @@ backups:
     message:
       description: The same in a sentence; V(null) where there is nothing to say.
       type: str
-      sample: "A backup is of its chain not asked for: {36f675cc-81e7-4ef5-a8e2-5d940ed90475}.9."
+      sample: "Other backups of its chain are not asked for, or refused: {36f675cc-81e7-4ef5-a8e2-5d940ed90475}.9. 'dependents: remove' permits the removal
+        of those not asked for."
     removed:
       description: IDs of the backups that are gone because of this entry. With a chain these are all of its backups that have no entry themselves.
       type: list
