@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 from ansible_collections.prlsdk.core.plugins.module_utils import _instants
 from ansible_collections.prlsdk.core.plugins.module_utils._errors import InputError
 from ansible_collections.prlsdk.core.plugins.plugin_utils._retention.buckets import Calendar, calendar
+from ansible_collections.prlsdk.core.plugins.plugin_utils._retention.refusals import in_words
 from ansible_collections.prlsdk.core.plugins.plugin_utils._retention.stamps import Reader
 from ansible_collections.prlsdk.core.plugins.plugin_utils._retention.zone import Zone, named
 
@@ -155,7 +156,7 @@ class Host:
             "group": words.shown(vm.get("group")),
             "type": "container" if vm["vm"]["type"] == "ct" else "VM",
             "status": vm["status"],
-            "guard": guards.refusal(vm["guard"]) if vm["guard"] else "",
+            "guard": words.shown(in_words(vm["guard"])) if vm["guard"] else "",
             "newest": "none" if newest is None else words.span(max(self.now - newest, 0)),
             "newest_at": "" if newest is None else words.when(_instants.format(newest)),
             "chains": counted.chains,
