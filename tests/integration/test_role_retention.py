@@ -158,7 +158,12 @@ def test_a_killed_run_leaves_a_report_that_says_so_and_the_next_run_finishes(ser
 def test_a_wrong_option_ends_before_the_server_is_asked(stub, tmp_path, options, says):
     status, said, report = retention(stub, tmp_path, **options)
     assert status != 0 and says in said
-    assert stub.calls() == [] and report is None
+    assert stub.calls() == []
+    if "show" in options:  # refused before the role begins
+        assert report is None
+    else:
+        assert report["status"] == "failed" and says in report["message"] and "Error while" not in report["message"]
+        assert ("The retention policy cannot be used, so nothing was changed: " in said) == ("confirm" not in options)
 
 
 def test_without_a_policy_or_an_sdk_the_message_says_what_to_do(stub, tmp_path):
