@@ -44,6 +44,8 @@ def worst(results: list[dict[str, Any]], orphans: list[dict[str, Any]], findings
         notices = sum(result["status"] == "notice" for result in checked) + len(orphans)
         return said + (", with %s." % ("1 notice" if notices == 1 else "%d notices" % notices) if notices else ".")
     amount = "%d of %d VMs and containers do not comply" % (len(offenders), len(checked)) if offenders else "Backups without a VM are left"
+    if offenders and len(checked) == 1:
+        amount = "The only VM or container does not comply"
     return "%s: %s." % (amount, _some(named))
 
 

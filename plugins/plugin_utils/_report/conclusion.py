@@ -55,7 +55,8 @@ def _told(plan, state, confirmed, stops, digest_length):
 def _nothing(plan):
     stay, vms = plan["totals"]["counts"]["keep"], sum(plan["totals"]["vms"].values())
     if stay:
-        return "Nothing to remove: %s of %s %s." % ("the only backup" if stay == 1 else "all %d backups" % stay, words.count(vms, "VM"), "stays" if stay == 1 else "stay")
+        who, does = ("the only backup", "stays") if stay == 1 else ("all %d backups" % stay, "stay")
+        return "Nothing to remove: %s of %s %s." % (who, words.count(vms, "VM"), does)
     return "Nothing to remove: %s." % ("every VM with backups is excluded" if plan.get("excluded") else "there are no backups")
 
 

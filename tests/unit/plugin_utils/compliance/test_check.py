@@ -94,7 +94,7 @@ def test_without_bounds_chains_may_be_of_any_length_and_age():
 def test_a_vm_whose_uuid_cannot_be_read_is_a_finding():
     result = check([vm(uuid=None, name=None)], [], {"rpo": "1d"}, NOW)
     assert [finding["code"] for finding in result["vms"][0]["findings"]] == ["unreadable"]
-    assert "(no name) (cannot be read)" in result["message"]
+    assert result["message"] == "The only VM or container does not comply: (no name) (cannot be read)."
 
 
 def test_the_first_override_that_fits_counts():

@@ -38,7 +38,9 @@ HOW = (
         (plan(tree("a"), exclude=[{"name": "a"}]), "planned", {}, "Nothing to remove: every VM with backups is excluded."),
         (TWO, "planned", {}, "Plan only, nothing was changed. 10 backups of 2 VMs (9.8 KiB) would go. " + HOW),
         (TWO, "predicted", {}, "Check mode, nothing was changed. 10 backups of 2 VMs (9.8 KiB) would go. " + HOW),
-        (TWO, "predicted", {"confirmed": True}, "Check mode, nothing was changed. 10 backups of 2 VMs (9.8 KiB) would go. Run it without --check to remove them."),
+        (TWO, "predicted", {"confirmed": True}, (
+            "Check mode, nothing was changed. 10 backups of 2 VMs (9.8 KiB) would go. Run it without --check to remove them."
+        )),
         (TWO, "applied", {"confirmed": True}, (
             "Removed 10 backups of 2 VMs (9.8 KiB). Looked again: nothing of it is left, and all 2 backups that the plan keeps are there."
         )),
