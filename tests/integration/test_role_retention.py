@@ -170,8 +170,9 @@ def test_a_wrong_option_ends_before_the_server_is_asked(stub, tmp_path, options,
 
 
 def test_without_a_policy_or_an_sdk_the_message_says_what_to_do(stub, tmp_path):
-    done = playbook(stub, BOOK, "-e", "backup_retention_hosts=localhost")
+    done = playbook(stub, BOOK, "-e", json.dumps({"backup_retention_hosts": "localhost", "backup_retention_report_dir": str(tmp_path)}))
     assert done.returncode != 0 and "No retention policy is set" in done.stdout
+    assert json.loads((tmp_path / "localhost.json").read_text())["status"] == "failed"
     stub.options = lambda: {"sdk_python": stub.python, "sdk_path": str(tmp_path / "nowhere")}
     done = playbook(stub, BOOK, *extra(tmp_path))
     assert done.returncode != 0 and "nowhere" in done.stdout
