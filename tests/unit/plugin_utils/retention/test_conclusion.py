@@ -8,6 +8,7 @@ from __future__ import annotations
 import pytest
 from ansible.errors import AnsibleFilterError
 from ansible_collections.prlsdk.core.plugins.filter.retention_conclusion import FilterModule
+from ansible_collections.prlsdk.core.plugins.filter.retention_report import FilterModule as Report
 from ansible_collections.prlsdk.core.plugins.plugin_utils._packed import pack
 from ansible_collections.prlsdk.core.plugins.plugin_utils._report.terminal import plan_lines
 from ansible_collections.prlsdk.core.plugins.plugin_utils._retention.groups import make_plans
@@ -16,6 +17,7 @@ from ansible_collections.prlsdk.core.plugins.plugin_utils._retention.refusals im
 from .test_groups import NOW, POLICY, tree
 
 conclude = FilterModule().filters()["retention_conclusion"]
+report = Report().filters()["retention_report"]
 
 
 def plan(*trees, exclude=None, overrides=None, **policy):
@@ -114,3 +116,10 @@ def test_overrides_and_exclusions_that_fit_no_vm_are_named_and_those_that_anothe
 @pytest.mark.parametrize("trees, first", [([tree("a", 1)], "1 VM or container, 1 backup"), ([tree("a"), tree("b")], "2 VMs and containers, 12 backups")])
 def test_the_totals_name_the_zone_of_the_times(trees, first):
     assert "── %s, times in UTC" % first in plan_lines(plan(*trees))
+
+
+def test_a_host_that_is_silent_has_a_place_on_the_page():
+    heard = {"host": "a", "status": "planned", "message": "", "plan": TWO, "applied": None}
+    page = report({"hosts": [pack(heard)], "expected": ["a", "b"]})
+    assert [(host["host"], host["status"]) for host in page["hosts"]] == [("a", "planned"), ("b", "no report")]
+    assert page["hosts"][1]["message"].startswith("This run has no report of the host.") and page["hosts"][1]["plan"] is None
