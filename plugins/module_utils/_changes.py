@@ -94,7 +94,7 @@ def remove_backups(params, ask, way):
         result["diff"] = diff(answer.result["before"], answer.result["after"])
     left = [backup for backup in backups if backup["outcome"] not in GOOD]
     if left:
-        raise failure(left, backups, answer.result["stop"], result)
+        raise failure(wanted, backups, answer.result["stop"], result, way.check)
     return result
 
 
@@ -190,15 +190,21 @@ def find_out(wanted, backups, arguments, ask):
             backup["message"] = "The SDK's process died while it was removed. It is still there."
 
 
-def failure(left, backups, stop, result):
-    """The error that names what is left, the first cause first."""
+def failure(wanted, backups, stop, result, check=False):
+    """The error that names what is left, the first cause first. An entry may be a whole chain: what is counted is backups."""
+    asked = [max(len(set([entry["id"]] + entry["removes"])), len(backup["removed"])) for entry, backup in zip(wanted, backups)]
+    staying = sum(number - len(backup["removed"]) for number, backup in zip(asked, backups) if backup["outcome"] not in GOOD)
+    left = [backup for backup in backups if backup["outcome"] not in GOOD]
     causes = [backup for backup in left if backup["outcome"] != "not_attempted"] or left
-    told = "; ".join("%s%s was not removed (%s): %s" % (cause["id"], " of VM %s" % cause["vm"] if cause["vm"] else "", cause["outcome"], cause["message"])
+    missed = "would not be" if check else "was not"
+    told = "; ".join("%s%s %s removed (%s): %s" % (cause["id"], " of VM %s" % cause["vm"] if cause["vm"] else "", missed, cause["outcome"], cause["message"])
                      for cause in causes[:3])
     if len(causes) > 3:
         told += " And %d more." % (len(causes) - 3)
     removed = sum(len(backup["removed"]) for backup in backups)
-    message = "%d of %d backups left. %s %d removed; 'backups' tells of each." % (len(left), len(backups), told, removed)
+    message = "%d of %d backup%s %sleft. %s %d %sremoved; 'backups' tells of each." % (
+        staying, sum(asked), "" if sum(asked) == 1 else "s", "would be " if check else "", told, removed, "would be " if check else "",
+    )
     if stop and stop["message"]:
         message = "%s %s" % (stop["message"], message)
     error = next((cause["error"] for cause in causes if cause["error"]), None) or stop_error(stop)

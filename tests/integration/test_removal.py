@@ -184,7 +184,9 @@ def test_chain_in_use_is_waited_for(stub, vms, kind, code):
 def test_chain_that_stays_in_use_is_busy(stub, vms):
     chain = vms[0].chains[0]
     stub("lock", chain[0], "reading")
-    result = remove(stub, chain[-1], {"id": vms[1].chains[0][-1], "vm": vms[1].uuid}, vm=vms[0].uuid, busy_timeout=1, on_error="continue")
+    whole = {"id": chain[0], "removes": chain, "action": "chain"}
+    result = remove(stub, whole, {"id": vms[1].chains[0][-1], "vm": vms[1].uuid}, vm=vms[0].uuid, busy_timeout=1, on_error="continue")
+    assert result["msg"].startswith("%d of %d backups left. " % (len(chain), len(chain) + 1)), "a chain is one entry and many backups"
     assert result["failed"] and outcomes(result) == [("busy", "locked"), ("removed", None)] and result["changed"]
     error = {"code": 0x80037013, "symbol": "PRL_ERR_BACKUP_LOCKED_FOR_READING", "operation": "remove_vm_backup", "retryable": True, "details": {}}
     assert result["error"] == error
@@ -218,6 +220,10 @@ def test_check_mode_tells_the_same_for_each_backup_and_calls_nothing(stub, vms):
     assert mutating(stub) == []
     done = remove(stub, *wanted, diff=True, on_error="continue")
     assert predicted["backups"] == done["backups"] and predicted["diff"] == done["diff"] and predicted["changed"] == done["changed"]
+    asked = len(first.chains[0]) + 5
+    assert done["msg"].startswith("2 of %d backups left. " % asked) and " %d removed; " % (asked - 3) in done["msg"], done["msg"]
+    assert predicted["msg"].startswith("2 of %d backups would be left. " % asked) and " %d would be removed; " % (asked - 3) in predicted["msg"]
+    assert "would not be removed (refused)" in predicted["msg"]
     assert [reason for outcome, reason in outcomes(done)] == [None, "dependents", None, None, None, "mismatch"]
     assert [outcome for outcome, reason in outcomes(done)] == ["removed", "refused", "removed", "removed", "already_absent", "refused"]
     left = ids(stub)

@@ -12,6 +12,7 @@ from ansible_collections.prlsdk.core.plugins.module_utils import _instants
 from ansible_collections.prlsdk.core.plugins.module_utils._errors import InputError
 from ansible_collections.prlsdk.core.plugins.plugin_utils._retention import policy as policies
 from ansible_collections.prlsdk.core.plugins.plugin_utils._retention.buckets import Calendar, calendar
+from ansible_collections.prlsdk.core.plugins.plugin_utils._retention.refusals import in_words
 from ansible_collections.prlsdk.core.plugins.plugin_utils._retention.stamps import Reader
 from ansible_collections.prlsdk.core.plugins.plugin_utils._retention.zone import Zone, named
 
@@ -28,7 +29,7 @@ LISTED = 100
 _NO_REPORT = "no report"
 _BAD = ("failed", "refused", _NO_REPORT)
 _LOST = (
-    "This run has no report of this host: the host was lost before the work on its backups began, or was left out of it. "
+    "This run has no report of the host. It could not be reached, was left out, or its turn had not come yet. "
     "Nothing is known of its backups here; the output of the run tells why."
 )
 
@@ -160,7 +161,7 @@ class Host:
             "status": vm["status"],
             "told": self.outcomes.status(place, vm),
             "failed": place in self.outcomes.failed,
-            "guard": guards.refusal(vm["guard"]) if vm["guard"] else "",
+            "guard": words.shown(in_words(vm["guard"])) if vm["guard"] else "",
             "newest": "none" if newest is None else words.span(max(self.now - newest, 0)),
             "newest_at": "" if newest is None else words.when(_instants.format(newest)),
             "chains": counted.chains,

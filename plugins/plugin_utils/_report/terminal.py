@@ -119,18 +119,21 @@ def _short(identity):
 def _totals(plan, detail, digest_length):
     totals, counts, sizes = plan["totals"]["vms"], plan["totals"]["counts"], plan["totals"]["bytes"]
     backups = sum(counts.values())
-    yield "%s %d VMs and containers, %s" % (RULE * 2, sum(totals.values()), _count(backups, "backup"))
+    vms = sum(totals.values())
+    yield "%s %s, %s, times in UTC" % (RULE * 2, "1 VM or container" if vms == 1 else "%d VMs and containers" % vms, words.count(backups, "backup"))
     yield "  keep    %7d  %10s" % (counts["keep"], words.size(sizes["own"] + sizes["needed"]))
-    yield "  remove  %7d  %10s  of %s" % (counts["remove"], words.size(sizes["freed"]), _count(totals["planned"], "VM"))
+    yield "  remove  %7d  %10s  of %s" % (counts["remove"], words.size(sizes["freed"]), words.count(totals["planned"], "VM"))
     if totals["refused"]:
-        yield "  refused %7d  %10s  of %s, by a guard" % (counts["refused"], words.size(sizes["refused"]), _count(totals["refused"], "VM"))
+        yield "  refused %7d  %10s  of %s, by a guard" % (counts["refused"], words.size(sizes["refused"]), words.count(totals["refused"], "VM"))
     excluded = plan.get("excluded", [])
     if excluded:
         names = ", ".join(words.shown(one["vm"]["name"]) or one["vm"]["uuid"] for one in excluded[:5])
         yield "  excluded %6d  %10s  of %s: %s%s" % (
-            sum(one["backups"] for one in excluded), words.size(sum(one["size"] for one in excluded)), _count(len(excluded), "VM"), names,
+            sum(one["backups"] for one in excluded), words.size(sum(one["size"] for one in excluded)), words.count(len(excluded), "VM"), names,
             " and %d more" % (len(excluded) - 5) if len(excluded) > 5 else "",
         )
+    if plan.get("unused"):
+        yield "  unused: no VM of this host that has backups fits %s" % ", ".join(words.shown(name) for name in plan["unused"])
     if detail != "all" and backups:
         yield "  Only %s shown; the report has every backup and why it stays." % _LEFT_OUT[detail]
     for warning in plan["warnings"][:20]:
@@ -141,7 +144,3 @@ def _totals(plan, detail, digest_length):
 
 
 _LEFT_OUT = {"removals": "what goes is", "vms": "VMs that lose backups, or that a guard refused, are", "totals": "totals are"}
-
-
-def _count(number, noun):
-    return "%d %s%s" % (number, noun, "" if number == 1 else "s")

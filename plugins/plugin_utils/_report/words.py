@@ -85,6 +85,11 @@ def size(count: int) -> str:
     return ("%d %s" if units[0] == "B" or amount >= 99.5 else "%.1f %s") % (amount, units[0])
 
 
+def count(number: int, noun: str) -> str:
+    """A number of things; the noun is one that takes an s."""
+    return "%d %s%s" % (number, noun, "" if number == 1 else "s")
+
+
 def span(seconds: int) -> str:
     """A length of time by its two largest units."""
     parts = []
