@@ -69,7 +69,7 @@ def test_overrides_and_a_full_that_is_due(node):
     done = compliance(node, backup_compliance_overrides=overrides, backup_compliance_fail_on=["never", "rpo"])
     assert "7 of 29 VMs and containers do not comply" in done.stdout, done.stdout
     assert "a full is due" in done.stdout
-    assert "No VM or container fits the override typing-error." in done.stdout
+    assert "No VM or container of this host fits the override typing-error." in done.stdout
 
 
 def test_texts_that_say_false_are_false(node):
