@@ -43,7 +43,7 @@ def in_words(guard: dict[str, Any]) -> str:
     if name == "max_staleness" and value is None:
         return "max_staleness: there is no restorable backup, and the newest must not be older than %s" % limit
     if name == "max_remove_share":
-        value, limit = _percent(value), _percent(limit)
+        value, limit = _percents(value, limit)
     one, more, told = _WORDS.get(name, ("", "", "%s%s, the limit is %s"))
     return "%s: %s" % (name, told % (value, one if value == 1 else more, limit))
 
@@ -61,5 +61,10 @@ _WORDS = {
 }
 
 
-def _percent(share):
-    return "%g%%" % round(100 * share, 1)
+def _percents(*shares):
+    """Shares in percent, with as many decimals as it takes to tell them apart."""
+    for decimals in (1, 3, 9):
+        texts = ["%.*g%%" % (decimals + 3, round(100 * share, decimals)) for share in shares]
+        if len(set(texts)) == len(shares):
+            break
+    return texts
