@@ -23,6 +23,7 @@ from .lint import lint, warning
 from .rules import NEVER
 from .stamps import Writer
 from .survey import Surveyor
+from .totals import refuse, totals
 from .zone import DAY, named
 
 
@@ -77,7 +78,7 @@ class Planner:
         total = guards.refusing_total(sum(result["counts"]["remove"] for result in results), self.policy)
         if total:
             for result in results:
-                _refuse(result, total)
+                refuse(result, total)
         warnings += _unknown_pins(self.policy, vms)
         warnings += _weekly_cost(self.policy, weekly_costs)
         return {
@@ -86,7 +87,7 @@ class Planner:
             "timezone": self.policy.timezone,
             "policy": self.policy.normalised(),
             "warnings": warnings,
-            "totals": _totals(results),
+            "totals": totals(results),
             "vms": results,
         }
 
@@ -133,7 +134,7 @@ class Draft:
             "remove": [self._step(step) for step in self.closure.steps],
         }
         if self.guard:
-            _refuse(result, self.guard)
+            refuse(result, self.guard)
         return result
 
     def _backups(self):
@@ -233,19 +234,6 @@ class Draft:
         return cost
 
 
-def _refuse(result, guard):
-    """Turn what a VM's plan would remove into what it was not allowed to."""
-    if result["status"] != "planned":
-        return
-    counts, sizes = result["counts"], result["bytes"]
-    result["status"], result["guard"], result["remove"] = "refused", dict(guard), []
-    counts["remove"], counts["refused"] = 0, counts["remove"]
-    sizes["freed"], sizes["refused"] = 0, sizes["freed"]
-    for backup in result["backups"]:
-        if backup["verdict"] == "remove":
-            backup["verdict"] = "refused"
-
-
 def _unknown_pins(policy, vms):
     if not policy.pins:
         return []
@@ -263,15 +251,3 @@ def _weekly_cost(policy, costs):
         "such increments need them; of: full keeps fulls instead"
     )
     return [warning("weekly_increments", message % (names[0], sum(costs), len(costs)), names[0])]
-
-
-def _totals(results):
-    return {
-        "vms": {status: sum(result["status"] == status for result in results) for status in ("nothing", "planned", "refused")},
-        "counts": _sums(results, "counts", ("keep", "remove", "refused")),
-        "bytes": _sums(results, "bytes", ("own", "needed", "freed", "refused")),
-    }
-
-
-def _sums(results, part, names):
-    return {name: sum(result[part][name] for result in results) for name in names}

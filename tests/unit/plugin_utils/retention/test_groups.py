@@ -48,6 +48,7 @@ def test_with_one_policy_the_plan_is_that_of_retention_plan():
         ({"type": "ct"}, {"web"}),
         ({"description": "gold*"}, {"db-2"}),
         ({"name": "db-*", "description": "gold*"}, {"db-2"}),
+        ({"name": "web", "uuid": None}, {"web"}),
     ],
 )
 def test_a_vm_fits_by_every_key_and_any_value(match, fits):
@@ -103,6 +104,7 @@ def test_the_digest_knows_every_group_and_no_excluded_vm():
         ([{"name": "default", "match": {"name": "x"}, "policy": {}}], None, None, "has this name already"),
         ([{"name": "db", "match": {"name": "x"}, "policy": {"dayly": 1}}], None, None, r"overrides\[0\] \(db\): the policy has an unknown key"),
         (None, [{}], None, r"exclude\[0\] is empty and would fit every VM"),
+        (None, [{"name": None}], None, r"exclude\[0\] is empty and would fit every VM"),
         (None, None, {"daily": 1}, "guards has 'daily', which is not a guard"),
     ],
 )
