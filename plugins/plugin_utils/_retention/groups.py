@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
@@ -109,8 +110,9 @@ def _together(groups, plans, excluded):
                 refuse(result, total)
             elif result["guard"] and result["guard"]["name"] == OF_THE_RUN:
                 result["guard"] = dict(total)
+    removals = [{"vm": result["vm"]["uuid"], **step} for result in results for step in result["remove"]]
     return {
-        "digest": _digest([plan["digest"] for group, plan in zip(groups, plans) if group.vms] or [default["digest"]], limits.max_remove_total),
+        "digest": _digest([plan["digest"] for group, plan in zip(groups, plans) if group.vms] or [default["digest"]], limits.max_remove_total, removals),
         "now": default["now"],
         "timezone": default["timezone"],
         "policy": default["policy"],
@@ -126,7 +128,7 @@ def _together(groups, plans, excluded):
         "totals": totals(results),
         "refusals": refusals(results),
         "vms": results,
-        "remove": [{"vm": result["vm"]["uuid"], **step} for result in results for step in result["remove"]],
+        "remove": removals,
     }
 
 
@@ -135,11 +137,10 @@ def _would_go(result):
     return result["counts"]["remove"] + (result["counts"]["refused"] if refused else 0)
 
 
-def _digest(digests, limit):
-    """That of the only group as it is, so that one policy gives the digest of ``retention_plan``."""
-    if len(digests) == 1:
-        return digests[0]
-    return hashlib.sha256("\n".join([*sorted(digests), str(limit)]).encode("ascii")).hexdigest()
+def _digest(digests, limit, removals):
+    """Over every removal too: rules and grace let more go within a day whose plans all have one digest, and who confirms confirms what was shown."""
+    steps = [[plain_id(step["vm"]), step["id"], step["created"], step["action"], step["removes"]] for step in removals]
+    return hashlib.sha256(json.dumps([sorted(digests), limit, steps]).encode("ascii")).hexdigest()
 
 
 def _warnings(groups, plans):
