@@ -104,7 +104,7 @@ class Draft:
         self.keeping = keep(self.survey, policy, planner.calendar, now)
         self.closure = close(self.survey, self.keeping, policy, vm.storage_version)
         self.reasons = explain(self.keeping)
-        explain_needs(self.survey, self.keeping, self.closure, self.reasons, policy)
+        explain_needs(self.survey, self.keeping, self.closure, self.reasons)
         self.goes = [False] * len(vm.backups)
         for step in self.closure.steps:
             for position in step.removes:
@@ -210,6 +210,9 @@ class Draft:
         if self.survey.broken:
             message = "%s has %d backups in chains without a full: they cannot be restored and do not count"
             yield warning("broken", message % (name, len(self.survey.broken)), vm=self.vm.uuid)
+        if policy.tails == "remove" and any(code == "tail" for position, code in self.closure.ends):
+            message = "%s has storage format %d, which knows no safe removal of single increments: its chains go whole or not at all, as with tails: keep"
+            yield warning("old_format", message % (name, self.vm.storage_version), vm=self.vm.uuid)
         late = guards.stale(self._newest(), policy, planner.zone, planner.now) if self.vm.backups else None
         if late:
             message = "the newest restorable backup of %s is of %s, and max_staleness allows none before %s: nothing of it is removed"

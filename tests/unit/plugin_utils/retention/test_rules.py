@@ -109,7 +109,18 @@ def test_merge_takes_increments_out_of_the_middle_but_no_full_and_not_from_old_s
     steps = planned(trees, last=1, pins=["a.4"], merge="allow", tails="remove")["vms"][0]["remove"]
     assert [(step["id"], step["action"]) for step in steps] == [("{a}.5", "increment"), ("{a}.3", "merge"), ("{a}.2", "merge"), ("{b}.2", "merge")]
     trees[0]["vm"]["storage_version"] = 3
-    assert [step["id"] for step in planned(trees, last=1, pins=["a.4"], merge="allow", tails="remove")["vms"][0]["remove"]] == ["{a}.5"]
+    assert not let_go(planned(trees, last=1, pins=["a.4"], merge="allow", tails="remove"))
+
+
+@pytest.mark.parametrize("version", [0, 3])
+def test_old_storage_keeps_its_tails_because_no_single_increment_can_go(version):
+    trees = [tree(chain("{a}", *CHAIN), chain("{b}", *ACTIVE), storage_version=version)]
+    plan = planned(trees, last=1, pins=["a.3"], tails="remove")
+    alike = planned(trees, last=1, pins=["a.3"], tails="keep")
+    assert plan["vms"] == alike["vms"] and entries(plan)["{a}.5"]["reasons"] == [{"code": "tail"}]
+    assert {warning["code"] for warning in plan["warnings"]} - {warning["code"] for warning in alike["warnings"]} == {"old_format"}
+    assert "old_format" not in [warning["code"] for warning in planned(trees, last=1, tails="remove")["warnings"]], "nothing would have been trimmed"
+    assert [step["action"] for step in planned(trees, last=1, tails="remove")["vms"][0]["remove"]] == ["chain"]
 
 
 def test_a_promoted_head_is_a_full():
