@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import copy
 import os
+import re
 import time
 
 import pytest
@@ -408,6 +409,19 @@ def test_nothing_goes_before_the_earliest_removal_that_was_foreseen(scene, polic
                 tree["chains"].append(forests.chain(name, forests.backup(name, 1, moment)))
         gone = let_go(make_plan(trees, policy, moment))
         assert not {identity for identity in gone if identity in foreseen and _instants.format(moment) < foreseen[identity]}
+
+
+@given(forests.scenes(), forests.policies(counting="independent"), st.integers(1, 5))
+def test_the_cost_of_weekly_increments_would_go_with_the_weekly_rule(scene, policy, weeks):
+    trees, zone, now = scene
+    without = {"last": 1, **{key: value for key, value in policy.items() if key not in ("weekly", "within_weekly")}, "timezone": zone}
+    plan = make_plan(trees, {**without, "weekly": weeks}, now)
+    cost = [int(re.search("([0-9]+) bytes", warning["message"])[1]) for warning in plan["warnings"] if warning["code"] == "weekly_increments"]
+    assert sum(cost) <= bytes_let_go(make_plan(trees, without, now)) - bytes_let_go(plan)
+
+
+def bytes_let_go(plan):
+    return plan["totals"]["bytes"]["freed"] + plan["totals"]["bytes"]["refused"]
 
 
 @given(forests.scenes(), forests.policies(guards=True))
