@@ -12,11 +12,13 @@ from ansible_collections.prlsdk.core.plugins.plugin_utils._report.page import ma
 from ansible_collections.prlsdk.core.plugins.plugin_utils._templated import refuse_undefined
 
 
-def retention_report(report):
+def retention_report(report, hosts=None):
     """What the templates of the retention report draw."""
     try:
         refuse_undefined(report, "report")
-        return make_page(dict(report, hosts=list(map(unpack, report["hosts"]))) if isinstance(report.get("hosts"), list) else report)
+        refuse_undefined(hosts, "hosts")
+        unpacked = dict(report, hosts=list(map(unpack, report["hosts"]))) if isinstance(report.get("hosts"), list) else report
+        return make_page(unpacked, [] if hosts is None else hosts)
     except InputError as error:
         raise AnsibleFilterError("retention_report: %s" % error) from error
 

@@ -93,7 +93,7 @@ _list:
       type: int
     outcome:
       description:
-        - What of O(earlier) did not come true. C(left) is what was to be removed and is there, C(missing) what was to stay and is gone,
+        - What of O(earlier) did not come true. C(left) is what was to be removed and is there, C(missing) what was to stay and is not in the list,
           each a list of C(vm), C(id) and C(created). C(new) is how many backups are there that it did not know.
       returned: with O(earlier)
       type: dict

@@ -7,13 +7,14 @@ from __future__ import absolute_import, division, print_function
 
 __metaclass__ = type
 
+import contextlib
 import random
 import sys
 import time
 
 if __name__.startswith("ansible_collections."):
     from ansible_collections.prlsdk.core.plugins.module_utils import _creation, _live_tree, _removal, _restoration, _retrying
-    from ansible_collections.prlsdk.core.plugins.module_utils._ask_operations import PBT_CT, PBT_VM, list_vms, plan_trees, resolve, spelled
+    from ansible_collections.prlsdk.core.plugins.module_utils._ask_operations import list_vms, plan_trees, resolve, spelled, tree_text
     from ansible_collections.prlsdk.core.plugins.module_utils._wire import Failure, event_texts, monotonic, native, readable, uuid_key
 else:  # beside the worker, where there is no collection
     import _creation
@@ -21,12 +22,14 @@ else:  # beside the worker, where there is no collection
     import _removal
     import _restoration
     import _retrying
-    from _ask_operations import PBT_CT, PBT_VM, list_vms, plan_trees, resolve, spelled
+    from _ask_operations import list_vms, plan_trees, resolve, spelled, tree_text
     from _wire import Failure, event_texts, monotonic, native, readable, uuid_key
 
 # Flags by number: constants are those of the installed build, and an older one lacks the newer names.
 PBT_FULL, PBT_INCREMENTAL, PBT_UNCOMPRESSED, PBT_KEEP_CHAIN = 2048, 4096, 65536, 2097152
 PBT_RESTORE_TO_COPY, PBT_RESTORE_RUNNING = 16384, 8388608
+
+BOTH = ("vm", "ct")
 
 PET_BACKUP_PROGRESS, PET_RESTORE_PROGRESS, PET_VM_MESSAGE = 100050, 100052, 100502
 # What the server said before it was done may come to the handler after the wait has ended, by so many seconds at most.
@@ -41,18 +44,17 @@ class Reports:
 
     def __init__(self, session, operation, subject, issuer):
         self._session, self._operation, self._subject, self._issuer = session, operation, subject, issuer
-        self._api = session._api
         self._arrived = []
         self._last, self._done = None, False
         self.warnings = []
 
     def __enter__(self):
-        self._api.reg_event_handler(self._keep, None)
+        self._session.listen(self._keep)
         return self
 
     def __exit__(self, *exception):
         try:
-            self._api.unreg_event_handler(self._keep, None)
+            self._session.listen_no_more(self._keep)
         except self._session.sdk.api.PrlSDKError as error:
             sys.stderr.write("unsubscribing: %s\n" % (error,))
 
@@ -102,15 +104,29 @@ class Reports:
 
 
 class Backups:
-    """What the companions that decide ask of the server; see Removal, Creation and Restoration for what each method means."""
+    """What the companions that decide, Removal, Creation and Restoration, ask of the server. All but left() and pause() raise Failure."""
 
     def __init__(self, connection):
         self.connection = connection
-        self.left = connection.node.deadline.left
         self._known = (None, {})  # a VM's UUID, and what read_vm() keeps of it
 
+    def left(self):
+        """Seconds that there are."""
+        return self.connection.node.deadline.left()
+
+    def pause(self, attempt, limit):
+        """Sleep before try number ``attempt``, for ``limit`` seconds at most; returns for how long."""
+        seconds = max(0.0, min(_retrying.backoff(attempt, random.uniform), limit, self.left()))
+        time.sleep(seconds)
+        return seconds
+
+    def reopen(self):
+        """Log in again wherever the connection is lost."""
+        self.connection.restore()
+
     def read(self, uuid):
-        text = tree_text(self.connection, uuid)
+        """The Vm of _live_tree as it is now."""
+        text = tree_text(self.connection, uuid, BOTH)
         if self._known[0] != uuid:
             self._known = (uuid, {})
         try:
@@ -118,10 +134,23 @@ class Backups:
         except _live_tree.DamagedTree as error:
             raise damaged(error, uuid)
 
+    def astray(self, uuid, keys):
+        """Those of the backups with these keys that lie in the server's default directory, while it looks for this VM's in another."""
+        same = [vm for vm in list_vms(self.connection.store, BOTH) if vm["uuid"] and uuid_key(vm["uuid"]) == uuid_key(uuid)]
+        if not any(vm["backup_directory"] for vm in same):
+            return set()
+        try:
+            found = _live_tree.read_all(tree_text(self.connection, "", BOTH))
+            return set(key for vm in found if uuid_key(vm.uuid) == uuid_key(uuid) for key in keys & vm.keys())
+        except _live_tree.DamagedTree as error:
+            raise damaged(error, "")
+
     def vms(self):
-        return list_vms(self.connection.node, ("vm", "ct"))
+        """[{uuid, name, state, ...}] of the node."""
+        return list_vms(self.connection.node, BOTH)
 
     def remove(self, uuid, backup_id, keep_chain, limit):
+        """Remove one, with the keep-chain flag or without, in ``limit`` seconds."""
         # Never with an empty one: without a backup's id the server removes everything of the VM.
         if not uuid_key(uuid) or not uuid_key(backup_id.partition(".")[0]):
             raise Failure("WORKER_FAILED", "'%s' of '%s' cannot be removed" % (backup_id, uuid), "remove_vm_backup")
@@ -132,6 +161,7 @@ class Backups:
         )
 
     def create(self, uuid, wish, limit):
+        """-> (id, or None if nobody waits for it; warnings)."""
         flags = (PBT_FULL if wish.full else PBT_INCREMENTAL) | (0 if wish.compress else PBT_UNCOMPRESSED)
         arguments = (native(uuid),) + self.connection.target + (native(wish.description), flags, 0, True)
         if not wish.wait:
@@ -150,6 +180,7 @@ class Backups:
         return readable(answer.get_param_by_index_as_string(1)), warnings + reports.warnings
 
     def restore(self, uuid, backup_id, wish, known, limit):
+        """-> (the VM's uuid, the backup's id, warnings). ``known`` are the VMs of the node."""
         flags = (PBT_RESTORE_TO_COPY if wish.copy else 0) | (PBT_RESTORE_RUNNING if wish.live else 0)
         others = set(uuid_key(vm["uuid"]) for vm in known if vm["uuid"]) - set([uuid_key(uuid)])
         warnings = []
@@ -164,17 +195,6 @@ class Backups:
         restored, used = [readable(answer.get_param_by_index_as_string(index)) for index in (0, 1)]
         return restored, used, warnings + reports.warnings
 
-    def refuse(self, symbol, code, message, subject):
-        raise Failure(symbol, message, code=code, subject=subject)
-
-    def reopen(self):
-        self.connection.restore()
-
-    def pause(self, attempt, limit):
-        seconds = max(0.0, min(_retrying.backoff(attempt, random.uniform), limit, self.left()))
-        time.sleep(seconds)
-        return seconds
-
 
 # A task that does not wait for the end of its backup waits for so many seconds whether the server refuses it.
 START = 5.0
@@ -184,19 +204,12 @@ def damaged(error, uuid):
     return Failure("DAMAGED_TREE", "The server's backup tree is damaged: %s." % (error,), "get_backup_tree", subject=uuid or "all VMs")
 
 
-def tree_text(connection, uuid):
-    """The backup tree of one VM, or with '' of all, as the SDK gives it. The default flags would show no containers."""
-    host, port, session = connection.target
-    answer = connection.node.call("get_backup_tree", native(uuid), host, port, session, PBT_VM | PBT_CT, subject=uuid or "all VMs")
-    return answer.get_param_as_string()
-
-
 def locate(connection, keys, names):
     """Search everything for backups and VMs: ({backup's key: [VM's uuid]}, {VM's name: [uuid]})."""
     backups, vms = {}, {}
-    for uuid, directory in plan_trees(connection, {"wanted": None, "types": ("vm", "ct"), "scope": "all"})[0]:
+    for uuid, directory in plan_trees(connection, {"wanted": None, "types": BOTH, "scope": "all"})[0]:
         try:
-            for vm in _live_tree.read_all(tree_text(connection, uuid)):
+            for vm in _live_tree.read_all(tree_text(connection, uuid, BOTH)):
                 for found, wanted, value in [(backups, keys & vm.keys(), vm.uuid), (vms, names & set([vm.name]), vm.uuid)]:
                     for word in wanted:
                         if value not in found.setdefault(word, []):
@@ -206,16 +219,19 @@ def locate(connection, keys, names):
     return backups, vms
 
 
-def find_vms(connection, words, keys=()):
+NOTHING_CALLED = u"There is no VM '%s', and no backup of one."
+
+
+def find_vms(connection, words, keys=(), gone_ok=False):
     """What the words mean, UUIDs, names or container ids, and which VMs have the backups with these keys.
 
     -> {word: uuid}, {key: [uuid]}. Names that no VM of the node has, and backups, are looked for in the whole tree. Raises Failure for a
-    word that means no VM, or several.
+    word that means several VMs, or none unless ``gone_ok``, which leaves it out.
     """
     found = dict((word, spelled(connection, word)) for word in words if uuid_key(word))
     names = set(words) - set(found)
     if names:
-        known = [vm for vm in list_vms(connection.node, ("vm", "ct")) if vm["uuid"]]
+        known = [vm for vm in list_vms(connection.node, BOTH) if vm["uuid"]]
         found.update((word, vm["uuid"]) for word, vm in resolve(sorted(names), known) if vm)
     names -= set(found)
     if not names and not keys:
@@ -226,9 +242,10 @@ def find_vms(connection, words, keys=()):
         if len(uuids) > 1:
             raise Failure("AMBIGUOUS_VM_NAME", u"%d VMs with backups were called '%s'." % (len(uuids), word), subject=word,
                           candidates=[{"uuid": uuid, "name": word, "type": None, "home": None} for uuid in uuids])
-        if not uuids:
-            raise Failure("UNKNOWN_VM", u"There is no VM '%s', and no backup of one." % word, subject=word)
-        found[word] = uuids[0]
+        if uuids:
+            found[word] = uuids[0]
+        elif not gone_ok:
+            raise Failure("UNKNOWN_VM", NOTHING_CALLED % word, subject=word)
     return found, owners
 
 
@@ -236,7 +253,8 @@ def remove_operation(connection, arguments, spool):
     """Remove backups.
 
     arguments: backups [{id, vm (null: search), created, size, action, removes}], dependents, allow_remove_last, on_error, busy_timeout,
-    check. -> server; backups, stop, elsewhere, before, after as Removal.run() gives them. Each backup's outcome is sent as an ``item`` as well.
+    check. -> server; warnings, texts; backups, stop, elsewhere, before, after as Removal.run() gives them. Each backup's outcome is sent as an
+    ``item`` as well, and before that what it is so far, with ``trying``, the ids that go right now.
     """
     key = _live_tree.key
     entries = [
@@ -253,8 +271,9 @@ def remove_operation(connection, arguments, spool):
         protocol.send("item", index=entry.index, backup=entry.result())
 
     def attempt(step, vm):
+        going = [backup.id for backup in vm.place(next(iter(step.intended)))[0].backups if backup.key in step.intended]
         for entry in step.covers or (step.owner,):
-            protocol.send("item", index=entry.index, backup=None)
+            protocol.send("item", index=entry.index, backup=dict(entry.result(), trying=going))
         protocol.progress("remove_vm_backup", step.id, stage=step.kind, vm=vm.name or vm.uuid, done=len(done), total=len(entries),
                           percent=100 * len(done) // len(entries))
 
@@ -263,10 +282,21 @@ def remove_operation(connection, arguments, spool):
         _removal.Rehearsal(backups) if arguments["check"] else backups, entries,
         _removal.Options(arguments["dependents"], arguments["allow_remove_last"], arguments["on_error"], arguments["busy_timeout"]), report, attempt,
     )
-    uuids, owners = find_vms(connection, set(entry.vm for entry in entries if entry.vm), set(entry.key for entry in entries if not entry.vm))
+    named = set(entry.vm for entry in entries if entry.vm)
+    uuids, owners = find_vms(connection, named, set(entry.key for entry in entries if not entry.vm), gone_ok=True)
+    # Of a VM that is gone, with all its backups, nothing is left to remove; a slip in the name is told by the backup that is still there.
+    unknown = [entry for entry in entries if entry.vm and entry.vm not in uuids]
+    there = locate(connection, set(entry.key for entry in unknown), set())[0] if unknown else {}
+    for entry in unknown:
+        if entry.key in there:
+            raise Failure("UNKNOWN_VM", NOTHING_CALLED % entry.vm, subject=entry.vm)
     for entry in entries:
-        if entry.vm:
+        if entry.vm in uuids:
             entry.vm = uuids[entry.vm]
+            continue
+        if entry.vm:
+            name, entry.vm = entry.vm, None
+            removal.settle(entry, _removal.Verdict("already_absent", "unknown_vm", NOTHING_CALLED % name))
             continue
         fits = owners.get(entry.key, [])
         if len(fits) == 1:
@@ -275,19 +305,20 @@ def remove_operation(connection, arguments, spool):
             removal.settle(entry, _removal.Verdict("refused", "ambiguous", "Several VMs have a backup with this id: %s. Name one with 'vm'." % ", ".join(fits)))
         else:
             removal.settle(entry, _removal.Verdict("already_absent", None, None))
-    return dict(removal.run(), server=connection.node.server)
+    return dict(removal.run(), server=connection.node.server, warnings=[NOTHING_CALLED % name for name in sorted(named - set(uuids))])
 
 
 def create_operation(connection, arguments, spool):
     """Make a backup. arguments: vm, full, description, compress, newer_than, wait, busy_timeout, check. -> server, vm, and as Creation.run()."""
-    vm = resolve([arguments["vm"]], list_vms(connection.node, ("vm", "ct")))[0][1]
+    vm = resolve([arguments["vm"]], list_vms(connection.node, BOTH))[0][1]
     if vm is None:
         raise Failure("UNKNOWN_VM", u"There is no VM or container '%s' on %s." % (arguments["vm"], connection.node.server["host"]), subject=arguments["vm"])
     wish = _creation.Wish(
         arguments["full"], arguments["description"], arguments["compress"], arguments["newer_than"], arguments["wait"], arguments["busy_timeout"]
     )
-    made = _creation.Creation(Backups(connection), vm["uuid"], wish).run(arguments["check"])
-    return dict(made, server=connection.node.server, vm=dict((name, vm[name]) for name in ("uuid", "name", "type")))
+    known = {"server": connection.node.server, "vm": dict((name, vm[name]) for name in ("uuid", "name", "type"))}
+    with adding(known):
+        return dict(_creation.Creation(Backups(connection), vm["uuid"], wish).run(arguments["check"]), **known)
 
 
 def restore_operation(connection, arguments, spool):
@@ -301,5 +332,16 @@ def restore_operation(connection, arguments, spool):
     if len(fits) > 1:
         raise Failure("AMBIGUOUS_BACKUP", "Several VMs have a backup with this id: %s." % ", ".join(fits), "restore_vm_backup", subject=arguments["id"])
     wish = _restoration.Wish(key, arguments["copy"], arguments["name"], arguments["destination"], arguments["live"], arguments["busy_timeout"])
-    answer = _restoration.Restoration(Backups(connection), fits[0], wish).run(arguments["check"])
-    return dict(answer, server=connection.node.server)
+    known = {"server": connection.node.server}
+    with adding(known):
+        return dict(_restoration.Restoration(Backups(connection), fits[0], wish).run(arguments["check"]), **known)
+
+
+@contextlib.contextmanager
+def adding(known):
+    """A failure inside tells as well what is known so far: keys of the result."""
+    try:
+        yield
+    except Failure as failure:
+        failure.error["known"] = known
+        raise

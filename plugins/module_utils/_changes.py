@@ -13,8 +13,8 @@ import time
 from ansible_collections.prlsdk.core.plugins.module_utils import _durations, _ids, _instants
 from ansible_collections.prlsdk.core.plugins.module_utils._advice import explain
 from ansible_collections.prlsdk.core.plugins.module_utils._errors import BackupsLeftError, InputError, PrlError, WorkerError, naming
+from ansible_collections.prlsdk.core.plugins.module_utils._removal import GOOD
 
-GOOD = ("removed", "already_absent")
 # Seconds for a look at what became of a removal whose worker died.
 LOOK = 30.0
 
@@ -82,17 +82,19 @@ def remove_backups(params, ask, way):
         left = params["timeout"] - (time.time() - started)
         if isinstance(error, WorkerError) and left > LOOK / 10:
             find_out(wanted, backups, arguments, functools.partial(ask, timeout=min(LOOK, left)))
+        for backup in backups:
+            backup.pop("trying", None)
         raise error.with_result(changed=any(backup["removed"] for backup in backups), backups=backups)
     backups = [with_message(backup) for backup in answer.result["backups"]]
     result = {
         "changed": any(backup["removed"] for backup in backups), "backups": backups, "gone_meanwhile": answer.result["elsewhere"],
-        "server": answer.result["server"], "sdk": answer.sdk,
+        "server": answer.result["server"], "sdk": answer.sdk, "warnings": answer.result["warnings"],
     }
     if way.diff:
         result["diff"] = diff(answer.result["before"], answer.result["after"])
     left = [backup for backup in backups if backup["outcome"] not in GOOD]
     if left:
-        raise failure(left, backups, answer.result["stop"], result)
+        raise failure(wanted, backups, answer.result["stop"], result, way.check)
     return result
 
 
@@ -147,27 +149,32 @@ def with_message(backup):
 
 
 def pieced_together(wanted, items, error):
-    """What became of each backup when there was no last word: what was told on the way counts."""
+    """What became of each backup when there was no last word: what was told on the way counts.
+
+    What was being removed right then has ``trying``, the ids that were to go with it at that moment.
+    """
     backups = []
     for index, entry in enumerate(wanted):
         reason = "worker_died" if isinstance(error, WorkerError) else "error"
         backup = {"id": entry["id"], "vm": None, "outcome": "not_attempted", "reason": reason, "message": MESSAGES[reason], "error": None, "removed": []}
-        if items.get(index):
-            backup = with_message(items[index])
-        elif index in items:
-            backup.update(outcome="failed", reason=reason, message="The SDK's process died while it was removed. Look at the backups before you run again.")
+        item = dict(items.get(index, {}))
+        if "trying" in item:
+            backup.update(item, outcome="failed", reason=reason, message="It was being removed then. Look at the backups before you run again.")
+        elif item:
+            backup = with_message(item)
         backups.append(backup)
     return backups
 
 
 def find_out(wanted, backups, arguments, ask):
     """Look, and only look, what became of the backups that were being removed when the worker died."""
-    doubtful = [index for index, backup in enumerate(backups) if (backup["outcome"], backup["reason"]) == ("failed", "worker_died")]
+    doubtful = [index for index, backup in enumerate(backups) if "trying" in backup]
+    going = dict((index, backups[index].pop("trying")) for index in doubtful)
     looks = [
-        dict(wanted[index], id=identity, created=None, size=None, action=None, removes=[])
-        for index in doubtful for identity in [wanted[index]["id"]] + [other for other in wanted[index]["removes"] if other != wanted[index]["id"]]
+        dict(wanted[index], id=identity, vm=backups[index]["vm"] or wanted[index]["vm"], created=None, size=None, action=None, removes=[])
+        for index in doubtful for identity in going[index]
     ]
-    if not doubtful:
+    if not looks:
         return
     try:
         answer = ask("remove", dict(arguments, backups=looks, check=True, on_error="continue"))
@@ -175,24 +182,29 @@ def find_out(wanted, backups, arguments, ask):
         return
     gone = set(_ids.key(look["id"]) for look in answer.result["backups"] if look["outcome"] == "already_absent")
     for index in doubtful:
-        entry, backup = wanted[index], backups[index]
-        going = [entry["id"]] + [other for other in entry["removes"] if other != entry["id"]]
-        backup["removed"] = [identity for identity in going if _ids.key(identity) in gone]
-        if _ids.key(entry["id"]) in gone:
+        backup = backups[index]
+        backup["removed"] = backup["removed"] + [identity for identity in going[index] if _ids.key(identity) in gone]
+        if _ids.key(wanted[index]["id"]) in gone:
             backup.update(outcome="removed", reason=None, message=None)
         else:
             backup["message"] = "The SDK's process died while it was removed. It is still there."
 
 
-def failure(left, backups, stop, result):
-    """The error that names what is left, the first cause first."""
+def failure(wanted, backups, stop, result, check=False):
+    """The error that names what is left, the first cause first. An entry may be a whole chain: what is counted is backups."""
+    asked = [max(len(set([entry["id"]] + entry["removes"])), len(backup["removed"])) for entry, backup in zip(wanted, backups)]
+    staying = sum(number - len(backup["removed"]) for number, backup in zip(asked, backups) if backup["outcome"] not in GOOD)
+    left = [backup for backup in backups if backup["outcome"] not in GOOD]
     causes = [backup for backup in left if backup["outcome"] != "not_attempted"] or left
-    told = "; ".join("%s%s was not removed (%s): %s" % (cause["id"], " of VM %s" % cause["vm"] if cause["vm"] else "", cause["outcome"], cause["message"])
+    missed = "would not be" if check else "was not"
+    told = "; ".join("%s%s %s removed (%s): %s" % (cause["id"], " of VM %s" % cause["vm"] if cause["vm"] else "", missed, cause["outcome"], cause["message"])
                      for cause in causes[:3])
     if len(causes) > 3:
         told += " And %d more." % (len(causes) - 3)
     removed = sum(len(backup["removed"]) for backup in backups)
-    message = "%d of %d backups left. %s %d removed; 'backups' tells of each." % (len(left), len(backups), told, removed)
+    message = "%d of %d backup%s %sleft. %s %d %sremoved; 'backups' tells of each." % (
+        staying, sum(asked), "" if sum(asked) == 1 else "s", "would be " if check else "", told, removed, "would be " if check else "",
+    )
     if stop and stop["message"]:
         message = "%s %s" % (stop["message"], message)
     error = next((cause["error"] for cause in causes if cause["error"]), None) or stop_error(stop)

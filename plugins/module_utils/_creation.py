@@ -31,8 +31,7 @@ class Wish:
 
 
 class Creation:
-    """``server`` is what the worker offers: ``read(uuid)`` -> a Vm, ``create(uuid, wish, limit)`` -> (id or None, warnings),
-    ``reopen()``, ``left()``, ``pause(try, limit)``; the first three raise Failure."""
+    """Makes one backup. ``server`` is a Backups of _change_operations."""
 
     def __init__(self, server, uuid, wish):
         self.server, self.uuid, self.wish = server, uuid, wish

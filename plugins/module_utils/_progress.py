@@ -20,21 +20,13 @@ import re
 import subprocess
 import time
 
+from ansible_collections.prlsdk.core.plugins.module_utils._advice import ACTS
+
 # How often the status file and the log are written, in seconds.
 FILE_INTERVAL, LOG_INTERVAL = 1.0, 10.0
 
 # check, diff: whether Ansible was asked for them. progress: a Progress.
 Way = collections.namedtuple("Way", "check diff progress")
-
-_WORDS = {
-    "login": "Logging in to {subject}",
-    "login_local": "Logging in",
-    "get_vm_list_ex": "Listing the VMs",
-    "get_backup_tree": "Reading the backups of {subject}",
-    "create_vm_backup": "Backing up {subject}",
-    "restore_vm_backup": "Restoring {subject}",
-    "remove_vm_backup": "Removing {subject}",
-}
 
 
 class Progress:
@@ -84,7 +76,7 @@ class Progress:
     def text(self):
         """The state in a few words."""
         state = self._state
-        parts = [_WORDS.get(state["operation"], state["operation"]).format(subject=state.get("subject"))]
+        parts = [ACTS.get(state["operation"], state["operation"]).format(subject=state.get("subject"))]
         if "total" in state:
             parts.append("(%d of %d)" % (state["done"] + 1, state["total"]))
         elif state.get("stage"):

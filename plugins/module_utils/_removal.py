@@ -259,11 +259,9 @@ class Stop(Exception):
 
 
 class Removal:
-    """Takes entries and does them. ``server`` is what the worker, or a rehearsal of it, offers:
+    """Takes entries and does them. ``server`` is a Backups of _change_operations, or a rehearsal of one.
 
-    ``read(uuid)`` -> a Vm, ``remove(uuid, id, keep_chain, limit)``, ``reopen()``, ``left()`` seconds, ``pause(attempt, limit)`` ->
-    seconds slept; the first three raise Failure. ``report(entry)`` is called when an entry is settled, ``attempt(step, vm)``
-    right before the server is asked.
+    ``report(entry)`` is called when an entry is settled, ``attempt(step, vm)`` right before the server is asked.
     """
 
     def __init__(self, server, entries, options, report=lambda entry: None, attempt=lambda step, vm: None):
@@ -321,6 +319,8 @@ class Removal:
     def _do_vm(self, uuid, entries):
         try:
             vm = self._read(uuid)
+            missing = set(entry.key for entry in entries if not entry.located and vm.place(entry.key) is None)
+            astray = self.server.astray(uuid, missing) if missing else ()
         except Failure as failure:
             self._give_up_after(failure.error)
             for entry in entries:
@@ -331,6 +331,8 @@ class Removal:
             place = vm.place(entry.key)
             if place is not None:
                 entry.located, entry.id = False, place[0].backups[place[1]].id
+            elif entry.key in astray:
+                entry.located = True
         for chain_key, group in grouped(entries, lambda entry: entry.chain_key):
             vm = self._do_chain(vm, group, entries)
             self._check_errors(group)
@@ -519,6 +521,7 @@ class Rehearsal:
 
     def __init__(self, server):
         self._server, self._trees = server, {}
+        self.astray = server.astray
         self.left = server.left
         self.reopen = server.reopen
         self.pause = server.pause

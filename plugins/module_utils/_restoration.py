@@ -29,9 +29,7 @@ class Wish:
 
 
 class Restoration:
-    """``server`` is what the worker offers: ``read(uuid)`` -> a Vm, ``vms()`` -> [{uuid, name, state ...}],
-    ``restore(uuid, id, wish, known, limit)`` -> (VM's uuid, backup id, warnings), ``refuse(symbol, code, message, subject)`` (raises),
-    ``reopen()``, ``left()``, ``pause(try, limit)``; all but the last two raise Failure."""
+    """Restores one backup. ``server`` is a Backups of _change_operations."""
 
     def __init__(self, server, uuid, wish):
         self.server, self.uuid, self.wish = server, uuid, wish
@@ -73,13 +71,13 @@ class Restoration:
         if self.wish.key is None:
             newest = tree.newest()
             if newest is None:
-                self.server.refuse("PRL_ERR_BACKUP_BACKUP_NOT_FOUND", 0x80037011, "The VM has no backup.", self.uuid)
+                raise refusal("PRL_ERR_BACKUP_BACKUP_NOT_FOUND", 0x80037011, "The VM has no backup.", self.uuid)
             # What the server itself takes for the newest: the last one of the last chain.
             chain = tree.chains[-1]
             return chain.backups[-1], chain
         place = tree.place(self.wish.key)
         if place is None:
-            self.server.refuse("PRL_ERR_BACKUP_BACKUP_UUID_NOT_FOUND", 0x80037004, "The VM has no backup with this id.", self.wish.key)
+            raise refusal("PRL_ERR_BACKUP_BACKUP_UUID_NOT_FOUND", 0x80037004, "The VM has no backup with this id.", self.wish.key)
         return place[0].backups[place[1]], place[0]
 
     def _existing(self, known):
@@ -99,16 +97,16 @@ class Restoration:
     def _refuse_what_cannot_be(self, tree, known):
         existing = None if self.wish.copy else self._existing(known)
         if self.wish.live and tree.container:
-            self.server.refuse("PRL_ERR_UNIMPLEMENTED", 0x80000008, "A container cannot be restored while it runs. Leave out 'live'.", self.uuid)
+            raise refusal("PRL_ERR_UNIMPLEMENTED", 0x80000008, "A container cannot be restored while it runs. Leave out 'live'.", self.uuid)
         if existing is None:
             return
         if existing["state"] not in AT_REST:
-            self.server.refuse(
+            raise refusal(
                 "PRL_ERR_BACKUP_RESTORE_VM_RUNNING", 0x80037010,
                 "'%s' is %s. Stop it first, or restore with 'mode: copy'." % (existing["name"], existing["state"]), self.uuid,
             )
         if self.wish.destination:
-            self.server.refuse(
+            raise refusal(
                 "PRL_ERR_BACKUP_RESTORE_EXISTING_SET_PRIVATE", 0x80037043,
                 "'%s' exists and stays where it is. Leave out 'destination', or restore with 'mode: copy'." % existing["name"], self.uuid,
             )
@@ -124,6 +122,11 @@ class Restoration:
             "source": {"uuid": tree.uuid, "name": tree.name, "type": "ct" if tree.container else "vm"},
             "warnings": list(warnings),
         }
+
+
+def refusal(symbol, code, message, subject):
+    """What the server would answer, without asking it."""
+    return Failure(symbol, message, code=code, subject=subject)
 
 
 def same(one, other):

@@ -170,7 +170,7 @@ def typed(error, sdk, operation=None):
     if error["symbol"] == "WORKER_FAILED":
         return WorkerError("The SDK worker failed: %s. This is a defect of the collection; please report it." % error["message"], sdk=sdk)
     public = dict((key, error[key]) for key in ("code", "symbol", "operation", "retryable", "details"))
-    more = dict((key, error[key]) for key in ("candidates",) if key in error)
+    more = dict(error.get("known", {}), **dict((key, error[key]) for key in ("candidates",) if key in error))
     return SdkError(explain(error, operation), error=public, sdk=sdk, **more)
 
 

@@ -112,6 +112,13 @@ class Session:
         self._listener = listener
         return listener
 
+    def listen(self, handler):
+        """Have the SDK's thread call ``handler(handle, user_data)`` for each event, until listen_no_more()."""
+        self._api.reg_event_handler(handler, None)
+
+    def listen_no_more(self, handler):
+        self._api.unreg_event_handler(handler, None)
+
     def close(self):
         if self._listener:
             self._listener.unsubscribe()

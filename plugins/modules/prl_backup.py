@@ -323,7 +323,8 @@ backups:
       sample: removed
     reason:
       description:
-        - V(null) for V(removed), and mostly for V(already_absent). V(gone_meanwhile), it was there when the task began, and somebody else removed it.
+        - V(null) for V(removed), and mostly for V(already_absent). V(gone_meanwhile), it was there when the task began, and somebody else removed it;
+          V(unknown_vm), there is no VM of that name either.
         - For V(refused). V(mismatch), O(backups[].created) or O(backups[].size) is another. V(dependents), other backups depend on it.
           V(last_backup), nothing would be left. V(not_an_increment) and V(not_a_full), it does not fit O(backups[].action). V(old_format), the storage
           format knows no safe removal of single backups. V(ambiguous), several VMs have a backup with this ID. V(other_directory), it is in a
@@ -339,7 +340,8 @@ backups:
     message:
       description: The same in a sentence; V(null) where there is nothing to say.
       type: str
-      sample: "A backup is of its chain not asked for: {36f675cc-81e7-4ef5-a8e2-5d940ed90475}.9."
+      sample: "Other backups of its chain are not asked for, or refused: {36f675cc-81e7-4ef5-a8e2-5d940ed90475}.9. 'dependents: remove' permits the removal
+        of those not asked for."
     removed:
       description: IDs of the backups that are gone because of this entry. With a chain these are all of its backups that have no entry themselves.
       type: list

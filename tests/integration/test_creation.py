@@ -105,6 +105,7 @@ def test_making_that_takes_too_long_is_no_reason_to_ask_again(stub, vms):
     stub("fault", "add", "create_vm_backup", "stall")
     result = create(stub, vms[0].name, timeout=2)
     assert result["error"]["symbol"] == "PRL_ERR_TIMEOUT" and not result["error"]["retryable"]
+    assert result["vm"]["name"] == vms[0].name and result["server"]["uuid"], "what was known by then"
 
 
 def test_backup_that_finished_unheard_is_found_and_not_made_again(stub, vms):

@@ -184,7 +184,9 @@ def test_chain_in_use_is_waited_for(stub, vms, kind, code):
 def test_chain_that_stays_in_use_is_busy(stub, vms):
     chain = vms[0].chains[0]
     stub("lock", chain[0], "reading")
-    result = remove(stub, chain[-1], {"id": vms[1].chains[0][-1], "vm": vms[1].uuid}, vm=vms[0].uuid, busy_timeout=1, on_error="continue")
+    whole = {"id": chain[0], "removes": chain, "action": "chain"}
+    result = remove(stub, whole, {"id": vms[1].chains[0][-1], "vm": vms[1].uuid}, vm=vms[0].uuid, busy_timeout=1, on_error="continue")
+    assert result["msg"].startswith("%d of %d backups left. " % (len(chain), len(chain) + 1)), "a chain is one entry and many backups"
     assert result["failed"] and outcomes(result) == [("busy", "locked"), ("removed", None)] and result["changed"]
     error = {"code": 0x80037013, "symbol": "PRL_ERR_BACKUP_LOCKED_FOR_READING", "operation": "remove_vm_backup", "retryable": True, "details": {}}
     assert result["error"] == error
@@ -218,6 +220,10 @@ def test_check_mode_tells_the_same_for_each_backup_and_calls_nothing(stub, vms):
     assert mutating(stub) == []
     done = remove(stub, *wanted, diff=True, on_error="continue")
     assert predicted["backups"] == done["backups"] and predicted["diff"] == done["diff"] and predicted["changed"] == done["changed"]
+    asked = len(first.chains[0]) + 5
+    assert done["msg"].startswith("2 of %d backups left. " % asked) and " %d removed; " % (asked - 3) in done["msg"], done["msg"]
+    assert predicted["msg"].startswith("2 of %d backups would be left. " % asked) and " %d would be removed; " % (asked - 3) in predicted["msg"]
+    assert "would not be removed (refused)" in predicted["msg"]
     assert [reason for outcome, reason in outcomes(done)] == [None, "dependents", None, None, None, "mismatch"]
     assert [outcome for outcome, reason in outcomes(done)] == ["removed", "refused", "removed", "removed", "already_absent", "refused"]
     left = ids(stub)
@@ -271,6 +277,14 @@ def test_backup_left_in_the_default_directory_is_not_called_absent(stub, vms):
     assert outcomes(result) == [("refused", "other_directory")] and mutating(stub) == []
 
 
+def test_backup_of_a_named_vm_left_in_the_default_directory_is_not_called_absent_either(stub, vms):
+    last = vms[0].chains[0][-1]
+    stub("vm", "set", vms[0].uuid, "--backup-directory", "/mnt/own")
+    for vm in (vms[0].uuid, vms[0].name):
+        assert outcomes(remove(stub, last, vm=vm)) == [("refused", "other_directory")] and mutating(stub) == []
+    assert outcomes(remove(stub, last + "9", vm=vms[0].uuid)) == [("already_absent", None)]
+
+
 def test_remote_storage_is_addressed_by_its_session(stub, vms):
     stub("server", "add", "store", "--host", "backup.example", "--user", "root", "--password", "secret")
     result = remove(stub, vms[0].chains[0][-1], vm=vms[0].uuid, storage={"host": "backup.example", "username": "root", "password": "secret"})
@@ -296,6 +310,15 @@ def test_crash_of_the_sdk_is_looked_into_and_told(stub, vms, fault):
     assert told == set(chain) - vms[0].ids(), "what is gone, and only that, is reported"
     again = remove(stub, *chain[1:], vm=vms[0].uuid)
     assert not again.get("failed") and vms[0].ids() & set(chain) == {chain[0]}
+
+
+def test_crash_in_a_cascade_keeps_what_went_before_it(stub, vms):
+    chain = vms[0].chains[0]
+    stub("fault", "add", "remove_vm_backup", "crash", "SEGV", "--nth", 2)
+    result = remove(stub, chain[-2], vm=vms[0].uuid, dependents="remove")
+    assert result["failed"] and result["changed"] and outcomes(result) == [("failed", "worker_died")]
+    assert result["backups"][0]["removed"] == [chain[-1]] and "still there" in result["backups"][0]["message"]
+    assert set(chain) - vms[0].ids() == {chain[-1]}
 
 
 def test_hanging_server_ends_at_the_deadline_and_tells_what_was_done(stub, vms):
@@ -339,6 +362,16 @@ def test_a_name_that_nobody_knows_is_an_error_and_nothing_is_removed(stub, vms):
     result = remove(stub, vms[0].chains[0][-1], vm="nobody")
     assert result["failed"] and result["error"]["symbol"] == "UNKNOWN_VM" and mutating(stub) == []
     assert outcomes(result) == [("not_attempted", "error")]
+
+
+def test_what_is_left_of_a_vm_that_is_gone_is_nothing(stub, vms):
+    vm, wanted = vms[0], [identity for chain in vms[0].chains for identity in chain]
+    stub("vm", "remove", vm.uuid)
+    first = remove(stub, *wanted, vm=vm.name, allow_remove_last=True)
+    assert not first.get("failed") and vm.ids() == set()
+    again = remove(stub, *wanted, vm=vm.name, allow_remove_last=True)
+    assert not again.get("failed") and not again["changed"] and set(outcomes(again)) == {("already_absent", "unknown_vm")}
+    assert "There is no VM '%s', and no backup of one." % vm.name in json.dumps(again["warnings"])
 
 
 def test_an_empty_list_is_no_work(stub, vms):

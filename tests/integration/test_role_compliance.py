@@ -69,7 +69,34 @@ def test_overrides_and_a_full_that_is_due(node):
     done = compliance(node, backup_compliance_overrides=overrides, backup_compliance_fail_on=["never", "rpo"])
     assert "7 of 29 VMs and containers do not comply" in done.stdout, done.stdout
     assert "a full is due" in done.stdout
-    assert "No VM or container fits the override typing-error." in done.stdout
+    assert "No VM or container of this host fits the override typing-error." in done.stdout
+
+
+def test_texts_that_say_false_are_false(node):
+    """As ``-e backup_compliance_fail=false`` makes them."""
+    done = compliance(node, backup_compliance_fail="false", backup_compliance_orphans="false", backup_compliance_templates="false")
+    assert done.returncode == 0, done.stdout
+    assert "1 of 29 VMs and containers do not comply" in done.stdout and "decommissioned-win2008" not in done.stdout
+
+
+def files(folder):
+    return json.loads((folder / "localhost.json").read_text()), etree.parse(folder / "localhost.junit.xml").getroot()[0]
+
+
+def test_a_node_that_shows_nothing_fails_and_one_that_cannot_be_looked_at_does_not_keep_the_files_of_a_good_run(stub, tmp_path):
+    done = compliance(stub, backup_compliance_report_dir=str(tmp_path))
+    assert done.returncode == 2 and "The node shows no VM or container to this login" in done.stdout, done.stdout
+    result, suite = files(tmp_path)
+    assert result["compliant"] is False and result["findings"][0]["code"] == "no_vms"
+    assert suite.get("failures") == suite.get("tests") == "1" and suite[0].get("name") == "no_vms" and suite[0][0].tag == "failure"
+
+    stub("fault", "add", "login_local", "fail", "PRL_ERR_CANT_CONNECT_TO_DISPATCHER", "--times", "0")
+    done = compliance(stub, backup_compliance_report_dir=str(tmp_path), backup_compliance_fail=False)
+    assert done.returncode == 2 and "The check could not be made." in done.stdout, done.stdout
+    result, suite = files(tmp_path)
+    assert set(result) == {"host", "compliant", "error"} and result["compliant"] is False and result["error"]
+    assert (suite.get("tests"), suite.get("failures"), suite.get("errors")) == ("1", "0", "1")
+    assert suite[0][0].tag == "error" and suite[0][0].get("message") == result["error"]
 
 
 def test_defaults_equal_the_specification():

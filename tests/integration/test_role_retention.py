@@ -87,7 +87,8 @@ def test_a_policy_alone_shows_and_removes_nothing_then_its_digest_applies_it_the
     server("log", "--clear")
     status, said, again = retention(server, reports, confirm="true")
     assert status == 0 and "changed=0" in said and mutating(server) == []
-    assert again["status"] == "nothing" and "Nothing to remove" in said
+    assert again["status"] == "nothing" and again["message"] in said
+    assert again["message"] == "Nothing to remove: all %d backups of 3 VMs stay." % len(ids(server))
 
 
 def test_a_refused_vm_stays_whole_the_others_are_pruned_and_the_run_fails(server, tmp_path):
@@ -108,6 +109,8 @@ def test_a_refused_vm_stays_whole_the_others_are_pruned_and_the_run_fails(server
     status, said, report = retention(server, tmp_path, confirm=True, policy=dict(POLICY, last=2, max_remove=1), on_refused="stop")
     assert status != 0 and mutating(server) == [] and report["status"] == "refused"
     assert "backup_retention_on_refused is stop" in said
+    status, said, checked = retention(server, tmp_path, "--check", confirm=True, policy=dict(POLICY, last=2, max_remove=1), on_refused="stop")
+    assert status != 0 and (checked["status"], checked["message"]) == (report["status"], report["message"])
 
 
 @pytest.mark.parametrize("fault", [("crash", "KILL"), ("fail", "PRL_ERR_FAILURE")])
@@ -158,12 +161,18 @@ def test_a_killed_run_leaves_a_report_that_says_so_and_the_next_run_finishes(ser
 def test_a_wrong_option_ends_before_the_server_is_asked(stub, tmp_path, options, says):
     status, said, report = retention(stub, tmp_path, **options)
     assert status != 0 and says in said
-    assert stub.calls() == [] and report is None
+    assert stub.calls() == []
+    if "show" in options:  # refused before the role begins
+        assert report is None
+    else:
+        assert report["status"] == "failed" and says in report["message"] and "Error while" not in report["message"]
+        assert ("The retention policy cannot be used, so nothing was changed: " in said) == ("confirm" not in options)
 
 
 def test_without_a_policy_or_an_sdk_the_message_says_what_to_do(stub, tmp_path):
-    done = playbook(stub, BOOK, "-e", "backup_retention_hosts=localhost")
+    done = playbook(stub, BOOK, "-e", json.dumps({"backup_retention_hosts": "localhost", "backup_retention_report_dir": str(tmp_path)}))
     assert done.returncode != 0 and "No retention policy is set" in done.stdout
+    assert json.loads((tmp_path / "localhost.json").read_text())["status"] == "failed"
     stub.options = lambda: {"sdk_python": stub.python, "sdk_path": str(tmp_path / "nowhere")}
     done = playbook(stub, BOOK, *extra(tmp_path))
     assert done.returncode != 0 and "nowhere" in done.stdout
@@ -188,6 +197,70 @@ def test_the_wait_ends_at_once_where_the_backup_is_there_and_tells_when_none_cam
     status, said, report = retention(server, tmp_path, wait=[{"vm": "vm-0001", "newer_than": "1min"}], wait_timeout=2, confirm=True)
     assert status != 0 and "No backup newer than 1min of vm-0001 came within 2 seconds" in said
     assert report["status"] == "failed" and mutating(server) == []
+    status, said, report = retention(server, tmp_path, wait=[{"vm": "vm-0001", "newer_than": "30d"}, {"vm": "nowhere", "newer_than": "1d"}])
+    assert status != 0 and report["status"] == "failed" and "nowhere" in report["message"] and "One or more items failed" not in report["message"]
+
+
+def test_a_backup_that_somebody_writes_after_the_plan_is_looked_for_again_and_not_said_to_be_gone(server, tmp_path):
+    """One chain comes back while the role looks; another that does not is named."""
+    chains = sorted(identity for identity in ids(server) if "." not in identity)
+    _status, _said, report = retention(server, tmp_path)
+    kept = {backup["chain"] for vm in report["plan"]["vms"] for backup in vm["backups"] if backup["verdict"] == "keep"}
+    first, second = [chain for chain in chains if chain in kept][:2]
+    server("log", "--clear")
+    server("fault", "add", "remove_vm_backup", "delay", "5", "--nth", "2")
+    leads = {"PRL_" + key.upper(): value for key, value in server.options().items()}
+    with subprocess.Popen(
+        [str(BIN / "ansible-playbook"), BOOK, *extra(tmp_path, confirm=True, busy_timeout=20)], cwd=ROOT, env=server.environment(**leads),
+        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+    ) as run:
+        wait_for(lambda: "remove_vm_backup" in mutating(server))
+        server("lock", first, "writing")
+        server("lock", second, "writing")
+        logins = sum(call["call"] == "login_local" for call in server.calls())
+        wait_for(lambda: sum(call["call"] == "logoff" for call in server.calls()) > logins + 1)
+        server("unlock", first)
+        said = run.communicate(timeout=300)[0]
+    report = json.loads((tmp_path / "localhost.json").read_text())
+    assert run.returncode != 0 and report["status"] == "failed", said[-3000:]
+    assert "backups that the plan keeps are not in the list (removed, or in use): " in report["message"], report["message"]
+    assert second in report["message"] and first not in report["message"] and "gone" not in report["message"]
+
+
+def wait_for(true):
+    for _wait in range(600):
+        if true():
+            return
+        time.sleep(0.2)
+    raise AssertionError("it did not come")
+
+
+def test_names_of_hosts_that_are_no_file_names_hosts_without_a_report_and_selectors_that_fit_nothing(server, tmp_path):
+    inventory = tmp_path / "inventory.yml"
+    local = {"ansible_connection": "local", "ansible_python_interpreter": sys.executable}
+    inventory.write_text(json.dumps({"all": {"vars": local, "hosts": {"rack1/n4": {}, "late": {"backup_retention_show": "some"}}}}))
+    done = playbook(
+        server, BOOK, "-i", inventory,
+        *extra(tmp_path / "reports", hosts="all", exclude=[{"name": "stagng-*"}], overrides=[{"name": "db", "match": {"name": "bd-*"}, "policy": {"last": 9}}]),
+    )
+    assert "rack1/n4                   : ok=" in done.stdout and "failed=1" in done.stdout, done.stdout[-3000:]
+    report = json.loads((tmp_path / "reports" / "rack1_n4.json").read_text())
+    assert report["host"] == "rack1/n4" and report["status"] == "planned"
+    assert "unused: no VM of this host that has backups fits override db, exclusion name=stagng-*" in done.stdout
+    page = (tmp_path / "reports" / "index.html").read_text()
+    assert "<bdi>late</bdi>" in page and "no report" in page and "This run has no report of the host." in page
+
+
+def test_where_reports_cannot_be_written_nothing_is_asked_and_a_page_that_fails_takes_no_end_away(server, tmp_path):
+    (tmp_path / "file").write_text("")
+    done = playbook(server, BOOK, *extra(tmp_path / "file" / "reports", confirm=True))
+    assert done.returncode != 0 and server.calls() == []
+    assert "The report of the host could not be written to" in done.stdout, done.stdout[-3000:]
+
+    (tmp_path / "index.html" / "report.html.j2").mkdir(parents=True)
+    status, said, report = retention(server, tmp_path)
+    assert status != 0 and report["status"] == "planned", said
+    assert "Plan only, nothing was changed." in said and "The page of all hosts could not be written to" in said
 
 
 def test_fifty_hosts_that_share_a_backup_server_prune_their_own_and_nothing_else(stub, tmp_path):

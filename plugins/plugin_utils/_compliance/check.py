@@ -20,9 +20,9 @@ from .objectives import Group, Objective, read_exclusions, read_groups
 from .text import table, worst
 
 #: Every finding, the worst first.
-FINDINGS = ("unreadable", "never", "not_restorable", "rpo", "chain_age", "chain_length", "future", "full_due", "orphan")
+FINDINGS = ("no_vms", "unreadable", "never", "not_restorable", "rpo", "chain_age", "chain_length", "future", "full_due", "orphan")
 #: Those that are violations unless somebody says otherwise; the others are notices.
-FAIL_ON = ("unreadable", "never", "not_restorable", "rpo", "chain_age", "chain_length")
+FAIL_ON = ("no_vms", "unreadable", "never", "not_restorable", "rpo", "chain_age", "chain_length")
 #: Clocks of nodes and servers differ: a backup is of the future if it is later than the check by more than this.
 SKEW = _durations.parse("5min").exact_seconds
 
@@ -52,7 +52,8 @@ def check(vms, backup_trees, objective, now, overrides=None, exclude=None, fail_
         now = _instants.parse(now)
     except InputError as error:
         raise InputError("now: %s" % error) from None
-    settings = Check(read_groups(objective, overrides), read_exclusions(exclude), _codes(fail_on), bool(templates), now, plain_id(node) if node else None)
+    groups, excluded = read_groups(objective, overrides), read_exclusions(exclude)
+    settings = Check(groups, excluded, _codes(fail_on), _truth(templates, "templates"), now, plain_id(node) if node else None)
     trees = {plain_id(vm.uuid): vm for vm in inventory.read(backup_trees)}
     machines = [_machine(vm, "vms[%d]" % number) for number, vm in enumerate(_list(vms))]
     results = [_checked(machine, trees.get(plain_id(machine["uuid"] or "")), settings) for machine in machines]
@@ -66,6 +67,14 @@ def _codes(fail_on):
         if code not in FINDINGS:
             raise InputError("fail_on has %r; known are %s" % (code, ", ".join(FINDINGS)))
     return frozenset(fail_on)
+
+
+def _truth(value, where) -> bool:
+    """A truth, or what -e makes of it: any other text would be true by itself."""
+    truth = {"true": True, "yes": True, "false": False, "no": False}.get(value.lower()) if isinstance(value, str) else value
+    if not isinstance(truth, bool):
+        raise InputError("%s is %r; it must be true or false" % (where, value))
+    return truth
 
 
 def _machine(vm, where) -> dict[str, Any]:
@@ -180,21 +189,29 @@ def _orphans(trees: list[Vm], settings: Check):
 
 
 def _result(results, orphans, foreign, settings: Check) -> dict[str, Any]:
+    findings = [] if results else [_nothing_seen(settings)]
     counts = {code: sum(finding["code"] == code for result in results for finding in result["findings"]) for code in FINDINGS}
-    counts["orphan"] = len(orphans)
+    counts.update(orphan=len(orphans), no_vms=len(findings))
     statuses = {status: sum(result["status"] == status for result in results) for status in ("ok", "notice", "violation", "excluded")}
-    violated = statuses["violation"] + sum(orphan["severity"] == "violation" for orphan in orphans)
+    violated = statuses["violation"] + sum(each["severity"] == "violation" for each in [*orphans, *findings])
     used = {result["group"] for result in results}
     return {
         "checked_at": _instants.format(settings.now),
         "compliant": not violated,
-        "message": worst(results, orphans, settings.now),
+        "message": worst(results, orphans, findings, settings.now),
         "totals": {"vms": len(results), "orphans": len(orphans), "foreign": foreign, "status": statuses, "findings": counts},
         "unused": [group.name for group in settings.groups[:-1] if group.name not in used],
+        "findings": findings,
         "vms": results,
         "orphans": orphans,
-        "table": table(results, orphans, settings.now),
+        "table": table(results, orphans, findings, settings.now),
     }
+
+
+def _nothing_seen(settings: Check) -> dict[str, Any]:
+    """Where nothing is seen nothing can be wrong, which is no proof of anything: whoever may not see the VMs is shown an empty list."""
+    severity = "violation" if "no_vms" in settings.fail_on else "notice"
+    return {"code": "no_vms", "severity": severity, "message": "the node shows no VM or container to this login", "value": 0, "limit": 1}
 
 
 def _list(value, where="vms"):

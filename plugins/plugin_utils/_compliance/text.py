@@ -22,27 +22,38 @@ _SHORT = {
     "future": "backups from the future",
     "full_due": "a full is due",
 }
+_NOTHING = (
+    "The node shows no VM or container to this login, so nothing could be checked. Log in as a user who sees them all, mostly with become: true; "
+    "where there are none on purpose, take no_vms out of the findings that are violations."
+)
 _RANKS = {code: rank for rank, code in enumerate(("unreadable", "never", "not_restorable", "rpo", "chain_age", "chain_length", "future", "full_due"))}
 
 
-def worst(results: list[dict[str, Any]], orphans: list[dict[str, Any]], now: int) -> str:
+def worst(results: list[dict[str, Any]], orphans: list[dict[str, Any]], findings: list[dict[str, Any]], now: int) -> str:
     """One sentence: how many miss their objective, and the worst of them by name."""
     checked = [result for result in results if result["status"] != "excluded"]
     offenders = sorted((result for result in checked if result["status"] == "violation"), key=lambda result: _badness(result, now))
     named = ["%s (%s)" % (_name(result), _why(_violations(result), result, now)) for result in offenders]
     named += ["%s (orphan, %s)" % (_name(orphan), words.size(orphan["size"])) for orphan in orphans if orphan["severity"] == "violation"]
+    if any(finding["severity"] == "violation" for finding in findings):
+        return _NOTHING + " Backups without a VM are left: %s." % _some(named) if named else _NOTHING
     if not checked and not named:
         return "There is no VM or container to check."
     if not named:
         said = "All %d VMs and containers meet their objectives" % len(checked) if len(checked) != 1 else "The only VM or container meets its objective"
         notices = sum(result["status"] == "notice" for result in checked) + len(orphans)
         return said + (", with %s." % ("1 notice" if notices == 1 else "%d notices" % notices) if notices else ".")
-    more = ", and %d more" % (len(named) - NAMED) if len(named) > NAMED else ""
     amount = "%d of %d VMs and containers do not comply" % (len(offenders), len(checked)) if offenders else "Backups without a VM are left"
-    return "%s: %s%s." % (amount, ", ".join(named[:NAMED]), more)
+    if offenders and len(checked) == 1:
+        amount = "The only VM or container does not comply"
+    return "%s: %s." % (amount, _some(named))
 
 
-def table(results: list[dict[str, Any]], orphans: list[dict[str, Any]], now: int) -> list[str]:
+def _some(named):
+    return ", ".join(named[:NAMED]) + (", and %d more" % (len(named) - NAMED) if len(named) > NAMED else "")
+
+
+def table(results: list[dict[str, Any]], orphans: list[dict[str, Any]], findings: list[dict[str, Any]], now: int) -> list[str]:
     """Lines of a table, the worst first; texts from outside are made safe for a terminal."""
     rows = sorted(results, key=lambda result: (("violation", "notice", "ok", "excluded").index(result["status"]), _badness(result, now)))
     left_out = 0
@@ -51,6 +62,7 @@ def table(results: list[dict[str, Any]], orphans: list[dict[str, Any]], now: int
         left_out, rows = len(rows) - len(bad), bad
     cells = [("", "VM", "newest", "objective", "chain", "findings")]
     marks = {"violation": "FAIL", "notice": "note", "ok": "ok", "excluded": "skip"}
+    cells += [(marks[finding["severity"]], "(the node)", "", "", "", "no VM or container") for finding in findings]
     cells += [
         (marks[row["status"]], _name(row), _age(row, now), row["objective"]["rpo"], _chain(row, now), "; ".join(_short(f, row) for f in row["findings"]))
         for row in rows

@@ -16,29 +16,18 @@ from ansible_collections.prlsdk.core.plugins.plugin_utils._retention.buckets imp
 from ansible_collections.prlsdk.core.plugins.plugin_utils._retention.stamps import Reader
 from ansible_collections.prlsdk.core.plugins.plugin_utils._retention.zone import DAY
 
-from . import words
+from . import ladder, listing, words
+from .marks import STATE_TEXTS, STATES, Mark, marks_of
+from .outcomes import Outcome
+from .steps import steps
 
 MONTHS = 13
-#: Lanes of a row, slots that a rule shows, removals that are listed. What is beyond is counted and said.
-LANES, SLOTS, LISTED = 12, 60, 100
+#: Lanes of a row, removals that are listed. What is beyond is counted and said.
+LANES, LISTED = 12, 100
 #: The time line is folded into this many rows at the most, each as many weeks long as the first of these that does it.
 ROWS, _PERIODS = 8, (1, 2, 4, 8, 13, 26, 52, 104)
 
 _EPOCH = datetime.date(1970, 1, 1)
-_STATES = ("own", "needed", "refused", "gone")  # the best first
-_STATE_TEXTS = {"own": "keep", "needed": "keep, only as needed", "refused": "would go, but a guard refused it", "gone": "remove"}
-
-
-class Mark(NamedTuple):
-    """A backup, ready to be drawn."""
-
-    backup: dict[str, Any]
-    instant: int
-    day: int  # the policy's day, counted from 1970-01-01
-    state: str  # own, needed, refused, gone
-    pinned: bool
-    letter: str
-    title: str
 
 
 class Scale(NamedTuple):
@@ -51,42 +40,27 @@ class Scale(NamedTuple):
         return round(100 * (instant - self.start) / max(self.end - self.start, 1), 2)
 
 
-def draw(vm: dict[str, Any], policy: dict[str, Any], now: int, calendar: Calendar, read: Reader, outcomes: dict[str, dict]) -> dict[str, Any]:
+def draw(vm: dict[str, Any], policy: dict[str, Any], now: int, calendar: Calendar, read: Reader, outcomes: dict[str, Outcome]) -> dict[str, Any]:
     """Everything that the details of a VM show; ``outcomes`` is what became of backups, by id."""
-    marks = _marks(vm, calendar, read, outcomes)
+    marks = marks_of(vm, calendar, read, outcomes)
     return {
         "calendar": _calendar(marks, _today(now, calendar)),
         "lanes": _lanes(marks, now, calendar),
-        "ladder": _ladder(vm, policy),
+        "ladder": ladder.rungs(policy, [(mark.backup, _date(mark.day)) for mark in marks]),
         "bytes": _bytes(vm, now),
         "removals": _removals(vm, outcomes),
+        "backups": listing.chains(marks),
         "marks": len(marks),
         "letters": sorted({mark.letter for mark in marks if mark.letter}),
     }
 
 
+def _date(day):
+    return _EPOCH + datetime.timedelta(days=day)
+
+
 def _today(now, calendar):
     return calendar.ticks(DAY, [calendar.zone.wall(now)])[0]
-
-
-def _marks(vm, calendar, read, outcomes):
-    backups = vm["backups"]
-    instants = [read(backup["created"]) for backup in backups]
-    days = calendar.ticks(DAY, calendar.zone.walls(instants))
-    return [_mark(backup, instant, day, outcomes.get(backup["id"])) for backup, instant, day in zip(backups, instants, days)]
-
-
-def _mark(backup, instant, day, outcome):
-    reasons, verdict = backup["reasons"], backup["verdict"]
-    state = {"remove": "gone", "refused": "refused"}.get(verdict) or ("own" if backup["own"] else "needed")
-    said = "; ".join(words.reason(reason) for reason in reasons[:8]) or "no rule looked at it"
-    if len(reasons) > 8:
-        said += "; and %d more" % (len(reasons) - 8)
-    title = "%s, %s, %s. %s: %s" % (words.when(backup["created"]), backup["type"], words.size(backup["size"]), _STATE_TEXTS[state].capitalize(), said)
-    if outcome:
-        title += ". Then: " + outcome["text"]
-    pinned = any(reason["code"] == "pinned" for reason in reasons)
-    return Mark(backup, instant, day, state, pinned, words.letter(reasons) if verdict == "keep" else "", title)
 
 
 def _calendar(marks, today):
@@ -95,7 +69,7 @@ def _calendar(marks, today):
     for mark in marks:
         by_day.setdefault(mark.day, []).append(mark)
     last = max([today, *by_day]) if by_day and max(by_day) - today < 31 else today
-    date = _EPOCH + datetime.timedelta(days=last)
+    date = _date(last)
     months = []
     for back in reversed(range(MONTHS)):
         year, month = divmod(date.year * 12 + date.month - 1 - back, 12)
@@ -121,18 +95,18 @@ def _month(year, month, by_day):
         "month": month,
         "label": first.strftime("%Y-%m"),
         "shape": "%d-%d" % (length, lead),
-        "title": "%s: %s" % (first.strftime("%Y-%m"), _backups(backups) if backups else "no backup"),
+        "title": "%s: %s" % (first.strftime("%Y-%m"), words.backups(backups) if backups else "no backup"),
         "cells": sorted(cells, key=lambda cell: cell["pinned"]),  # a ring reaches over its neighbours
     }
 
 
 def _cell(column, row, date, those):
-    best = min(those, key=lambda mark: (_STATES.index(mark.state), not mark.letter, _reach(mark.letter), -mark.instant))
+    best = min(those, key=lambda mark: (STATES.index(mark.state), not mark.letter, _reach(mark.letter), -mark.instant))
     if len(those) == 1:
         title = best.title
     else:
-        counts = ["%d %s" % (number, _STATE_TEXTS[state]) for state in _STATES for number in [sum(mark.state == state for mark in those)] if number]
-        title = "%s: %s (%s). Best: %s" % (date.isoformat(), _backups(len(those)), ", ".join(counts), best.title)
+        counts = ["%d %s" % (number, STATE_TEXTS[state]) for state in STATES for number in [sum(mark.state == state for mark in those)] if number]
+        title = "%s: %s (%s). Best: %s" % (date.isoformat(), words.backups(len(those)), ", ".join(counts), best.title)
     return {"x": column, "y": row, "state": best.state, "letter": best.letter, "pinned": any(mark.pinned for mark in those), "title": title}
 
 
@@ -184,7 +158,7 @@ def _lane_row(scale, weeks, chains, titles, calendar, drawn):
         segments.append(_segment(chain, scale, start, end, 9 + 18 * lane, titles[uuid]))
     step = 1 if weeks <= 13 else 4
     ticks = [round(100 * number / weeks, 2) for number in range(0, weeks, step)]
-    monday = _EPOCH + datetime.timedelta(days=calendar.zone.wall(scale.start) // DAY)
+    monday = _date(calendar.zone.wall(scale.start) // DAY)
     return {"label": monday.isoformat(), "height": 18 * len(busy_until), "ticks": ticks, "segments": segments}
 
 
@@ -217,7 +191,7 @@ def _chain_title(marks):
     text = {"goes": "goes as a whole", "kept": "stays", "refused": "would go, refused", "partly": "a part of it goes"}[fate]
     total = sum(mark.backup["size"] for mark in marks)
     return fate, "Chain of %s to %s, %s, %s: %s" % (
-        marks[0].backup["created"][:10], marks[-1].backup["created"][:10], _backups(len(marks)), words.size(total), text
+        words.when(marks[0].backup["created"]), words.when(marks[-1].backup["created"]), words.backups(len(marks)), words.size(total), text
     )
 
 
@@ -235,83 +209,11 @@ def _hatches(marks, scale):
     return [{"x": start, "width": round(end - start, 2)} for start, end in runs]
 
 
-def _ladder(vm, policy):
-    """A row for each rule of the policy, with a slot for each backup that it may keep."""
-    holders: dict[str, dict[int, list]] = {}
-    extra: dict[str, list] = {}
-    for backup in vm["backups"]:
-        if backup["verdict"] != "keep":
-            continue
-        for reason in backup["reasons"]:
-            code = reason["code"]
-            if code == "rule":
-                holders.setdefault(reason["name"], {}).setdefault(reason["rank"], []).append((backup, reason))
-            elif code in ("within", "window_start", "oldest"):
-                extra.setdefault(reason["rule"], []).append((backup, reason))
-    return [_rung(name, policy[name], holders.get(name, {}), extra.get(name, [])) for name in rules(policy)]
-
-
-def rules(policy: dict[str, Any]) -> list[str]:
-    """The rules that a normalised policy sets, in its order."""
-    return [name for name in policy if name in words.LETTERS and name in words.MEANINGS and name not in _NOT_RULES]
-
-
-_NOT_RULES = ("oldest", "min_restorable", "grace", "active_chain", "tail", "future", "broken", "pinned")
-
-
-def rule_text(name: str, setting) -> str:
-    """A rule of a normalised policy, as people write it."""
-    if not isinstance(setting, dict):
-        return "%s %s" % (name, setting)
-    details = [word for word in ("fulls" if setting["of"] == "full" else "", "oldest" if setting["pick"] == "oldest" else "") if word]
-    return "%s %s%s" % (name, setting.get("count", setting.get("duration")), " (%s)" % ", ".join(details) if details else "")
-
-
-def _rung(name, setting, held, extra):
-    amount = setting.get("count", setting.get("duration")) if isinstance(setting, dict) else setting
-    slots = [_slot(name, rank, held[rank]) for rank in sorted(held)]
-    filled = len(slots)
-    wanted = amount if isinstance(amount, int) else filled
-    slots += [{"state": "empty", "label": "", "title": "%s %d of %d: empty" % (name, rank, wanted)} for rank in range(filled + 1, wanted + 1)]
-    held_by_age = [each for each in extra if each[1]["code"] != "oldest"]
-    note = "%s of %s filled" % (filled, wanted) if isinstance(amount, int) else _backups(filled + len(held_by_age))
-    more = max(len(slots) - SLOTS, 0)
-    slots = slots[:SLOTS]
-    for backup, given in extra[: SLOTS - len(slots)] if not isinstance(amount, int) else [each for each in extra if each[1]["code"] == "oldest"]:
-        slots.append({"state": "full" if backup["type"] == "full" else "inc", "label": _extra_label(backup, given), "title": _slot_title(backup, given)})
-    if not isinstance(amount, int):
-        more += max(len(held_by_age) - max(len(slots) - filled, 0), 0)
-    return {"name": rule_text(name, setting), "letter": words.LETTERS[name], "note": note, "slots": slots, "more": more}
-
-
-def _slot(name, rank, holders):
-    backup, reason = holders[0]
-    title = _slot_title(backup, reason)
-    if len(holders) > 1:
-        title = "%s: %s, the newest of %s" % (words.reason(reason), _backups(len(holders)), words.when(backup["created"]))
-    return {"state": "full" if backup["type"] == "full" else "inc", "label": _short(reason["bucket"]) or str(rank), "title": title}
-
-
-def _slot_title(backup, reason):
-    return "%s: %s of %s, %s" % (words.reason(reason), backup["type"], words.when(backup["created"]), words.size(backup["size"]))
-
-
-def _extra_label(backup, given):
-    return "O" if given["code"] == "oldest" else backup["created"][5:10]
-
-
-def _short(bucket):
-    """The part of a bucket's name that tells it from its neighbours: W47 of 2026-W47, 11-21 of 2026-11-21, 21T03 of 2026-11-21T03."""
-    if not bucket:
-        return ""
-    return {4: bucket, 7: bucket[2:], 8: bucket[5:], 10: bucket[5:], 13: bucket[8:]}.get(len(bucket), bucket)
-
-
 def _bytes(vm, now):
     sizes = vm["bytes"]
     total = sum(sizes.values())
     parts, x = [], 0.0
-    names = (("own", "kept for its own sake"), ("needed", "kept only as needed"), ("freed", "freed now"), ("refused", "not freed: refused"))
+    names = (("own", "kept for its own sake"), ("needed", "kept only as needed"), ("freed", "freed by the plan"), ("refused", "not freed: refused"))
     for name, text in names:
         if sizes[name]:
             width = round(100 * sizes[name] / total, 2)
@@ -327,25 +229,31 @@ def _due(chain, now):
     at = "when, nobody can say"
     if chain["when"] is not None:
         at = "at once" if chain["when"] == _instants.format(now) else "not before %s" % words.when(chain["when"])
-    return {"text": "%s, %s" % (_backups(chain["backups"]), words.size(chain["size"])), "when": at, "chain": words.shown(chain["chain"], 60)}
+    return {"text": "%s, %s" % (words.backups(chain["backups"]), words.size(chain["size"])), "when": at}
 
 
 def _removals(vm, outcomes):
-    """What the plan asks the server for, in its order; of a refused plan what it would have been, newest first."""
-    types = {backup["id"]: backup["type"] for backup in vm["backups"]}
+    """What the plan asks the server for, in its order; of a refused plan what it would have been, by chain, newest first."""
+    listed = steps(vm)
     rows = [
         {
-            "id": words.shown(step["id"], 60),
-            "created": words.when(step["created"]),
-            "type": types.get(step["id"], ""),
-            "what": {"chain": "the chain, %s" % _backups(len(step["removes"])), "increment": "the increment", "merge": "merged away"}[step["action"]],
-            "size": words.size(step["size"]),
-            "outcome": outcomes[step["id"]]["text"] if step["id"] in outcomes else "",
+            "id": words.shown(step.head["id"], 60),
+            "created": words.when(step.head["created"]),
+            "type": step.head["type"],
+            "what": _what_goes(step),
+            "size": words.size(step.size),
+            "outcome": outcome.text,
+            "bad": outcome.bad,
         }
-        for step in vm["remove"][:LISTED]
+        for step in listed[:LISTED]
+        for outcome in [outcomes.get(step.head["id"], Outcome(""))]
     ]
-    return {"rows": rows, "more": max(len(vm["remove"]) - LISTED, 0)}
+    return {"rows": rows, "more": max(len(listed) - LISTED, 0), "refused": bool(vm["guard"])}
 
 
-def _backups(number):
-    return "1 backup" if number == 1 else "%d backups" % number
+def _what_goes(step):
+    if step.action == "chain":
+        return "the chain, %s" % words.backups(len(step.gone))
+    if step.action == "merge":
+        return "merged away"
+    return "the increment" if len(step.gone) == 1 else "%d increments" % len(step.gone)

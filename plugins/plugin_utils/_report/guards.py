@@ -29,19 +29,6 @@ def table(policy: dict[str, Any], vms: list[dict[str, Any]], counted: list[Figur
     return [dict(row, refused=refused.get(row["name"], 0)) for row in rows]
 
 
-def refusal(guard: dict[str, Any]) -> str:
-    """The guard that refused a VM's plan, with its value against its limit."""
-    return "%s: %s, the limit is %s" % (words.shown(guard["name"]), _value(guard["name"], guard["value"]), _value(guard["name"], guard["limit"]))
-
-
-def _value(name, value):
-    if name == "max_remove_share" and value is not None:
-        return _percent(value)
-    if name == "max_staleness":
-        return "none" if value is None else words.when(value)
-    return words.shown(value)
-
-
 def _row(name, policy, pairs, now, zone):
     limit = policy[name]
     nearest, value, written = _NEAREST[name](pairs, policy, now)

@@ -10,34 +10,35 @@ from typing import Any, NamedTuple
 
 from ansible_collections.prlsdk.core.plugins.module_utils import _instants
 from ansible_collections.prlsdk.core.plugins.module_utils._errors import InputError
+from ansible_collections.prlsdk.core.plugins.plugin_utils._retention import policy as policies
 from ansible_collections.prlsdk.core.plugins.plugin_utils._retention.buckets import Calendar, calendar
+from ansible_collections.prlsdk.core.plugins.plugin_utils._retention.refusals import in_words
 from ansible_collections.prlsdk.core.plugins.plugin_utils._retention.stamps import Reader
 from ansible_collections.prlsdk.core.plugins.plugin_utils._retention.zone import Zone, named
 
-from . import drawing, figures, guards, words
+from . import drawing, figures, guards, ladder, words
+from .outcomes import Outcomes
 
 #: Up to this many VMs on the page all of them are drawn; beyond, only those with removals, refusals or failures.
 ALL_DRAWN = 40
 #: At most this many VMs are drawn, and none more once this many backups were.
 DRAWN, DRAWN_BACKUPS = 100, 10000
-#: Failures and warnings that are listed for a host, and how many of the failures without unfolding them.
-LISTED, AT_ONCE = 100, 10
+#: Warnings, and names of excluded VMs, that are listed for a host.
+LISTED = 100
 
-_OUTCOMES = {
-    "removed": "removed",
-    "already_absent": "was already gone",
-    "refused": "not removed, refused",
-    "busy": "not removed, in use",
-    "failed": "failed",
-    "not_attempted": "not attempted",
-}
-_DONE = ("removed", "already_absent")
+_NO_REPORT = "no report"
+_BAD = ("failed", "refused", _NO_REPORT)
+_LOST = (
+    "This run has no report of the host. It could not be reached, was left out, or its turn had not come yet. "
+    "Nothing is known of its backups here; the output of the run tells why."
+)
 
 
-def make_page(report) -> dict[str, Any]:
+def make_page(report, expected=()) -> dict[str, Any]:
     """What the templates of the report draw.
 
     :arg report: ``title``, ``generated_at`` and ``hosts``; documented with the filter ``retention_report``.
+    :arg expected: names of hosts; those that ``hosts`` does not have are on the page all the same, as hosts without a report.
     :returns: plain dictionaries, lists, texts and numbers; texts are safe to show but not yet escaped.
     :raises InputError: names what is not there or not what it must be.
     """
@@ -45,6 +46,8 @@ def make_page(report) -> dict[str, Any]:
     hosts = report.get("hosts")
     if not isinstance(hosts, (list, tuple)):
         raise InputError("report.hosts must be a list, one dictionary for each host")
+    missing = _missing(hosts, expected)
+    hosts = [*hosts, *missing]
     read = Reader()
     pages = [Host(number, _mapping(host, "report.hosts[%d]" % number), read) for number, host in enumerate(hosts)]
     everything = sum(len(page.vms) for page in pages)
@@ -52,11 +55,12 @@ def make_page(report) -> dict[str, Any]:
     sections = [page.section() for page in pages]
     return {
         "title": words.shown(report.get("title") or "Backup retention"),
-        "generated_at": words.shown(report.get("generated_at")),
+        "generated_at": words.moment(report.get("generated_at")),
         "hosts": sections,
         "totals": _totals(pages),
         "letters": _legend(sections),
         "shapes": sorted({month["shape"] for section in sections for vm in section["details"] for month in vm["calendar"]["months"]}),
+        "missing": len(missing),
         "left_out": left_out,
         "bounds": {"all": ALL_DRAWN, "vms": DRAWN, "backups": DRAWN_BACKUPS},
     }
@@ -74,8 +78,7 @@ class Host:
         self.vms = _mapping(self.plan, where).get("vms") if self.plan else []
         if not isinstance(self.vms, (list, tuple)):
             raise InputError("%s has no vms; give the whole result of retention_plan" % where)
-        self.applied = host.get("applied")
-        self.outcomes = _outcomes(self.applied or [])
+        self.outcomes = Outcomes(host.get("applied"), self.vms, bool(host.get("check_mode")))
         odd = {warning["vm"] for warning in self.plan["warnings"] if warning["code"] in ("broken", "future")} if self.plan else ()
         self.figures = [figures.count(vm, vm["vm"]["uuid"] in odd, read) for vm in self.vms]
         self.drawings: dict[int, dict[str, Any]] = {}
@@ -84,16 +87,15 @@ class Host:
 
     def weights(self):
         """For each VM how much it matters that it is drawn: failures, then refusals, then what goes; 0 for nothing of it."""
-        failed = {vm for vm, outcome in ((each.get("vm"), each.get("outcome")) for each in self.applied or []) if outcome not in _DONE}
         for place, vm in enumerate(self.vms):
-            kind = 3 if vm["vm"]["uuid"] in failed else {"refused": 2, "planned": 1}.get(vm["status"], 0)
+            kind = 3 if place in self.outcomes.failed else {"refused": 2, "planned": 1}.get(vm["status"], 0)
             yield (kind, vm["bytes"]["freed"] + vm["bytes"]["refused"]), place
 
     def draw(self, place: int) -> int:
         """Draw a VM; the number of backups that it took."""
         vm = self.vms[place]
         group = self.groups[vm.get("group")]
-        drawn = drawing.draw(vm, group.policy, self.now, group.calendar, self.read, self.outcomes)
+        drawn = drawing.draw(vm, group.policy, self.now, group.calendar, self.read, self.outcomes.by_id)
         self.drawings[place] = drawn
         return drawn["marks"]
 
@@ -104,13 +106,15 @@ class Host:
         section = {
             "anchor": "host-%d" % self.number,
             "host": words.shown(host.get("host")),
-            "started": words.shown(host.get("started")),
-            "finished": words.shown(host.get("finished")),
+            "started": words.moment(host.get("started")),
+            "finished": words.moment(host.get("finished")),
             "status": words.shown(host.get("status")),
+            "bad": host.get("status") in _BAD,
             "message": words.shown(host.get("message"), 2000),
             "vms": rows,
             "details": [dict(rows[place], **self.drawings[place]) for place in sorted(self.drawings)],
-            "applied": self._applied(),
+            "check_mode": self.outcomes.predicted,
+            "applied": self.outcomes.section(),
             "plan": None,
         }
         if self.plan:
@@ -139,7 +143,7 @@ class Host:
             "name": words.shown(name),
             "vms": len(places),
             "timezone": words.shown(policy["timezone"]),
-            "rules": [drawing.rule_text(rule, policy[rule]) for rule in drawing.rules(policy)],
+            "rules": [ladder.rule_text(rule, policy[rule]) for rule in ladder.rules(policy)],
             "settings": ["%s %s" % (key, policy[key]) for key in ("grace", "min_restorable", "tails", "merge", "counting", "anchor", "day_start")],
             "guards": guards.table(policy, [self.vms[place] for place in places], [self.figures[place] for place in places], self.now, group.zone),
         }
@@ -155,7 +159,9 @@ class Host:
             "group": words.shown(vm.get("group")),
             "type": "container" if vm["vm"]["type"] == "ct" else "VM",
             "status": vm["status"],
-            "guard": guards.refusal(vm["guard"]) if vm["guard"] else "",
+            "told": self.outcomes.status(place, vm),
+            "failed": place in self.outcomes.failed,
+            "guard": words.shown(in_words(vm["guard"])) if vm["guard"] else "",
             "newest": "none" if newest is None else words.span(max(self.now - newest, 0)),
             "newest_at": "" if newest is None else words.when(_instants.format(newest)),
             "chains": counted.chains,
@@ -166,35 +172,6 @@ class Host:
             "gap_at": "from %s to %s" % (words.when(gap.since), words.when(gap.until)) if gap else "fewer than two restore points stay",
             "freed": words.size(vm["bytes"]["freed"] or vm["bytes"]["refused"]) if vm["status"] != "nothing" else "",
             "drawn": place in self.drawings,
-        }
-
-    def _applied(self):
-        if self.applied is None:
-            return None
-        counts: dict[str, int] = {}
-        for entry in self.applied:
-            # A chain is one entry and many backups: what is counted is what is gone, whatever became of the rest of the entry.
-            gone = len(entry.get("removed") or []) or int(entry.get("outcome") == "removed")
-            if gone:
-                counts["removed"] = counts.get("removed", 0) + gone
-            if entry.get("outcome") != "removed":
-                counts[entry.get("outcome")] = counts.get(entry.get("outcome"), 0) + 1
-        names = {vm["vm"]["uuid"]: vm["vm"]["name"] for vm in self.vms}
-        problems = [entry for entry in self.applied if entry.get("outcome") not in _DONE]
-        return {
-            "counts": [{"outcome": words.shown(_OUTCOMES.get(outcome, outcome)), "number": number} for outcome, number in sorted(counts.items())],
-            "problems": [
-                {
-                    "vm": words.shown(names.get(entry.get("vm")) or entry.get("vm") or "not known"),
-                    "id": words.shown(entry.get("id"), 60),
-                    "outcome": words.shown(_OUTCOMES.get(entry.get("outcome"), entry.get("outcome"))),
-                    "message": words.shown(entry.get("message") or (entry.get("error") or {}).get("symbol") or "", 500),
-                }
-                for entry in problems[:LISTED]
-            ],
-            "at_once": AT_ONCE,
-            "more": max(len(problems) - LISTED, 0),
-            "failed": len(problems),
         }
 
 
@@ -208,14 +185,22 @@ class Group(NamedTuple):
 
 def _groups(plan) -> dict[str | None, Group]:
     """The groups of a plan that have VMs, by name; a plan with one policy for all has one, without a name."""
-    policies = {group["name"]: group["policy"] for group in plan.get("groups") or []} or {None: plan["policy"]}
+    by_name = {group["name"]: group["policy"] for group in plan.get("groups") or []} or {None: plan["policy"]}
     there = {vm.get("group") for vm in plan["vms"]}
     groups = {}
-    for name, policy in policies.items():
-        if name in there or len(policies) == 1:
-            zone, start = named(policy["timezone"]), policy["day_start"]
-            groups[name] = Group(policy, zone, calendar(zone, int(start[:2]) * 3600 + int(start[3:]) * 60))
+    for name, policy in by_name.items():
+        if name in there or len(by_name) == 1:
+            zone = named(policy["timezone"])
+            groups[name] = Group(policy, zone, calendar(zone, policies.read(policy).day_start_seconds))
     return groups
+
+
+def _missing(hosts, expected):
+    """For each host that was expected and is not there an entry that says so, in the order in which they were expected."""
+    if not isinstance(expected, (list, tuple)) or not all(isinstance(name, str) for name in expected):
+        raise InputError("hosts must be a list of names")
+    there = {host.get("host") for host in hosts if isinstance(host, Mapping)}
+    return [{"host": name, "status": _NO_REPORT, "message": _LOST} for name in dict.fromkeys(expected) if name not in there]
 
 
 def _draw(pages, everything):
@@ -227,17 +212,6 @@ def _draw(pages, everything):
             return len(wanted) - number
         budget -= pages[-page].draw(-place)
     return 0
-
-
-def _outcomes(applied):
-    """What became of each backup, by its id; a chain's entry speaks for all of its backups."""
-    outcomes = {}
-    for entry in applied:
-        for gone in entry.get("removed") or []:
-            outcomes[gone] = {"text": "removed"}
-        if entry.get("outcome"):
-            outcomes[entry["id"]] = {"text": words.shown(_OUTCOMES.get(entry["outcome"], entry["outcome"]))}
-    return outcomes
 
 
 def _totals(pages):
@@ -261,7 +235,6 @@ def _written_totals(totals):
         "remove": totals["counts"]["remove"],
         "refused": totals["counts"]["refused"],
         "kept_size": words.size(sizes["own"] + sizes["needed"]),
-        "needed_size": words.size(sizes["needed"]),
         "freed_size": words.size(sizes["freed"]),
         "refused_size": words.size(sizes["refused"]),
     }

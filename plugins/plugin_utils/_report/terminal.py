@@ -11,6 +11,7 @@ from ansible_collections.prlsdk.core.plugins.module_utils._errors import InputEr
 from ansible_collections.prlsdk.core.plugins.plugin_utils._retention.refusals import in_words
 
 from . import words
+from .steps import by_chain, steps
 
 DETAILS = ("auto", "all", "removals", "vms", "totals")
 #: Where ``auto`` turns from steps to VMs.
@@ -49,10 +50,11 @@ def _detail(plan, limit):
 def _everything(vm) -> Iterator[str]:
     """Every backup, by chain, newest first."""
     yield from _heading(vm)
-    for backups in _by_chain(vm["backups"]):
+    for backups in by_chain(vm["backups"]):
         yield "  chain %s" % backups[0]["chain"]
         for backup in backups:
-            yield _row(_short(backup["id"]), backup["created"], backup["type"], backup["size"], backup["verdict"], _why(backup).replace(backup["chain"], ""))
+            why = "; ".join(words.why(backup)).replace(backup["chain"], "")
+            yield _row(_short(backup["id"]), backup["created"], backup["type"], backup["size"], backup["verdict"], why)
     yield ""
 
 
@@ -61,24 +63,14 @@ def _removals(vm) -> Iterator[str]:
     if vm["status"] == "nothing":
         return
     yield from _heading(vm)
-    backups = {backup["id"]: backup for backup in vm["backups"]}
-    for step in vm["remove"]:
-        yield _step(backups[step["id"]], [backups[identity] for identity in step["removes"]], step["action"])
-    for gone in _by_chain(backup for backup in vm["backups"] if backup["verdict"] == "refused"):
-        yield _step(gone[-1], gone, "chain" if gone[-1]["type"] == "full" else "increment")
+    yield from map(_step, steps(vm))
     yield ""
 
 
-def _step(head, gone, action):
-    what = "chain of %d" % len(gone) if action == "chain" else action if len(gone) == 1 else "%d increments" % len(gone)
-    return _row(head["id"], head["created"], what, sum(backup["size"] for backup in gone), head["verdict"], _why(head), 42, 13)
-
-
-def _by_chain(backups) -> list[list]:
-    chains: dict[str, list] = {}
-    for backup in backups:
-        chains.setdefault(backup["chain"], []).append(backup)
-    return list(chains.values())
+def _step(step):
+    what = "chain of %d" % len(step.gone) if step.action == "chain" else step.action if len(step.gone) == 1 else "%d increments" % len(step.gone)
+    head = step.head
+    return _row(head["id"], head["created"], what, step.size, head["verdict"], "; ".join(words.why(head)), 42, 13)
 
 
 def _one_line(vm) -> Iterator[str]:
@@ -116,14 +108,6 @@ def _row(identity, created, kind, size, verdict, why, id_width=7, kind_width=11)
     return ("    %-*s %s  %-*s %10s  %-7s %s" % (id_width, identity, when, kind_width, kind, words.size(size), verdict, why)).rstrip()
 
 
-def _why(backup):
-    """All reasons, the telling ones first."""
-    return "; ".join(dict.fromkeys(map(words.reason, sorted(backup["reasons"], key=lambda reason: reason["code"] in _LESS))))
-
-
-_LESS = ("needed_by", "min_restorable", "grace", "beyond_count", "older_than", "not_counted")
-
-
 def _short(identity):
     """The part of an id that the line of its chain does not have."""
     return "." + identity.rpartition(".")[2] if "." in identity else "(full)"
@@ -135,18 +119,21 @@ def _short(identity):
 def _totals(plan, detail, digest_length):
     totals, counts, sizes = plan["totals"]["vms"], plan["totals"]["counts"], plan["totals"]["bytes"]
     backups = sum(counts.values())
-    yield "%s %d VMs and containers, %s" % (RULE * 2, sum(totals.values()), _count(backups, "backup"))
+    vms = sum(totals.values())
+    yield "%s %s, %s, times in UTC" % (RULE * 2, "1 VM or container" if vms == 1 else "%d VMs and containers" % vms, words.count(backups, "backup"))
     yield "  keep    %7d  %10s" % (counts["keep"], words.size(sizes["own"] + sizes["needed"]))
-    yield "  remove  %7d  %10s  of %s" % (counts["remove"], words.size(sizes["freed"]), _count(totals["planned"], "VM"))
+    yield "  remove  %7d  %10s  of %s" % (counts["remove"], words.size(sizes["freed"]), words.count(totals["planned"], "VM"))
     if totals["refused"]:
-        yield "  refused %7d  %10s  of %s, by a guard" % (counts["refused"], words.size(sizes["refused"]), _count(totals["refused"], "VM"))
+        yield "  refused %7d  %10s  of %s, by a guard" % (counts["refused"], words.size(sizes["refused"]), words.count(totals["refused"], "VM"))
     excluded = plan.get("excluded", [])
     if excluded:
         names = ", ".join(words.shown(one["vm"]["name"]) or one["vm"]["uuid"] for one in excluded[:5])
         yield "  excluded %6d  %10s  of %s: %s%s" % (
-            sum(one["backups"] for one in excluded), words.size(sum(one["size"] for one in excluded)), _count(len(excluded), "VM"), names,
+            sum(one["backups"] for one in excluded), words.size(sum(one["size"] for one in excluded)), words.count(len(excluded), "VM"), names,
             " and %d more" % (len(excluded) - 5) if len(excluded) > 5 else "",
         )
+    if plan.get("unused"):
+        yield "  unused: no VM of this host that has backups fits %s" % ", ".join(words.shown(name) for name in plan["unused"])
     if detail != "all" and backups:
         yield "  Only %s shown; the report has every backup and why it stays." % _LEFT_OUT[detail]
     for warning in plan["warnings"][:20]:
@@ -157,7 +144,3 @@ def _totals(plan, detail, digest_length):
 
 
 _LEFT_OUT = {"removals": "what goes is", "vms": "VMs that lose backups, or that a guard refused, are", "totals": "totals are"}
-
-
-def _count(number, noun):
-    return "%d %s%s" % (number, noun, "" if number == 1 else "s")

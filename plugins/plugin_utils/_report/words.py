@@ -67,6 +67,7 @@ _RANKS = {name: rank for rank, name in enumerate(LETTERS)}
 
 # Control characters are no text, and the marks that turn the direction of writing let a name spill over what follows it.
 _UNSHOWABLE = re.compile("[\x00-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff\ufffe\uffff]")
+_INSTANT = re.compile("[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z")
 
 
 def shown(text, limit: int = 200) -> str:
@@ -84,6 +85,11 @@ def size(count: int) -> str:
     return ("%d %s" if units[0] == "B" or amount >= 99.5 else "%.1f %s") % (amount, units[0])
 
 
+def count(number: int, noun: str) -> str:
+    """A number of things; the noun is one that takes an s."""
+    return "%d %s%s" % (number, noun, "" if number == 1 else "s")
+
+
 def span(seconds: int) -> str:
     """A length of time by its two largest units."""
     parts = []
@@ -99,6 +105,17 @@ def span(seconds: int) -> str:
 def when(created: str) -> str:
     """An instant as the plan writes it, to the minute."""
     return created[:10] + " " + created[11:16] + " UTC"
+
+
+def moment(text) -> str:
+    """A text from outside that may be an instant as the role writes it; any other is shown as it is."""
+    text = shown(text)
+    return when(text) if _INSTANT.fullmatch(text) else text
+
+
+def backups(number: int) -> str:
+    """So many backups."""
+    return "1 backup" if number == 1 else "%d backups" % number
 
 
 def reason_name(reason: dict[str, Any]) -> str:
@@ -119,6 +136,14 @@ def reason(given: dict[str, Any]) -> str:
     """One reason, for keeping or against it, in a few words."""
     write = _REASONS.get(given["code"])
     return write(given) if write else shown(given["code"])
+
+
+def why(backup: dict[str, Any]) -> list[str]:
+    """All reasons of a plan's backup, the telling ones first, each once."""
+    return list(dict.fromkeys(map(reason, sorted(backup["reasons"], key=lambda given: given["code"] in _LESS))))
+
+
+_LESS = ("needed_by", "min_restorable", "grace", "beyond_count", "older_than", "not_counted")
 
 
 def _rule(given):

@@ -42,7 +42,7 @@ def make_plans(backup_trees, policy, now, overrides=None, exclude=None, limits=N
     :arg overrides: a list of {name, match, policy}; a policy is laid over the default one, key by key.
     :arg exclude: a list of what may stand under match; VMs that are not planned at all.
     :arg limits: guards that are laid over every policy.
-    :returns: a plan with ``groups``, ``excluded``, ``remove`` of all VMs, and ``group`` with each VM.
+    :returns: a plan with ``groups``, ``excluded``, ``unused``, ``remove`` of all VMs, and ``group`` with each VM.
     :raises InputError: names what cannot be used as it is.
     """
     groups = _groups(policy, written.listed(overrides, "overrides"), limits or {})
@@ -53,12 +53,13 @@ def make_plans(backup_trees, policy, now, overrides=None, exclude=None, limits=N
         raise InputError("now: %s" % error) from None
     with collector.held():
         excluded = []
-        for vm in inventory.read(backup_trees):
+        vms = inventory.read(backup_trees)
+        for vm in vms:
             if any(selector.fits(vm) for selector in excluded_by):
                 excluded.append(vm)
             else:
                 next(group for group in groups if group.selector.fits(vm)).vms.append(vm)
-        return _together(groups, [Planner(group.policy, now).plan(group.vms) for group in groups], excluded)
+        return _together(groups, [Planner(group.policy, now).plan(group.vms) for group in groups], excluded, _unused(vms, groups, excluded_by))
 
 
 def _groups(policy, overrides, limits) -> list[Group]:
@@ -96,7 +97,18 @@ def _policy(policy, where):
         raise InputError("%s: %s" % (where, error) if where else str(error)) from None
 
 
-def _together(groups, plans, excluded):
+def _unused(vms, groups, excluded_by) -> list[str]:
+    """Overrides and exclusions that fit no VM, whoever else fits it: a typing error there gives its VMs another policy without a word."""
+    named = [("override %s" % group.name, group.selector) for group in groups[:-1]]
+    named += [("exclusion %s" % _written(selector), selector) for selector in excluded_by]
+    return [name for name, selector in named if not any(selector.fits(vm) for vm in vms)]
+
+
+def _written(selector) -> str:
+    return " ".join("%s=%s" % (key, ",".join(texts)) for key, texts in selector._asdict().items() if texts)
+
+
+def _together(groups, plans, excluded, unused):
     default, limits = plans[-1], groups[-1].policy
     results = []
     for group, plan in zip(groups, plans):
@@ -124,6 +136,7 @@ def _together(groups, plans, excluded):
             {"vm": {"uuid": vm.uuid, "name": vm.name, "type": vm.type}, "backups": len(vm.backups), "size": sum(backup.size for backup in vm.backups)}
             for vm in excluded
         ],
+        "unused": unused,
         "warnings": _warnings(groups, plans),
         "totals": totals(results),
         "refusals": refusals(results),

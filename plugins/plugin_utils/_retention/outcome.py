@@ -15,7 +15,7 @@ from .stamps import Reader
 def hold_against(plan: dict[str, Any], backup_trees) -> dict[str, Any]:
     """What of the plan did not come true.
 
-    :arg backup_trees: as ``prl_backup_info`` returns them, gathered the same way as those of the plan.
+    :arg backup_trees: as ``prl_backup_info`` returns them, gathered the same way as those of the plan, or more widely: what is more is ``new``.
     :returns: ``left``, what was to be removed and is there; ``missing``, what was to be kept and is not; ``new``, how many are there
         that the plan did not know. Each of the first two is a list of {vm, id, created}.
     :raises InputError: names what cannot be read.

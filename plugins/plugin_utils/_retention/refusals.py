@@ -38,20 +38,28 @@ def _worst(name, refused):
 
 
 def in_words(guard: dict[str, Any]) -> str:
-    """Which guard refused a plan, with its value and limit."""
+    """Which guard refused a plan, with its value and limit; the one wording for the terminal, the page and the messages."""
     name, value, limit = guard["name"], guard["value"], guard["limit"]
-    told = {
-        "max_remove": "%s backups would go, at most %s may",
-        "max_remove_share": "%s of the restorable backups would go, at most %s may",
-        "max_remove_total": "%s backups of all VMs together would go, at most %s may",
-        "min_chains": "%s restorable chains would be left, at least %s must be",
-        "max_staleness": "the newest restorable backup is of %s, older than %s",
-        "max_broken_chains": "%s chains have no full, at most %s may (they hint that backups are missing from the list)",
-        "duplicate_ids": "%s backups have an id that another one has; more than %s is never right",
-        "no_restorable_left": "%s restorable backups would be left, at least %s must be",
-    }.get(name, "%s, limit %s")
+    if name == "max_staleness" and value is None:
+        return "max_staleness: there is no restorable backup, and the newest must not be older than %s" % limit
     if name == "max_remove_share":
-        value, limit = "%.0f%%" % (value * 100), "%.0f%%" % (limit * 100)
-    elif name == "max_staleness":
-        value = value or "never"
-    return "%s: %s" % (name, told % (value, limit))
+        value, limit = _percent(value), _percent(limit)
+    one, more, told = _WORDS.get(name, ("", "", "%s%s, the limit is %s"))
+    return "%s: %s" % (name, told % (value, one if value == 1 else more, limit))
+
+
+# Of one, of several, and the sentence with the value, one of these two, and the limit.
+_WORDS = {
+    "max_remove": ("backup", "backups", "%s %s would go, at most %s may"),
+    "max_remove_share": ("", "", "%s%s of the restorable backups would go, at most %s may"),
+    "max_remove_total": ("backup", "backups", "%s %s of all VMs together would go, at most %s may"),
+    "min_chains": ("chain", "chains", "%s restorable %s would be left, at least %s must be"),
+    "max_staleness": ("", "", "the newest restorable backup is of %s%s, older than %s"),
+    "max_broken_chains": ("chain has", "chains have", "%s %s no full, at most %s may (it hints that backups are missing from the list)"),
+    "duplicate_ids": ("backup has", "backups have", "%s %s an id that another one has; more than %s is never right"),
+    "no_restorable_left": ("backup", "backups", "%s restorable %s would be left, at least %s must be"),
+}
+
+
+def _percent(share):
+    return "%g%%" % round(100 * share, 1)

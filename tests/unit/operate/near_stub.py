@@ -8,7 +8,7 @@ import tempfile
 from prl_stub import cli, locks, store, treeload
 from prl_stub.tree import join_disks
 
-from ansible_collections.prlsdk.core.plugins.module_utils import _change_operations, _sessions, _worker
+from ansible_collections.prlsdk.core.plugins.module_utils import _ask_operations, _change_operations, _sessions, _worker
 from tests.harness import STUB_SDK
 from tests.unit.operate import model
 
@@ -122,7 +122,7 @@ class StubServer(model.ModelServer):
         return slept
 
     def text(self, uuid):
-        return _change_operations.tree_text(self.connection, uuid)
+        return _ask_operations.tree_text(self.connection, uuid, _change_operations.BOTH)
 
     def raw_remove(self, uuid, backup_id, keep_chain):
         self.backups.remove(uuid, backup_id, keep_chain, 30.0)

@@ -104,7 +104,7 @@ def test_without_bounds_chains_may_be_of_any_length_and_age():
 def test_a_vm_whose_uuid_cannot_be_read_is_a_finding():
     result = check([vm(uuid=None, name=None)], [], {"rpo": "1d"}, NOW)
     assert [finding["code"] for finding in result["vms"][0]["findings"]] == ["unreadable"]
-    assert "(no name) (cannot be read)" in result["message"]
+    assert result["message"] == "The only VM or container does not comply: (no name) (cannot be read)."
 
 
 def test_the_first_override_that_fits_counts():
@@ -131,7 +131,7 @@ def test_exclusions_and_templates_are_left_out_of_vms_and_orphans():
 
 def test_orphans_are_what_the_node_made_and_no_others():
     mine, other = tree([backup(8000, DAY)], number=8, name="gone"), tree([backup(9000, DAY, node=uuid(77))], number=9)
-    result = check([], [mine, other], {"rpo": "1d"}, NOW, node=NODE.strip("{}").upper())
+    result = check([], [mine, other], {"rpo": "1d"}, NOW, node=NODE.strip("{}").upper(), fail_on=[])
     assert [orphan["vm"]["name"] for orphan in result["orphans"]] == ["gone"]
     assert result["totals"]["foreign"] == 1 and result["compliant"]
     assert len(check([], [mine, other], {"rpo": "1d"}, NOW)["orphans"]) == 2
@@ -157,7 +157,24 @@ def test_the_message_names_the_worst_first():
 
 
 def test_nothing_to_check_is_said():
-    assert check([], [], {"rpo": "1d"}, NOW)["message"] == "There is no VM or container to check."
+    assert check([], [], {"rpo": "1d"}, NOW, fail_on=[])["message"] == "There is no VM or container to check."
+    excluded = check([vm()], [], {"rpo": "1d"}, NOW, exclude=[{"name": "*"}])
+    assert excluded["compliant"] and excluded["message"] == "There is no VM or container to check." and excluded["findings"] == []
+
+
+def test_a_node_that_shows_nothing_proves_nothing():
+    result = check([], [], {"rpo": "1d"}, NOW)
+    assert not result["compliant"] and result["totals"]["findings"]["no_vms"] == 1
+    assert [(finding["code"], finding["severity"]) for finding in result["findings"]] == [("no_vms", "violation")]
+    assert result["message"].startswith("The node shows no VM or container to this login, so nothing could be checked.") and "become" in result["message"]
+    assert result["table"][2].split() == "FAIL (the node) no VM or container".split()
+    allowed = check([], [], {"rpo": "1d"}, NOW, fail_on=sorted(set(FAIL_ON) - {"no_vms"}))
+    assert allowed["compliant"] and allowed["findings"][0]["severity"] == "notice"
+
+
+@pytest.mark.parametrize(("templates", "status"), [(False, "excluded"), ("false", "excluded"), ("No", "excluded"), (True, "violation"), ("true", "violation")])
+def test_a_truth_may_be_a_text(templates, status):
+    assert check([vm(template=True)], [], {"rpo": "1d"}, NOW, templates=templates)["vms"][0]["status"] == status
 
 
 def test_a_name_cannot_draw_on_the_terminal():
@@ -188,6 +205,7 @@ def test_a_long_table_leaves_out_what_is_all_right():
         ({"exclude": [{"name": None}]}, "exclude[0] is empty and would fit every VM"),
         ({"exclude": [{"description": "x"}]}, "exclude[0] has an unknown key 'description'"),
         ({"fail_on": ["rp0"]}, "fail_on has 'rp0'"),
+        ({"templates": "perhaps"}, "templates is 'perhaps'; it must be true or false"),
         ({"now": "yesterday"}, "now: 'yesterday' is not an instant"),
         ({"vms": {"vms": []}}, "give the vms of the result, not the whole result"),
         ({"vms": [{"name": "a"}]}, "vms[0] has no uuid"),
@@ -243,7 +261,7 @@ def test_counts_add_up_order_does_not_matter_and_vms_do_not_affect_each_other(in
     trees = [grown(forest, number) for number, forest in enumerate(inventory, 1)]
     result = check(vms, trees, {"rpo": "1d", "max_chain_length": 3}, NOW, fail_on=sorted(fail_on))
     assert sum(result["totals"]["status"].values()) == len(vms) == result["totals"]["vms"]
-    assert result["compliant"] == (result["totals"]["status"]["violation"] == 0)
+    assert result["compliant"] == (result["totals"]["status"]["violation"] == 0 and (bool(vms) or "no_vms" not in fail_on))
     assert check(vms, trees[::-1], {"rpo": "1d", "max_chain_length": 3}, NOW, fail_on=sorted(fail_on)) == result
     for machine, row in list(zip(vms, result["vms"]))[:1]:
         (alone,) = check([machine], trees, {"rpo": "1d", "max_chain_length": 3}, NOW, fail_on=sorted(fail_on), node=uuid(5))["vms"]

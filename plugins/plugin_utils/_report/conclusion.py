@@ -1,0 +1,80 @@
+# Copyright (c) The prlsdk.core developers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the role backup_retention tells at the end of a host: what went or would go, what the guards refused, and what to do then."""
+
+from __future__ import annotations
+
+import json
+from typing import Any, Iterator
+
+from ansible_collections.prlsdk.core.plugins.module_utils._errors import InputError
+
+from . import words
+
+#: What became of the plan: only shown, predicted by check mode, carried out, or stopped by a guard.
+STATES = ("planned", "predicted", "applied", "stopped")
+#: VMs that a refusal names.
+NAMED = 3
+
+
+def conclude(plan: dict[str, Any], state: str, confirmed: bool = False, stops: bool = False, digest_length: int = 16) -> str:
+    """One paragraph.
+
+    :arg plan: a plan for VMs with different policies; what it says of each VM is not needed.
+    :arg confirmed: whether somebody allowed the removal; else the paragraph says how.
+    :arg stops: whether one refusal stops the whole host.
+    :raises InputError: names the state that it does not know.
+    """
+    if state not in STATES:
+        raise InputError("state is %r; it must be one of %s" % (state, ", ".join(STATES)))
+    return " ".join([_told(plan, state, confirmed, stops, digest_length), *_refusals(plan["refusals"])])
+
+
+def _told(plan, state, confirmed, stops, digest_length):
+    going = plan["totals"]["counts"]["remove"]
+    because = "since backup_retention_on_refused is stop and a guard refused something."
+    if state == "stopped":
+        return "Nothing was removed, %s" % because
+    if not going:
+        return "Nothing was removed." if plan["refusals"] else _nothing(plan)
+    what = "%s of %s (%s)" % (words.count(going, "backup"), words.count(plan["totals"]["vms"]["planned"], "VM"), words.size(plan["totals"]["bytes"]["freed"]))
+    if state == "applied":
+        return "Removed %s. Looked again: nothing of it is left, and %s." % (what, _there(plan["totals"]["counts"]))
+    first = "Plan only, nothing was changed." if state == "planned" else "Check mode, nothing was changed."
+    if stops and plan["refusals"]:
+        return "%s %s could go but will not, %s" % (first, what, because)
+    if state == "predicted" and confirmed:
+        return "%s %s would go. Run it without --check to remove %s." % (first, what, "it" if going == 1 else "them")
+    return (
+        "%s %s would go. To apply exactly this plan add -e backup_retention_confirm=%s; to apply whatever the plan is at that time, as in a nightly job, "
+        "-e backup_retention_confirm=true." % (first, what, plan["digest"][:digest_length])
+    )
+
+
+def _nothing(plan):
+    stay, vms = plan["totals"]["counts"]["keep"], sum(plan["totals"]["vms"].values())
+    if stay:
+        who, does = ("the only backup", "stays") if stay == 1 else ("all %d backups" % stay, "stay")
+        return "Nothing to remove: %s of %s %s." % (who, words.count(vms, "VM"), does)
+    return "Nothing to remove: %s." % ("every VM with backups is excluded" if plan.get("excluded") else "there are no backups")
+
+
+def _there(counts):
+    stay = counts["keep"] + counts["refused"]
+    return "the one backup that the plan keeps is there" if stay == 1 else "all %d backups that the plan keeps are there" % stay
+
+
+def _refusals(refusals) -> Iterator[str]:
+    """Guard by guard what was refused, and the option with which one run may do it all the same."""
+    allow = {}
+    for refusal in refusals:
+        names = ", ".join(words.shown(name) for name in refusal["vms"][:NAMED])
+        more = len(refusal["vms"]) - NAMED
+        yield "A guard refused the removal of %s of %s%s. %s." % (
+            words.count(refusal["backups"], "backup"), names, " and %s" % words.count(more, "more VM") if more > 0 else "", words.shown(refusal["message"]),
+        )
+        if refusal["allow"] is not None:
+            allow[refusal["guard"]] = refusal["allow"]
+    if allow:
+        yield "If that is what you want, let one run do it with -e '%s', or change the policy." % json.dumps({"backup_retention_guards": allow})

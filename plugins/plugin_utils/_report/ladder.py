@@ -1,0 +1,86 @@
+# Copyright (c) The prlsdk.core developers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The rules of a policy as a ladder: a rung for each, with a slot for every backup that it keeps or could keep."""
+
+from __future__ import annotations
+
+import datetime
+from typing import Any
+
+from ansible_collections.prlsdk.core.plugins.plugin_utils._retention.rules import RULES
+
+from . import words
+
+#: Slots that a rung shows. What is beyond is counted and said.
+SLOTS = 60
+
+
+def rungs(policy: dict[str, Any], backups: list[tuple[dict[str, Any], datetime.date]]) -> list[dict[str, Any]]:
+    """A rung for each rule of a normalised policy, given a VM's backups, newest first, each with the policy's day that it is of."""
+    holders: dict[str, dict[int, list]] = {}
+    extra: dict[str, list] = {}
+    for backup, day in backups:
+        if backup["verdict"] != "keep":
+            continue
+        for reason in backup["reasons"]:
+            code = reason["code"]
+            if code == "rule":
+                holders.setdefault(reason["name"], {}).setdefault(reason["rank"], []).append((backup, reason))
+            elif code in ("within", "window_start", "oldest"):
+                extra.setdefault(reason["rule"], []).append((backup, reason, day))
+    return [_rung(name, policy[name], holders.get(name, {}), extra.get(name, [])) for name in rules(policy)]
+
+
+def rules(policy: dict[str, Any]) -> list[str]:
+    """The rules that a normalised policy sets, in its order."""
+    return [name for name in policy if name in RULES]
+
+
+def rule_text(name: str, setting) -> str:
+    """A rule of a normalised policy, as people write it."""
+    if not isinstance(setting, dict):
+        return "%s %s" % (name, setting)
+    details = [word for word in ("fulls" if setting["of"] == "full" else "", "oldest" if setting["pick"] == "oldest" else "") if word]
+    return "%s %s%s" % (name, setting.get("count", setting.get("duration")), " (%s)" % ", ".join(details) if details else "")
+
+
+def _rung(name, setting, held, extra):
+    amount = setting.get("count", setting.get("duration")) if isinstance(setting, dict) else setting
+    slots = [_slot(rank, held[rank]) for rank in sorted(held)]
+    filled = len(slots)
+    oldest = [_extra_slot(*each) for each in extra if each[1]["code"] == "oldest"]
+    by_age = [_extra_slot(*each) for each in extra if each[1]["code"] != "oldest"]
+    if isinstance(amount, int):
+        slots += [{"state": "empty", "label": "", "title": "%s %d of %d: empty" % (name, rank, amount)} for rank in range(filled + 1, amount + 1)]
+        note = "%d of %d filled" % (filled, amount)
+    else:
+        slots += by_age
+        note = words.backups(filled + len(by_age))
+    more = max(len(slots) - SLOTS, 0)
+    return {"name": rule_text(name, setting), "letter": words.LETTERS[name], "note": note, "slots": slots[:SLOTS] + oldest, "more": more}
+
+
+def _slot(rank, holders):
+    backup, reason = holders[0]
+    title = _slot_title(backup, reason)
+    if len(holders) > 1:
+        title = "%s: %s, the newest of %s" % (words.reason(reason), words.backups(len(holders)), words.when(backup["created"]))
+    return {"state": "full" if backup["type"] == "full" else "inc", "label": _short(reason["bucket"]) or str(rank), "title": title}
+
+
+def _slot_title(backup, reason):
+    return "%s: %s of %s, %s" % (words.reason(reason), backup["type"], words.when(backup["created"]), words.size(backup["size"]))
+
+
+def _extra_slot(backup, reason, day):
+    """Labelled with the policy's day, as the buckets of the other rules are."""
+    label = "O" if reason["code"] == "oldest" else day.isoformat()[5:]
+    return {"state": "full" if backup["type"] == "full" else "inc", "label": label, "title": _slot_title(backup, reason)}
+
+
+def _short(bucket):
+    """The part of a bucket's name that tells it from its neighbours: W47 of 2026-W47, 11-21 of 2026-11-21, 21T03 of 2026-11-21T03."""
+    if not bucket:
+        return ""
+    return {4: bucket, 7: bucket[2:], 8: bucket[5:], 10: bucket[5:], 13: bucket[8:]}.get(len(bucket), bucket)

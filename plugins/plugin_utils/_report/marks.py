@@ -1,0 +1,61 @@
+# Copyright (c) The prlsdk.core developers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A backup as it is shown, in drawings and in tables: its state, its letter, and in words why it stays or goes."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+from ansible_collections.prlsdk.core.plugins.plugin_utils._retention.buckets import Calendar
+from ansible_collections.prlsdk.core.plugins.plugin_utils._retention.stamps import Reader
+from ansible_collections.prlsdk.core.plugins.plugin_utils._retention.zone import DAY
+
+from . import words
+from .outcomes import Outcome
+
+STATES = ("own", "needed", "refused", "gone")  # the best first
+STATE_TEXTS = {"own": "keep", "needed": "keep, only as needed", "refused": "would go, but a guard refused it", "gone": "remove"}
+#: Reasons that a title tells. It counts what is beyond; the table of all backups has every one.
+REASONS = 3
+
+
+class Mark(NamedTuple):
+    """A backup, ready to be shown."""
+
+    backup: dict[str, Any]
+    instant: int
+    day: int  # the policy's day, counted from 1970-01-01
+    state: str  # one of STATES
+    pinned: bool
+    letter: str
+    why: list[str]
+    outcome: Outcome | None
+
+    @property
+    def title(self) -> str:
+        """All of it in a sentence or two."""
+        backup = self.backup
+        why = "; ".join(self.why[:REASONS])
+        if len(self.why) > REASONS:
+            why += "; and %d more" % (len(self.why) - REASONS)
+        text = "%s, %s, %s. %s: %s" % (
+            words.when(backup["created"]), backup["type"], words.size(backup["size"]), STATE_TEXTS[self.state].capitalize(), why
+        )
+        return "%s. Then: %s" % (text, self.outcome.text) if self.outcome else text
+
+
+def marks_of(vm: dict[str, Any], calendar: Calendar, read: Reader, outcomes: dict[str, Outcome]) -> list[Mark]:
+    """The backups of one entry of a plan's ``vms``, newest first; ``outcomes`` is what became of them, by id."""
+    backups = vm["backups"]
+    instants = [read(backup["created"]) for backup in backups]
+    days = calendar.ticks(DAY, calendar.zone.walls(instants))
+    return [_mark(backup, instant, day, outcomes.get(backup["id"])) for backup, instant, day in zip(backups, instants, days)]
+
+
+def _mark(backup, instant, day, outcome):
+    reasons, verdict = backup["reasons"], backup["verdict"]
+    state = {"remove": "gone", "refused": "refused"}.get(verdict) or ("own" if backup["own"] else "needed")
+    pinned = any(reason["code"] == "pinned" for reason in reasons)
+    letter = words.letter(reasons) if verdict == "keep" else ""
+    return Mark(backup, instant, day, state, pinned, letter, words.why(backup) or ["no rule looked at it"], outcome)

@@ -1,0 +1,43 @@
+# Copyright (c) The prlsdk.core developers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Hosts on the page: none of those that the run was for is left out."""
+
+from __future__ import annotations
+
+import pytest
+from ansible.errors import AnsibleFilterError
+from ansible_collections.prlsdk.core.plugins.filter.retention_report import retention_report
+
+from .pages import host, plan, rendered, report, text
+
+
+def test_a_host_without_a_record_is_listed_as_one():
+    page = rendered(host(plan(), "node-b"), report_hosts=["node-a", "node-b", "<b>node-c"])
+    (table,) = page.xpath("//h2[.='Hosts']/following-sibling::div[1]/table")
+    rows = [[text(cell) for cell in row[:3]] for row in table.xpath("tbody/tr")]
+    assert rows == [["node-b", "planned", "1"], ["node-a", "no report", "–"], ["<b>node-c", "no report", "–"]]
+    assert "2 of 3 hosts have no report." in text(page)
+    sections = page.xpath("//section[@class='host']")
+    assert [text(section.xpath("h2/bdi")[0]) for section in sections] == ["node-b", "node-a", "<b>node-c"]
+    assert text(sections[1].xpath("h2/span")[0]) == "no report" and "Nothing is known of its backups" in text(sections[1])
+
+
+def test_nobody_is_missed_where_all_reported_or_nobody_was_expected():
+    for expected in ({"report_hosts": ["node"]}, {}):
+        page = rendered(host(plan()), **expected)
+        assert "no report" not in text(page) and len(page.xpath("//section[@class='host']")) == 1
+
+
+def test_a_page_without_hosts_says_so():
+    assert "There is no host in this report." in text(rendered())
+
+
+def test_a_name_that_comes_twice_is_missed_once():
+    assert [each["host"] for each in retention_report(report(), ["a", "b", "a"])["hosts"]] == ["a", "b"]
+
+
+@pytest.mark.parametrize("hosts", ["node-a", {"node-a": 1}, [1]])
+def test_what_is_no_list_of_names_is_refused(hosts):
+    with pytest.raises(AnsibleFilterError, match="hosts must be a list of names"):
+        retention_report(report(), hosts)

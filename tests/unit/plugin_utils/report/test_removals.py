@@ -1,0 +1,56 @@
+# Copyright (c) The prlsdk.core developers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The page's table of removals: sizes of whole steps, and what a guard did not let happen."""
+
+from __future__ import annotations
+
+from ansible_collections.prlsdk.core.plugins.plugin_utils._report.page import make_page
+from ansible_collections.prlsdk.core.plugins.plugin_utils._report.steps import steps
+from ansible_collections.prlsdk.core.plugins.plugin_utils._report.terminal import plan_lines
+
+from .pages import applied, host, plan, rendered, report, text, tree
+
+
+def details(planned, **more):
+    (each,) = make_page(report(host(planned, **more)))["hosts"][0]["details"]
+    return each
+
+
+def test_a_chain_frees_what_all_of_its_backups_take():
+    planned = plan()
+    rows = details(planned)["removals"]["rows"]
+    assert [row["size"] for row in rows] == ["110 B"] * 5, "a full of 80 and six increments of 5"
+    assert sum(step.size for step in steps(planned["vms"][0])) == planned["vms"][0]["bytes"]["freed"] == 550
+
+
+def test_steps_of_every_kind_add_up_to_what_the_vm_frees():
+    for policy in ({"tails": "remove"}, {"tails": "remove", "merge": "allow", "daily": 1, "weekly": 3}, {"monthly": 2}):
+        for share in (1.0, 0.01):
+            (vm,) = plan(tree(weeks=8), max_remove_share=share, **policy)["vms"]
+            assert sum(step.size for step in steps(vm)) == vm["bytes"]["freed"] + vm["bytes"]["refused"] > 0
+            assert sum(len(step.gone) for step in steps(vm)) == vm["counts"]["remove"] + vm["counts"]["refused"]
+
+
+def test_a_refused_plan_lists_what_it_would_have_removed():
+    planned, refused = plan(), plan(max_remove_share=0.5)
+    assert refused["vms"][0]["status"] == "refused" and refused["vms"][0]["remove"] == []
+    rows = details(refused)["removals"]["rows"]
+    assert sorted(row["id"] for row in rows) == sorted(row["id"] for row in details(planned)["removals"]["rows"])
+    assert {row["what"] for row in rows} == {"the chain, 7 backups"} and {row["size"] for row in rows} == {"110 B"}
+    (table,) = rendered(host(refused)).xpath("//details[@class='fold'][summary[contains(., 'had no guard refused it')]]//table")
+    assert len(table.xpath("tbody/tr")) == 5 and "Outcome" not in text(table)
+
+
+def test_the_terminal_tells_of_the_same_steps():
+    for planned in (plan(), plan(max_remove_share=0.5), plan(tails="remove")):
+        lines = "\n".join(plan_lines(planned, "removals"))
+        for row in details(planned)["removals"]["rows"]:
+            (line,) = [line for line in lines.splitlines() if row["id"] + " " in line]
+            assert row["size"] in line
+
+
+def test_a_step_tells_what_became_of_it():
+    planned = plan()
+    rows = details(planned, applied=applied(planned))["removals"]["rows"]
+    assert {row["outcome"] for row in rows} == {"removed"}
