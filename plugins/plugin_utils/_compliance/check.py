@@ -12,9 +12,11 @@ from ansible_collections.prlsdk.core.plugins.module_utils import _durations, _in
 from ansible_collections.prlsdk.core.plugins.module_utils._errors import InputError
 from ansible_collections.prlsdk.core.plugins.plugin_utils._report import words
 from ansible_collections.prlsdk.core.plugins.plugin_utils._retention import inventory
-from ansible_collections.prlsdk.core.plugins.plugin_utils._retention.inventory import FULL, Backup, Vm, plain_id
+from ansible_collections.prlsdk.core.plugins.plugin_utils._retention.inventory import Backup, Vm, plain_id
+from ansible_collections.prlsdk.core.plugins.plugin_utils._retention.selectors import Selector
+from ansible_collections.prlsdk.core.plugins.plugin_utils._retention.survey import standing
 
-from .objectives import Group, Objective, Selector, read_exclusions, read_groups
+from .objectives import Group, Objective, read_exclusions, read_groups
 from .text import table, worst
 
 #: Every finding, the worst first.
@@ -86,22 +88,23 @@ def _machine(vm, where) -> dict[str, Any]:
 def _checked(machine, tree: Vm | None, settings: Check) -> dict[str, Any]:
     """One VM's part of the result."""
     name, uuid, kind = machine["name"] or "", machine["uuid"] or "", machine["type"] or ""
-    group = next(group for group in settings.groups if group.selector.fits(name, uuid, kind))
+    vm = Vm(name, uuid, kind, 0, tree.backups if tree else [])
+    group = next(group for group in settings.groups if group.selector.fits(vm))
     result = {
         "vm": {"uuid": machine["uuid"], "name": machine["name"], "type": machine["type"], "state": machine["state"]},
         "group": group.name,
         "objective": group.objective.plain(),
         "status": "excluded",
         "newest": None,
-        "backups": len(tree.backups) if tree else 0,
-        "chains": len({backup.chain for backup in tree.backups}) if tree else 0,
+        "backups": len(vm.backups),
+        "chains": len({backup.chain for backup in vm.backups}),
         "chain": None,
         "full_due": False,
         "findings": [],
     }
-    if (machine["template"] and not settings.templates) or any(selector.fits(name, uuid, kind) for selector in settings.excluded):
+    if (machine["template"] and not settings.templates) or any(selector.fits(vm) for selector in settings.excluded):
         return result
-    findings = _findings(result, machine, tree.backups if tree else [], group.objective, settings.now)
+    findings = _findings(result, machine, vm.backups, group.objective, settings.now)
     result["findings"] = [
         {"code": code, "severity": "violation" if code in settings.fail_on else "notice", "message": message, "value": value, "limit": limit}
         for code, message, value, limit in sorted(findings, key=lambda finding: FINDINGS.index(finding[0]))
@@ -122,24 +125,20 @@ def _findings(result, machine, backups: list[Backup], objective: Objective, now:
     if not backups:
         yield "never", "it was never backed up, or all of its backups are gone", 0, 1
         return
-    future = [backup for backup in backups if backup.instant > now + SKEW]
-    if future:
-        latest = _instants.format(future[-1].instant)
-        yield "future", "%s later than now, the latest of %s; look at the clocks" % (_are(len(future)), latest), latest, None
-    chains: dict[str, list[Backup]] = {}
-    for backup in sorted(backups, key=lambda backup: (backup.position, backup.instant)):
-        chains.setdefault(backup.chain, []).append(backup)
-    broken = {uuid for uuid, members in chains.items() if members[0].kind != FULL}
-    sound = [backup for backup in backups if backup.chain not in broken and backup.instant <= now + SKEW]
-    if not sound:
+    found = standing(backups, now + SKEW)
+    if found.future:
+        latest = _instants.format(backups[-1].instant)
+        yield "future", "%s later than now, the latest of %s; look at the clocks" % (_are(len(found.future)), latest), latest, None
+    if not found.sound:
         yield "not_restorable", "of its %s none can be counted on: their chains have no full, or they are later than now" % _backups(len(backups)), 0, 1
         return
-    newest = sound[-1]
+    newest = backups[found.sound[-1]]
     result["newest"] = {"id": newest.id, "type": newest.kind, "created": _instants.format(newest.instant)}
     if newest.instant < _instants.before(now, objective.rpo):
         message = "the newest restorable backup is of %s, and the objective is %s" % (result["newest"]["created"], objective.rpo)
         yield "rpo", message, result["newest"]["created"], str(objective.rpo)
-    yield from _chain_findings(result, chains[newest.chain], objective, now)
+    active = next(chain for chain in found.chains if chain.uuid == newest.chain)
+    yield from _chain_findings(result, [backups[position] for position in active.members], objective, now)
 
 
 def _chain_findings(result, chain: list[Backup], objective: Objective, now: int):
@@ -171,7 +170,7 @@ def _orphans(trees: list[Vm], settings: Check):
     """Backups of VMs that the node does not have, and how many such VMs are another node's."""
     orphans, foreign = [], 0
     for tree in trees:
-        if any(selector.fits(tree.name, tree.uuid, tree.type) for selector in settings.excluded):
+        if any(selector.fits(tree) for selector in settings.excluded):
             continue
         newest = tree.backups[-1]
         if settings.node and plain_id(newest.server_uuid) != settings.node:

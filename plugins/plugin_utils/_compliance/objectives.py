@@ -5,15 +5,15 @@
 
 from __future__ import annotations
 
-import difflib
-import fnmatch
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from ansible_collections.prlsdk.core.plugins.module_utils import _durations
 from ansible_collections.prlsdk.core.plugins.module_utils._durations import Duration
 from ansible_collections.prlsdk.core.plugins.module_utils._errors import InputError
-from ansible_collections.prlsdk.core.plugins.plugin_utils._retention.inventory import plain_id
+from ansible_collections.prlsdk.core.plugins.plugin_utils._retention import selectors
+from ansible_collections.prlsdk.core.plugins.plugin_utils._retention.selectors import Selector
+from ansible_collections.prlsdk.core.plugins.plugin_utils._retention.written import known, listed
 
 KEYS = ("rpo", "max_chain_length", "max_chain_age")
 MATCHES = ("name", "uuid", "type")
@@ -29,22 +29,6 @@ class Objective(NamedTuple):
     def plain(self) -> dict[str, Any]:
         """As a result shows it."""
         return {"rpo": str(self.rpo), "max_chain_length": self.max_chain_length, "max_chain_age": str(self.max_chain_age) if self.max_chain_age else None}
-
-
-class Selector(NamedTuple):
-    """Which VMs: every key that is set must fit, by any of its texts."""
-
-    name: tuple[str, ...] = ()  # globs
-    uuid: tuple[str, ...] = ()  # without braces, in lower case
-    type: tuple[str, ...] = ()
-
-    def fits(self, name: str, uuid: str, kind: str) -> bool:
-        """Whether the VM is one of those meant."""
-        return (
-            (not self.name or any(fnmatch.fnmatchcase(name, glob) for glob in self.name))
-            and (not self.uuid or plain_id(uuid) in self.uuid)
-            and (not self.type or kind in self.type)
-        )
 
 
 class Group(NamedTuple):
@@ -63,32 +47,30 @@ def read_groups(objective, overrides) -> list[Group]:
     if not isinstance(objective, Mapping):
         raise InputError("objective must be a dictionary such as {rpo: 26h}, not %r" % (objective,))
     groups: list[Group] = []
-    for number, override in enumerate(_list(overrides, "overrides")):
+    for number, override in enumerate(listed(overrides, "overrides")):
         where = "overrides[%d]" % number
-        _known(override, ("name", "match", "objective"), where)
+        known(override, ("name", "match", "objective"), where)
         name = override.get("name") or where
         if name == "default" or any(group.name == name for group in groups):
             raise InputError("%s: another group is called %r already; give each its own name" % (where, name))
         own = override.get("objective")
         if not isinstance(own, Mapping) or not own:
             raise InputError("%s has no objective; give one of %s" % (where, ", ".join(KEYS)))
-        _known(own, KEYS, where + ".objective")
+        known(own, KEYS, where + ".objective")
         given = {key: value for key, value in own.items() if value is not None}
-        groups.append(Group(str(name), _selector(override.get("match"), where + ".match"), _objective({**objective, **given}, where + ".objective")))
+        selector = selectors.read(override.get("match"), MATCHES, where + ".match")
+        groups.append(Group(str(name), selector, _objective({**objective, **given}, where + ".objective")))
     groups.append(Group("default", Selector(), _objective(objective, "objective")))
     return groups
 
 
 def read_exclusions(exclude) -> list[Selector]:
-    """What is left out.
-
-    :raises InputError: as above.
-    """
-    return [_selector(match, "exclude[%d]" % number) for number, match in enumerate(_list(exclude, "exclude"))]
+    """What is left out; raises as above."""
+    return selectors.read_all(exclude, MATCHES)
 
 
 def _objective(given, where) -> Objective:
-    _known(given, KEYS, where)
+    known(given, KEYS, where)
     if not given.get("rpo"):
         raise InputError("%s has no rpo: say how old the newest restorable backup may be, for example rpo: 26h" % where)
     rpo = _duration(given["rpo"], where + ".rpo")
@@ -96,24 +78,6 @@ def _objective(given, where) -> Objective:
         raise InputError("%s.rpo is nothing, which no backup can meet; give a duration such as 26h" % where)
     length, age = given.get("max_chain_length"), given.get("max_chain_age")
     return Objective(rpo, _number(length, where + ".max_chain_length"), (_duration(age, where + ".max_chain_age") or None) if age else None)
-
-
-def _selector(match, where) -> Selector:
-    if not isinstance(match, Mapping) or not any(match.values()):
-        raise InputError("%s is empty and would fit every VM: say which, by %s" % (where, ", ".join(MATCHES)))
-    _known(match, MATCHES, where)
-    texts = {}
-    for key, value in match.items():
-        if value is None:
-            continue
-        values = [value] if isinstance(value, str) else value
-        if not isinstance(values, (list, tuple)) or not values or not all(isinstance(text, str) and text for text in values):
-            raise InputError("%s.%s is %r; it must be a text or a list of texts" % (where, key, value))
-        texts[key] = tuple(plain_id(text) if key == "uuid" else str(text) for text in values)
-    for kind in texts.get("type", ()):
-        if kind not in ("vm", "ct"):
-            raise InputError("%s.type is %r; it must be vm or ct" % (where, kind))
-    return Selector(**texts)
 
 
 def _duration(value, where) -> Duration:
@@ -129,20 +93,3 @@ def _number(value, where) -> int | None:
     if value is None or (isinstance(value, int) and not isinstance(value, bool) and value >= 0):
         return value or None
     raise InputError("%s is %r; it must be a whole number, or 0 for no bound" % (where, value))
-
-
-def _list(value, where):
-    if value is None:
-        return []
-    if not isinstance(value, (list, tuple)):
-        raise InputError("%s must be a list, not %r" % (where, value))
-    return value
-
-
-def _known(mapping, known, where):
-    if not isinstance(mapping, Mapping):
-        raise InputError("%s must be a dictionary, not %r" % (where, mapping))
-    for key in mapping:
-        if key not in known:
-            near = difflib.get_close_matches(str(key), known, 1, 0.5)
-            raise InputError("%s has an unknown key %r; %s" % (where, key, "did you mean %s?" % near[0] if near else "known are %s" % ", ".join(known)))

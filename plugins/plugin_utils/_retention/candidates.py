@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+import functools
+
 from .buckets import Bucket, Calendar
 from .inventory import FULL, Backup
 
@@ -17,22 +19,19 @@ class Candidates:
         self.backups = backups
         self.instants = [backup.instant for backup in backups]
         self.everything = range(len(backups))
-        self._fulls: list[int] | None = None
         self._walls: list[int] | None = None
         self._keys: dict[str, tuple[int, ...]] = {}
         self._extremes: dict[tuple[str, str, str], dict[int, int]] = {}
 
-    @property
+    @functools.cached_property
     def is_full(self) -> list[bool]:
         """Whether each candidate is a full backup."""
         return [backup.kind == FULL for backup in self.backups]
 
-    @property
+    @functools.cached_property
     def fulls(self) -> list[int]:
         """The positions of the full backups."""
-        if self._fulls is None:
-            self._fulls = [position for position, full in enumerate(self.is_full) if full]
-        return self._fulls
+        return [position for position, full in enumerate(self.is_full) if full]
 
     def keys(self, bucket: Bucket) -> tuple[int, ...]:
         """The bucket of each candidate."""

@@ -18,8 +18,8 @@ CHAIN, INCREMENT, MERGE = "chain", "increment", "merge"
 #: How many of the backups that need one are named with it; all of them would make long chains quadratic.
 NAMED = 3
 
-#: From this version on the storage can take an increment out of the middle of a chain.
-_MERGING_STORAGE = 4
+#: From this version on the storage can take a single increment out of a chain, at its end or from its middle.
+_SINGLE_INCREMENTS = 4
 
 
 class Step(NamedTuple):
@@ -37,15 +37,17 @@ class Closure(NamedTuple):
     ends: list[tuple[int, str]]  # ends of chains that stay with the rest of it, and the reason's code
     steps: list[Step]  # in the order in which to remove
     mergeable: list[bool]  # by position: may be taken out of the middle of its chain
+    tails_stay: bool  # the end of a chain of which something stays does so too
 
 
 def close(survey: Survey, keeping: Keeping, policy: Policy, storage_version: int) -> Closure:
     """Settle what goes, given what is kept for its own sake."""
-    closure = Closure(list(keeping.held), [], [], [False] * len(keeping.held))
+    single = storage_version >= _SINGLE_INCREMENTS
+    merging = single and policy.merge == "allow"
+    closure = Closure(list(keeping.held), [], [], [False] * len(keeping.held), policy.tails == "keep" or not single)
     own = closure.own
-    merging = policy.merge == "allow" and storage_version >= _MERGING_STORAGE
     later_steps: list[Step] = []
-    trimming = merging or policy.tails != "keep"
+    trimming = merging or not closure.tails_stay
     for chain in survey.chains:
         members, end = chain.members, chain.members[-1]
         if chain.uuid == keeping.active:
@@ -54,7 +56,7 @@ def close(survey: Survey, keeping: Keeping, policy: Policy, storage_version: int
         elif not any(map(own.__getitem__, members)):
             closure.steps.append(Step(members[0], CHAIN, members[::-1]))
             continue
-        elif policy.tails == "keep" and not own[end]:
+        elif closure.tails_stay and not own[end]:
             closure.ends.append((end, "tail"))
             own[end] = True
         if merging and chain.restorable:
@@ -79,14 +81,14 @@ def _trim(members, closure):
             yield Step(position, MERGE, [position])
 
 
-def explain_needs(survey: Survey, keeping: Keeping, closure: Closure, reasons: Reasons, policy: Policy) -> None:
+def explain_needs(survey: Survey, keeping: Keeping, closure: Closure, reasons: Reasons) -> None:
     """Add the reasons ``active_chain``, ``tail`` and ``needed_by``, and let what is needed last as long as what needs it."""
     for position, code in closure.ends:
         reasons.given[position].append({"code": code})
     for chain in survey.chains:
         end = chain.members[-1]
         # The end stays as long as anything else in the chain does; unless the next increment makes a middle of it.
-        if policy.tails == "keep" and not (closure.mergeable[end] and chain.uuid == keeping.active):
+        if closure.tails_stay and not (closure.mergeable[end] and chain.uuid == keeping.active):
             reasons.until[end] = max([reasons.until[position] for position in chain.members])
         _explain_chain(survey.backups, chain.members, closure, reasons)
 

@@ -15,7 +15,7 @@ from .policy import Policy
 from .zone import DAY, Zone
 
 #: Raised whenever the same input may give another plan.
-ENGINE = 1
+ENGINE = 2
 
 
 _quote = json.encoder.encode_basestring_ascii

@@ -5,42 +5,26 @@
 
 from __future__ import annotations
 
-import fnmatch
 import hashlib
+import json
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from ansible_collections.prlsdk.core.plugins.module_utils import _instants
 from ansible_collections.prlsdk.core.plugins.module_utils._errors import InputError
 
-from . import collector, guards, inventory
+from . import collector, guards, inventory, selectors, written
 from . import policy as policies
 from .inventory import Vm, plain_id
-from .plan import Planner, _refuse, _totals
+from .plan import Planner
 from .refusals import GUARDS, refusals
+from .selectors import Selector
+from .totals import refuse, totals
 
 DEFAULT = "default"
 MATCHES = ("name", "uuid", "type", "description")
 #: It counts all VMs of a run, so that only the policy that is everybody's can set it.
 OF_THE_RUN = "max_remove_total"
-
-
-class Selector(NamedTuple):
-    """Which VMs: every key that is set must fit, by any of its texts."""
-
-    name: tuple[str, ...] = ()  # globs
-    uuid: tuple[str, ...] = ()  # without braces, in lower case
-    type: tuple[str, ...] = ()
-    description: tuple[str, ...] = ()  # globs, of the VM's newest backup
-
-    def fits(self, vm: Vm) -> bool:
-        """Whether the VM is one of those meant."""
-        return (
-            (not self.name or _any_glob(vm.name, self.name))
-            and (not self.uuid or plain_id(vm.uuid) in self.uuid)
-            and (not self.type or vm.type in self.type)
-            and (not self.description or bool(vm.backups) and _any_glob(vm.backups[-1].description, self.description))
-        )
 
 
 class Group(NamedTuple):
@@ -61,8 +45,8 @@ def make_plans(backup_trees, policy, now, overrides=None, exclude=None, limits=N
     :returns: a plan with ``groups``, ``excluded``, ``unused``, ``remove`` of all VMs, and ``group`` with each VM.
     :raises InputError: names what cannot be used as it is.
     """
-    groups = _groups(policy, _list(overrides, "overrides"), limits or {})
-    excluded_by = [_selector(selector, "exclude[%d]" % number) for number, selector in enumerate(_list(exclude, "exclude"))]
+    groups = _groups(policy, written.listed(overrides, "overrides"), limits or {})
+    excluded_by = selectors.read_all(exclude, MATCHES)
     try:
         now = _instants.parse(now)
     except InputError as error:
@@ -80,7 +64,7 @@ def make_plans(backup_trees, policy, now, overrides=None, exclude=None, limits=N
 
 def _groups(policy, overrides, limits) -> list[Group]:
     """The overrides in their order, and the default at the end, which fits every VM."""
-    _mapping(limits, "guards")
+    written.mapped(limits, "guards")
     for key in limits:
         if key not in GUARDS:
             raise InputError("guards has %r, which is not a guard; guards are %s" % (key, ", ".join(GUARDS)))
@@ -89,19 +73,19 @@ def _groups(policy, overrides, limits) -> list[Group]:
     groups, names = [], {DEFAULT}
     for number, override in enumerate(overrides):
         where = "overrides[%d]" % number
-        for key in _mapping(override, where):
-            policies._known(key, ("name", "match", "policy"), where)
+        written.known(override, ("name", "match", "policy"), where)
         name = override.get("name") or where
         where = "%s (%s)" % (where, name) if override.get("name") else where
         if name in names:
             raise InputError("%s: another group has this name already; give each its own" % where)
         names.add(name)
-        own = _mapping(override.get("policy"), where + ".policy")
+        own = written.mapped(override.get("policy"), where + ".policy")
         if OF_THE_RUN in own:
             raise InputError("%s: %s counts all VMs of a run; set it in the default policy" % (where, OF_THE_RUN))
         if not override.get("match"):
             raise InputError("%s has no match: say which VMs it is for, by %s" % (where, ", ".join(MATCHES)))
-        groups.append(Group(str(name), _selector(override["match"], where + ".match"), _policy({**policy, **own, **limits}, where), []))
+        selector = selectors.read(override["match"], MATCHES, where + ".match")
+        groups.append(Group(str(name), selector, _policy({**policy, **own, **limits}, where), []))
     groups.append(Group(DEFAULT, Selector(), _policy({**policy, **limits}, None), []))
     return groups
 
@@ -111,22 +95,6 @@ def _policy(policy, where):
         return policies.read(policy)
     except InputError as error:
         raise InputError("%s: %s" % (where, error) if where else str(error)) from None
-
-
-def _selector(match, where) -> Selector:
-    texts = {}
-    for key, value in _mapping(match, where).items():
-        policies._known(key, MATCHES, where)
-        values = [value] if isinstance(value, str) else value
-        if not isinstance(values, (list, tuple)) or not values or not all(isinstance(text, str) and text for text in values):
-            raise InputError("%s.%s is %r; it must be a text or a list of texts" % (where, key, value))
-        texts[key] = tuple(plain_id(text) if key == "uuid" else str(text) for text in values)
-    if not texts:
-        raise InputError("%s is empty and would fit every VM: say which, by %s" % (where, ", ".join(MATCHES)))
-    for kind in texts.get("type", ()):
-        if kind not in ("vm", "ct"):
-            raise InputError("%s.type is %r; it must be vm or ct" % (where, kind))
-    return Selector(**texts)
 
 
 def _unused(vms, groups, excluded_by) -> list[str]:
@@ -151,16 +119,17 @@ def _together(groups, plans, excluded, unused):
     if total:
         for result in results:
             if result["status"] == "planned":
-                _refuse(result, total)
+                refuse(result, total)
             elif result["guard"] and result["guard"]["name"] == OF_THE_RUN:
                 result["guard"] = dict(total)
+    removals = [{"vm": result["vm"]["uuid"], **step} for result in results for step in result["remove"]]
     return {
-        "digest": _digest([plan["digest"] for group, plan in zip(groups, plans) if group.vms] or [default["digest"]], limits.max_remove_total),
+        "digest": _digest([plan["digest"] for group, plan in zip(groups, plans) if group.vms] or [default["digest"]], limits.max_remove_total, removals),
         "now": default["now"],
         "timezone": default["timezone"],
         "policy": default["policy"],
         "groups": [
-            {"name": group.name, "policy": plan["policy"], "digest": plan["digest"], "totals": _totals([r for r in results if r["group"] == group.name])}
+            {"name": group.name, "policy": plan["policy"], "digest": plan["digest"], "totals": totals([r for r in results if r["group"] == group.name])}
             for group, plan in zip(groups, plans)
         ],
         "excluded": [
@@ -169,10 +138,10 @@ def _together(groups, plans, excluded, unused):
         ],
         "unused": unused,
         "warnings": _warnings(groups, plans),
-        "totals": _totals(results),
+        "totals": totals(results),
         "refusals": refusals(results),
         "vms": results,
-        "remove": [{"vm": result["vm"]["uuid"], **step} for result in results for step in result["remove"]],
+        "remove": removals,
     }
 
 
@@ -181,11 +150,10 @@ def _would_go(result):
     return result["counts"]["remove"] + (result["counts"]["refused"] if refused else 0)
 
 
-def _digest(digests, limit):
-    """That of the only group as it is, so that one policy gives the digest of ``retention_plan``."""
-    if len(digests) == 1:
-        return digests[0]
-    return hashlib.sha256("\n".join([*sorted(digests), str(limit)]).encode("ascii")).hexdigest()
+def _digest(digests, limit, removals):
+    """Over every removal too: rules and grace let more go within a day whose plans all have one digest, and who confirms confirms what was shown."""
+    steps = [[plain_id(step["vm"]), step["id"], step["created"], step["action"], step["removes"]] for step in removals]
+    return hashlib.sha256(json.dumps([sorted(digests), limit, steps]).encode("ascii")).hexdigest()
 
 
 def _warnings(groups, plans):
@@ -206,21 +174,3 @@ def _warnings(groups, plans):
         if all(said):
             warnings.append(said[0])
     return warnings
-
-
-def _list(value, where):
-    if value is None:
-        return []
-    if not isinstance(value, (list, tuple)):
-        raise InputError("%s must be a list, not %r" % (where, value))
-    return value
-
-
-def _mapping(value, where):
-    if not isinstance(value, Mapping):
-        raise InputError("%s must be a dictionary, not %r" % (where, value))
-    return value
-
-
-def _any_glob(text, globs):
-    return any(fnmatch.fnmatchcase(text, glob) for glob in globs)

@@ -11,19 +11,20 @@ from typing import Any
 from ansible_collections.prlsdk.core.plugins.module_utils import _instants
 from ansible_collections.prlsdk.core.plugins.module_utils._errors import InputError
 
-from . import collector, guards, inventory
+from . import collector, guards, inventory, weekly
 from . import policy as policies
 from .buckets import calendar
 from .closure import close, explain_needs
 from .digest import Digest
 from .full_due import Present, full_due
-from .inventory import INCREMENTAL, Vm, plain_id
+from .inventory import Vm, plain_id
 from .keeping import explain, keep
 from .lint import lint, warning
 from .rules import NEVER
 from .stamps import Writer
 from .survey import Surveyor
-from .zone import DAY, named
+from .totals import refuse, totals
+from .zone import named
 
 
 #: Whose reasons a plan has.
@@ -73,20 +74,20 @@ class Planner:
             draft = Draft(vm, self)  # let go of at once: of 100,000 backups only the results are to stay in memory
             results.append(draft.result())
             warnings += draft.warnings()
-            weekly_costs.append(draft.bytes_for_weekly_increments())
+            weekly_costs.append(weekly.cost(draft.survey, draft.closure, draft.reasons, self.policy))
         total = guards.refusing_total(sum(result["counts"]["remove"] for result in results), self.policy)
         if total:
             for result in results:
-                _refuse(result, total)
+                refuse(result, total)
         warnings += _unknown_pins(self.policy, vms)
-        warnings += _weekly_cost(self.policy, weekly_costs)
+        warnings += weekly.warnings(self.policy, weekly_costs)
         return {
             "digest": digest.hexdigest(),
             "now": self.stamp(self.now),
             "timezone": self.policy.timezone,
             "policy": self.policy.normalised(),
             "warnings": warnings,
-            "totals": _totals(results),
+            "totals": totals(results),
             "vms": results,
         }
 
@@ -103,7 +104,7 @@ class Draft:
         self.keeping = keep(self.survey, policy, planner.calendar, now)
         self.closure = close(self.survey, self.keeping, policy, vm.storage_version)
         self.reasons = explain(self.keeping)
-        explain_needs(self.survey, self.keeping, self.closure, self.reasons, policy)
+        explain_needs(self.survey, self.keeping, self.closure, self.reasons)
         self.goes = [False] * len(vm.backups)
         for step in self.closure.steps:
             for position in step.removes:
@@ -133,7 +134,7 @@ class Draft:
             "remove": [self._step(step) for step in self.closure.steps],
         }
         if self.guard:
-            _refuse(result, self.guard)
+            refuse(result, self.guard)
         return result
 
     def _backups(self):
@@ -209,41 +210,13 @@ class Draft:
         if self.survey.broken:
             message = "%s has %d backups in chains without a full: they cannot be restored and do not count"
             yield warning("broken", message % (name, len(self.survey.broken)), vm=self.vm.uuid)
+        if policy.tails == "remove" and any(code == "tail" for position, code in self.closure.ends):
+            message = "%s has storage format %d, which knows no safe removal of single increments: its chains go whole or not at all, as with tails: keep"
+            yield warning("old_format", message % (name, self.vm.storage_version), vm=self.vm.uuid)
         late = guards.stale(self._newest(), policy, planner.zone, planner.now) if self.vm.backups else None
         if late:
             message = "the newest restorable backup of %s is of %s, and max_staleness allows none before %s: nothing of it is removed"
             yield warning("stale", message % (name, late[0] or "no time: there is none", late[1]), vm=self.vm.uuid)
-
-    def bytes_for_weekly_increments(self) -> int:
-        """Bytes kept only because a weekly rule picks increments of chains that are longer than a week."""
-        weekly = {"weekly", "within_weekly"}.intersection(rule.name for rule in self.planner.policy.rules if rule.of == "any")
-        if not weekly:
-            return 0
-        backups, reasons = self.vm.backups, self.reasons.given
-        cost = 0
-        for chain in self.survey.chains:
-            instants = [backups[position].instant for position in chain.members]
-            if max(instants) - min(instants) <= 7 * DAY:
-                continue
-            if any(
-                backups[position].kind == INCREMENTAL and any(reason.get("name") in weekly for reason in reasons[position])
-                for position in chain.members
-            ):
-                cost += sum(backups[p].size for p in chain.members if not self.goes[p] and not self.closure.own[p])
-        return cost
-
-
-def _refuse(result, guard):
-    """Turn what a VM's plan would remove into what it was not allowed to."""
-    if result["status"] != "planned":
-        return
-    counts, sizes = result["counts"], result["bytes"]
-    result["status"], result["guard"], result["remove"] = "refused", dict(guard), []
-    counts["remove"], counts["refused"] = 0, counts["remove"]
-    sizes["freed"], sizes["refused"] = 0, sizes["freed"]
-    for backup in result["backups"]:
-        if backup["verdict"] == "remove":
-            backup["verdict"] = "refused"
 
 
 def _unknown_pins(policy, vms):
@@ -251,27 +224,3 @@ def _unknown_pins(policy, vms):
         return []
     there = {plain_id(backup.id) for vm in vms for backup in vm.backups}
     return [warning("unknown_pin", "pins has %s, and no backup has this id" % pin, "pins") for pin in policy.pins if pin not in there]
-
-
-def _weekly_cost(policy, costs):
-    costs = [cost for cost in costs if cost]
-    if not costs:
-        return []
-    names = [rule.name for rule in policy.rules if rule.name in ("weekly", "within_weekly") and rule.of == "any"]
-    message = (
-        "%s keeps the newest backup of a week, which in chains longer than a week is an increment: %d bytes of %d VMs are kept only because "
-        "such increments need them; of: full keeps fulls instead"
-    )
-    return [warning("weekly_increments", message % (names[0], sum(costs), len(costs)), names[0])]
-
-
-def _totals(results):
-    return {
-        "vms": {status: sum(result["status"] == status for result in results) for status in ("nothing", "planned", "refused")},
-        "counts": _sums(results, "counts", ("keep", "remove", "refused")),
-        "bytes": _sums(results, "bytes", ("own", "needed", "freed", "refused")),
-    }
-
-
-def _sums(results, part, names):
-    return {name: sum(result[part][name] for result in results) for name in names}

@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Mapping
 from typing import Any, Callable, NamedTuple
@@ -16,6 +15,7 @@ from ansible_collections.prlsdk.core.plugins.module_utils._errors import InputEr
 
 from .inventory import plain_id
 from .rules import RULES, Rule
+from .written import known
 from .zone import named
 
 ALL = "all"
@@ -70,8 +70,7 @@ def read(policy) -> Policy:
     """
     if not isinstance(policy, Mapping):
         raise InputError("the policy must be a dictionary such as {daily: 7, timezone: UTC}, not %r" % (policy,))
-    for key in policy:
-        _known(key, (*RULES, *_OPTIONS), "the policy")
+    known(policy, (*RULES, *_OPTIONS), "the policy")
     rules = tuple(rule for rule in (_rule(row, policy[name]) for name, row in RULES.items() if policy.get(name) is not None) if rule)
     if not rules:
         raise InputError("the policy keeps nothing: at least one rule is needed, of %s" % ", ".join(RULES))
@@ -86,13 +85,6 @@ def read(policy) -> Policy:
     return Policy(rules=rules, **options)
 
 
-def _known(key, known, where: str) -> None:
-    if key in known:
-        return
-    near = difflib.get_close_matches(str(key), known, 1, 0.5)
-    raise InputError("%s has an unknown key %r; %s" % (where, key, "did you mean %s?" % near[0] if near else "known are %s" % ", ".join(known)))
-
-
 def _rule(row, value) -> Rule | None:
     """A rule that is set, or None where its count or its duration is nothing."""
     settings = {"of": "any", "pick": "newest"}
@@ -100,8 +92,7 @@ def _rule(row, value) -> Rule | None:
     if isinstance(value, Mapping):
         if row.bucket is None:
             raise InputError("%s is %r; it must be %s" % (row.name, dict(value), "a duration" if row.takes_duration else "a number"))
-        for key in value:
-            _known(key, (takes, "of", "pick"), row.name)
+        known(value, (takes, "of", "pick"), row.name)
         if value.get(takes) is None:
             raise InputError("%s has no %s" % (row.name, takes))
         for key, read in (("of", _one_of("any", "full")), ("pick", _one_of("newest", "oldest"))):

@@ -23,6 +23,15 @@ class Chain(NamedTuple):
     restorable: bool  # it begins with a full
 
 
+class Standing(NamedTuple):
+    """What may be relied on of one VM's backups, by position, oldest first."""
+
+    chains: list[Chain]
+    broken: list[int]  # not restorable: in a chain that does not begin with a full
+    future: list[int]  # later than the clock allows
+    sound: list[int]  # restorable and not in the future
+
+
 class Survey(NamedTuple):
     """One VM's backups and what is known of each, by position, oldest first."""
 
@@ -49,22 +58,13 @@ class Surveyor:
 
     def survey(self, backups: list[Backup]) -> Survey:
         """Look at one VM's backups, given oldest first."""
-        chains = _chains(backups)
-        everything = range(len(backups))
-        broken = sorted(position for chain in chains if not chain.restorable for position in chain.members)
+        chains, broken, future, sound = standing(backups, self._future_from)
         pinned = self._pinned(backups)
-        first_future = len(backups)
-        while first_future and backups[first_future - 1].instant > self._future_from:
-            first_future -= 1
-        sound = list(everything[:first_future])
-        if broken:
-            lost = set(broken)
-            sound = [position for position in sound if position not in lost]
         counted = sound
         if pinned and not self._count_pinned:
             uncounted = {position for position, by in pinned}
             counted = [position for position in sound if position not in uncounted]
-        return Survey(backups, chains, broken, list(everything[first_future:]), pinned, sound, counted)
+        return Survey(backups, chains, broken, future, pinned, sound, counted)
 
     def _pinned(self, backups):
         if not self._pins_at_all:
@@ -79,6 +79,21 @@ class Surveyor:
         # A tag is the pattern's first group, or the whole match where it has none.
         if self._tag and any(match[self._tag.groups and 1] in self._keep_tags for match in self._tag.finditer(backup.description)):
             yield "keep_tags"
+
+
+def standing(backups: list[Backup], future_from: int) -> Standing:
+    """Look at one VM's backups, given oldest first; those of the future are later than ``future_from``."""
+    chains = _chains(backups)
+    everything = range(len(backups))
+    broken = sorted(position for chain in chains if not chain.restorable for position in chain.members)
+    first_future = len(backups)
+    while first_future and backups[first_future - 1].instant > future_from:
+        first_future -= 1
+    sound = list(everything[:first_future])
+    if broken:
+        lost = set(broken)
+        sound = [position for position in sound if position not in lost]
+    return Standing(chains, broken, list(everything[first_future:]), sound)
 
 
 def _chains(backups):

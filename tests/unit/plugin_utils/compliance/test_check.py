@@ -7,6 +7,7 @@ import pytest
 from ansible_collections.prlsdk.core.plugins.module_utils import _instants
 from ansible_collections.prlsdk.core.plugins.module_utils._errors import InputError
 from ansible_collections.prlsdk.core.plugins.plugin_utils._compliance.check import FAIL_ON, FINDINGS, check
+from ansible_collections.prlsdk.core.plugins.plugin_utils._retention.plan import make_plan
 from hypothesis import strategies as st
 
 NOW = "2026-11-22T06:00:00Z"
@@ -62,6 +63,15 @@ def test_only_restorable_backups_count():
 
 def test_a_promoted_head_is_a_full():
     assert codes([backup(1000, HOUR, number=3, kind="full"), backup(1000, 0, number=4)]) == []
+
+
+def test_a_chain_is_the_same_to_compliance_and_to_retention():
+    """Of two backups with one number the full is the head, whichever is older."""
+    twins = [backup(1000, 2 * HOUR, kind="incremental"), backup(1000, HOUR)]
+    twins[0]["id"] = "other"
+    trees = [tree(twins)]
+    assert check([vm()], trees, {"rpo": "1d"}, NOW)["vms"][0]["newest"]["id"] == twins[1]["id"]
+    assert make_plan(trees, {"last": 1}, NOW)["warnings"][1:] == [], "none is broken"
 
 
 def test_a_backup_of_the_future_hides_nothing():
@@ -192,6 +202,8 @@ def test_a_long_table_leaves_out_what_is_all_right():
         ({"overrides": [{"match": {"name": "a"}}]}, "overrides[0] has no objective"),
         ({"overrides": [{"match": {"nam": "a"}, "objective": {"rpo": "1d"}}]}, "unknown key 'nam'; did you mean name?"),
         ({"exclude": [{"type": "lxc"}]}, "exclude[0].type is 'lxc'"),
+        ({"exclude": [{"name": None}]}, "exclude[0] is empty and would fit every VM"),
+        ({"exclude": [{"description": "x"}]}, "exclude[0] has an unknown key 'description'"),
         ({"fail_on": ["rp0"]}, "fail_on has 'rp0'"),
         ({"templates": "perhaps"}, "templates is 'perhaps'; it must be true or false"),
         ({"now": "yesterday"}, "now: 'yesterday' is not an instant"),

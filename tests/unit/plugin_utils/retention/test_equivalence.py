@@ -1,7 +1,7 @@
 # Copyright (c) The prlsdk.core developers
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""On chains of one element the engine keeps what restic and borg keep; both are written here from what their manuals say."""
+"""On chains of one element the engine keeps what restic and borg keep, and nearly what Proxmox keeps; all written here from what their manuals say."""
 
 from __future__ import annotations
 
@@ -71,6 +71,26 @@ def borg_prune(instants, zone, counts):
     return keep
 
 
+def proxmox_prune(instants, zone, counts):
+    """Rules from fine to coarse: newest first, of each period the newest snapshot, until the count is reached. A period of which a rule before has
+    kept one is passed over and uses up no count; what loses within a period is lost for the rules after. No oldest one is added."""
+    keep, lost = set(), set()
+    for rule, period_of in PERIODS.items():
+        periods = {instant: period_of(datetime.datetime.fromtimestamp(instant, zone)) for instant in instants}
+        covered, found = {periods[instant] for instant in keep}, set()
+        for instant in sorted(set(instants) - keep - lost, reverse=True):
+            if periods[instant] in covered:
+                continue
+            if periods[instant] in found:
+                lost.add(instant)
+            elif len(found) == counts.get(rule, 0):
+                break
+            else:
+                found.add(periods[instant])
+                keep.add(instant)
+    return keep
+
+
 ZONES = st.sampled_from(["UTC", "Europe/Berlin", "America/New_York", "Australia/Lord_Howe", "Asia/Kathmandu"])
 AGES = st.lists(
     st.one_of(st.integers(0, 3 * DAY), st.integers(0, 60 * DAY), st.integers(0, 1200 * DAY), st.integers(0, 90).map(lambda day: day * DAY + HOUR)),
@@ -83,11 +103,11 @@ def counts(*names):
     return st.dictionaries(st.sampled_from(names), st.one_of(st.integers(1, 12), st.just(ALL)), min_size=1)
 
 
-def ours(instants, zone, counts, counting):
+def ours(instants, zone, counts, counting, **more):
     if not instants:
         return set()
     rules = {rule: "all" if count == ALL else count for rule, count in counts.items()}
-    plan = make_plan([singles(sorted(instants))], {**BARE, **rules, "timezone": zone, "counting": counting}, NOW)
+    plan = make_plan([singles(sorted(instants))], {**BARE, **rules, "timezone": zone, "counting": counting, **more}, NOW)
     return {sorted(instants)[int(identity[2:-1])] for identity in kept(plan)}
 
 
@@ -119,3 +139,13 @@ def test_borg_does_not_use_up_the_weekly_count_with_what_daily_kept():
     both = borg_prune(days, zoneinfo.ZoneInfo("UTC"), {"daily": 7, "weekly": 2})
     assert len(both) == 9
     assert len(restic_forget(days, zoneinfo.ZoneInfo("UTC"), {"daily": 7, "weekly": 2})) == 8
+
+
+@pytest.mark.parametrize("weekday", range(7))
+def test_additional_counting_keeps_what_proxmox_keeps_of_sixty_daily_backups(weekday):
+    days = [NOW - (number + weekday) * DAY for number in range(60)]
+    counts = {"daily": 7, "weekly": 4}
+    theirs = proxmox_prune(days, zoneinfo.ZoneInfo("UTC"), counts)
+    assert len(theirs) == 11
+    assert ours(days, "UTC", counts, "additional", keep_oldest=False) == theirs
+    assert len(ours(days, "UTC", counts, "independent", keep_oldest=False)) < 11

@@ -32,7 +32,9 @@ def kept(plan):
 def test_with_one_policy_the_plan_is_that_of_retention_plan():
     trees = [tree("a"), tree("b")]
     alone, grouped = make_plan(trees, POLICY, NOW), make_plans(trees, POLICY, NOW)
-    assert {key: grouped[key] for key in alone if key != "vms"} == {key: alone[key] for key in alone if key != "vms"}
+    differ = ("vms", "digest")
+    assert {key: grouped[key] for key in alone if key not in differ} == {key: alone[key] for key in alone if key not in differ}
+    assert grouped["groups"][0]["digest"] == alone["digest"]
     assert [{key: vm[key] for key in vm if key != "group"} for vm in grouped["vms"]] == alone["vms"]
     assert [step["vm"] for step in grouped["remove"]] == ["{A}"] * 5 + ["{B}"] * 5
 
@@ -48,6 +50,7 @@ def test_with_one_policy_the_plan_is_that_of_retention_plan():
         ({"type": "ct"}, {"web"}),
         ({"description": "gold*"}, {"db-2"}),
         ({"name": "db-*", "description": "gold*"}, {"db-2"}),
+        ({"name": "web", "uuid": None}, {"web"}),
     ],
 )
 def test_a_vm_fits_by_every_key_and_any_value(match, fits):
@@ -92,6 +95,21 @@ def test_the_digest_knows_every_group_and_no_excluded_vm():
     assert digest != make_plans([tree("a"), tree("b", 5), tree("x")], POLICY, NOW, overrides, [{"name": "x"}])["digest"]
 
 
+def test_the_digest_of_a_day_is_another_one_once_another_backup_may_go():
+    trees, policy = [tree("a")], dict(POLICY, grace="34d5h")  # the backup of 1 May 03:00 leaves it at 08:00
+    times = ["2026-06-04T06:00:00Z", "2026-06-04T08:00:00Z", "2026-06-04T08:00:01Z"]
+    early, late, later = (make_plans(trees, policy, now) for now in times)
+    assert [len(plan["remove"]) for plan in (early, late, later)] == [4, 4, 5]
+    assert early["digest"] == late["digest"] != later["digest"]
+    assert len({make_plan(trees, policy, now)["digest"] for now in times}) == 1, "which is why"
+
+
+def test_the_digest_knows_what_a_guard_kept_from_going():
+    trees, policy = [tree("a")], dict(POLICY, max_staleness="1mo3d3h")
+    early, late = (make_plans(trees, policy, now) for now in ("2026-07-04T06:00:00Z", "2026-07-04T06:00:01Z"))
+    assert [len(plan["remove"]) for plan in (early, late)] == [5, 0] and early["digest"] != late["digest"]
+
+
 @pytest.mark.parametrize(
     "overrides, exclude, limits, says",
     [
@@ -103,6 +121,7 @@ def test_the_digest_knows_every_group_and_no_excluded_vm():
         ([{"name": "default", "match": {"name": "x"}, "policy": {}}], None, None, "has this name already"),
         ([{"name": "db", "match": {"name": "x"}, "policy": {"dayly": 1}}], None, None, r"overrides\[0\] \(db\): the policy has an unknown key"),
         (None, [{}], None, r"exclude\[0\] is empty and would fit every VM"),
+        (None, [{"name": None}], None, r"exclude\[0\] is empty and would fit every VM"),
         (None, None, {"daily": 1}, "guards has 'daily', which is not a guard"),
     ],
 )

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import copy
 import os
+import re
 import time
 
 import pytest
@@ -93,7 +94,8 @@ def test_p02_nothing_removed_is_needed_by_a_kept_one(scene, policy):
         assert not needed[identity] & (verdicts(plan, "remove") - merged(plan))
     fulls = {item["id"] for item in all_backups(trees) if item["type"] == "full"}
     old_storage = {item["id"] for tree in trees if tree["vm"]["storage_version"] < 4 for item in all_backups([tree])}
-    assert not merged(plan) & (fulls | old_storage)
+    assert not merged(plan) & fulls
+    assert not old_storage & {step["id"] for vm in plan["vms"] for step in vm["remove"] if step["action"] != "chain"}
     assert policy["merge"] == "allow" or not merged(plan)
 
 
@@ -180,6 +182,8 @@ def test_p08_the_order_of_the_input_changes_nothing(scene, policy, seed):
 def test_p09_a_pin_adds_its_backup_and_what_that_needs(scene, policy, data):
     trees, zone, now = scene
     policy = {**policy, "timezone": zone, "tails": "remove"}
+    for tree in trees:
+        tree["vm"]["storage_version"] = 5  # below 4 a pin keeps the tail behind it, too
     without = make_plan(trees, policy, now)
     ids = sorted(item["id"] for item in all_backups(trees)) or ["{none}"]
     pin = data.draw(st.sampled_from(ids))
@@ -405,6 +409,19 @@ def test_nothing_goes_before_the_earliest_removal_that_was_foreseen(scene, polic
                 tree["chains"].append(forests.chain(name, forests.backup(name, 1, moment)))
         gone = let_go(make_plan(trees, policy, moment))
         assert not {identity for identity in gone if identity in foreseen and _instants.format(moment) < foreseen[identity]}
+
+
+@given(forests.scenes(), forests.policies(counting="independent"), st.integers(1, 5))
+def test_the_cost_of_weekly_increments_would_go_with_the_weekly_rule(scene, policy, weeks):
+    trees, zone, now = scene
+    without = {"last": 1, **{key: value for key, value in policy.items() if key not in ("weekly", "within_weekly")}, "timezone": zone}
+    plan = make_plan(trees, {**without, "weekly": weeks}, now)
+    cost = [int(re.search("([0-9]+) bytes", warning["message"])[1]) for warning in plan["warnings"] if warning["code"] == "weekly_increments"]
+    assert sum(cost) <= bytes_let_go(make_plan(trees, without, now)) - bytes_let_go(plan)
+
+
+def bytes_let_go(plan):
+    return plan["totals"]["bytes"]["freed"] + plan["totals"]["bytes"]["refused"]
 
 
 @given(forests.scenes(), forests.policies(guards=True))

@@ -7,7 +7,11 @@ from __future__ import annotations
 
 import pytest
 from ansible_collections.prlsdk.core.plugins.module_utils import _instants
+from ansible_collections.prlsdk.core.plugins.plugin_utils._retention import inventory
+from ansible_collections.prlsdk.core.plugins.plugin_utils._retention.buckets import calendar
+from ansible_collections.prlsdk.core.plugins.plugin_utils._retention.candidates import Candidates
 from ansible_collections.prlsdk.core.plugins.plugin_utils._retention.plan import make_plan
+from ansible_collections.prlsdk.core.plugins.plugin_utils._retention.zone import named
 
 from .forests import BARE, DAY, HOUR, all_backups, backup, chain, entries, kept, let_go, singles, tree, verdicts
 
@@ -74,6 +78,13 @@ def test_of_full_looks_at_fulls_only():
     assert gone["reasons"] == [{"code": "not_counted", "rule": "weekly", "of": "full"}]
 
 
+def test_columns_are_worked_out_once_for_all_rules():
+    (vm,) = inventory.read([singles(NIGHTLY)])
+    candidates = Candidates(vm.backups, calendar(named("UTC"), 0))
+    assert candidates.is_full is candidates.is_full and candidates.fulls is candidates.fulls
+    assert candidates.is_full == [True] * 40 and candidates.fulls == list(range(40))
+
+
 CHAIN = [backup("{a}", number, NOW - (20 - number) * DAY) for number in range(1, 6)]
 ACTIVE = [backup("{b}", number, NOW - (10 - number) * HOUR) for number in range(1, 4)]
 
@@ -109,7 +120,18 @@ def test_merge_takes_increments_out_of_the_middle_but_no_full_and_not_from_old_s
     steps = planned(trees, last=1, pins=["a.4"], merge="allow", tails="remove")["vms"][0]["remove"]
     assert [(step["id"], step["action"]) for step in steps] == [("{a}.5", "increment"), ("{a}.3", "merge"), ("{a}.2", "merge"), ("{b}.2", "merge")]
     trees[0]["vm"]["storage_version"] = 3
-    assert [step["id"] for step in planned(trees, last=1, pins=["a.4"], merge="allow", tails="remove")["vms"][0]["remove"]] == ["{a}.5"]
+    assert not let_go(planned(trees, last=1, pins=["a.4"], merge="allow", tails="remove"))
+
+
+@pytest.mark.parametrize("version", [0, 3])
+def test_old_storage_keeps_its_tails_because_no_single_increment_can_go(version):
+    trees = [tree(chain("{a}", *CHAIN), chain("{b}", *ACTIVE), storage_version=version)]
+    plan = planned(trees, last=1, pins=["a.3"], tails="remove")
+    alike = planned(trees, last=1, pins=["a.3"], tails="keep")
+    assert plan["vms"] == alike["vms"] and entries(plan)["{a}.5"]["reasons"] == [{"code": "tail"}]
+    assert {warning["code"] for warning in plan["warnings"]} - {warning["code"] for warning in alike["warnings"]} == {"old_format"}
+    assert "old_format" not in [warning["code"] for warning in planned(trees, last=1, tails="remove")["warnings"]], "nothing would have been trimmed"
+    assert [step["action"] for step in planned(trees, last=1, tails="remove")["vms"][0]["remove"]] == ["chain"]
 
 
 def test_a_promoted_head_is_a_full():
@@ -234,11 +256,35 @@ def test_policies_that_are_hardly_meant_are_warned_of(policy, warned):
 
 
 def test_the_cost_of_weekly_increments_is_said_in_bytes():
-    long = chain("{a}", *(backup("{a}", number + 1, NOW - (30 - number) * DAY) for number in range(20)))
-    warnings = planned([tree(long, chain("{b}", *ACTIVE))], weekly=4)["warnings"]
+    trees = [tree(LONG, chain("{b}", *ACTIVE))]
+    warnings = planned(trees, weekly=4)["warnings"]
     assert [warning["code"] for warning in warnings] == ["weekly_increments"]
-    assert "bytes of 1 VMs are kept only because" in warnings[0]["message"]
-    assert planned([tree(long, chain("{b}", *ACTIVE))], weekly={"count": 4, "of": "full"})["warnings"] == []
+    assert "170 bytes of 1 VMs are kept only because" in warnings[0]["message"], "of 20 backups of 10 bytes three are chosen"
+    assert planned(trees, weekly={"count": 4, "of": "full"})["warnings"] == []
+
+
+LONG = chain("{a}", *(backup("{a}", number + 1, NOW - (30 - number) * DAY) for number in range(20)))
+
+
+@pytest.mark.parametrize(
+    "policy, needed",
+    [
+        ({"weekly": 2, "pins": ["a.20"]}, None),  # its end, which the weekly rule picks, is kept anyway
+        ({"weekly": 2, "pins": ["a"]}, None),  # and with its full its tail
+        ({"weekly": 2, "pins": ["a"], "tails": "remove"}, 180),
+        ({"weekly": 4, "pins": ["a.17"], "tails": "remove"}, 20),  # between the pin and the chain's end
+        ({"weekly": 2, "merge": "allow"}, 10),  # the full alone
+    ],
+)
+def test_the_cost_of_weekly_increments_is_what_nothing_else_needs(policy, needed):
+    warnings = planned([tree(LONG, chain("{b}", *ACTIVE))], **policy)["warnings"]
+    said = [warning["message"] for warning in warnings if warning["code"] == "weekly_increments"]
+    assert len(said) == (needed is not None) and all(": %d bytes of 1 VMs" % needed in message for message in said)
+
+
+def test_weekly_increments_of_the_active_chain_cost_nothing_as_it_stays_anyway():
+    plan = planned([tree(chain("{a}", *(backup("{a}", number, NOW - (18 - number) * DAY) for number in range(1, 19))))], daily=2, weekly=1)
+    assert [warning["code"] for warning in plan["warnings"]] == ["implied"] and plan["vms"][0]["bytes"]["needed"] == 160
 
 
 def test_full_due_says_what_a_new_full_lets_go_and_when():

@@ -1,0 +1,36 @@
+# Copyright (c) The prlsdk.core developers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The shape of what somebody wrote: a list, a dictionary, keys that there are. Errors name the place."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Mapping, Sequence
+
+from ansible_collections.prlsdk.core.plugins.module_utils._errors import InputError
+
+
+def listed(value, where: str) -> Sequence:
+    """A list; none is an empty one."""
+    if value is None:
+        return []
+    if not isinstance(value, (list, tuple)):
+        raise InputError("%s must be a list, not %r" % (where, value))
+    return value
+
+
+def mapped(value, where: str) -> Mapping:
+    """A dictionary."""
+    if not isinstance(value, Mapping):
+        raise InputError("%s must be a dictionary, not %r" % (where, value))
+    return value
+
+
+def known(value, keys: Sequence[str], where: str) -> Mapping:
+    """A dictionary that has none but these keys; the error about another one suggests the nearest."""
+    for key in mapped(value, where):
+        if key not in keys:
+            near = difflib.get_close_matches(str(key), keys, 1, 0.5)
+            raise InputError("%s has an unknown key %r; %s" % (where, key, "did you mean %s?" % near[0] if near else "known are %s" % ", ".join(keys)))
+    return value
