@@ -91,7 +91,7 @@ def test_vm_that_stays_busy_fails_with_its_code(stub, vms):
 def test_lost_connection_is_not_answered_with_a_second_backup(stub, vms):
     before = ids(stub)
     stub("fault", "add", "create_vm_backup", "lose")
-    result = create(stub, vms[0].name, description="once", timeout=20)
+    result = create(stub, vms[0].name, description="once", timeout=8)
     new = ids(stub) - before
     assert stub.call_names().count("create_vm_backup") == 1 and len(new) <= 1
     if new:

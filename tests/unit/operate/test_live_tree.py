@@ -27,7 +27,8 @@ def read(text, known=None):
 
 PIECES = [
     "<BackupItem>", '<BackupItem id="7">', "<BackupItem/>", "</BackupItem>", "<PartialBackupItem>", "<PartialBackupItem/>", "</PartialBackupItem>",
-    "<Uuid>", "</Uuid>", "</Id>", "<Id>", "<X>", "</X>", "<X/>", "<VmItem>", "</VmItem>", "<!-- -->", "<![CDATA[", "]]>", "<?x?>", "&lt;", "!", "?", ">", "<", "\u00e9",
+    "<Uuid>", "</Uuid>", "</Id>", "<Id>", "<X>", "</X>", "<X/>", "<VmItem>", "</VmItem>", "<!-- -->", "<![CDATA[", "]]>", "<?x?>", "&lt;", "!",
+    "?", ">", "<", "\u00e9",
     "9",
 ]
 edits = st.lists(st.tuples(st.integers(0, 5000), st.integers(0, 60), st.sampled_from([""] + PIECES)), max_size=3)

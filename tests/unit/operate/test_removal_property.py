@@ -10,7 +10,10 @@ from tests.unit.operate.model import VM, Killed, ModelServer
 from tests.unit.operate.near_stub import StubServer
 
 VMS = [VM % 1, VM % 2]
-FAULTS = ["lost", "lost_after", "lost_late", "lost_slow", "killed", "killed_after", "PRL_ERR_OPERATION_FAILED", "PRL_ERR_TRY_AGAIN", "PRL_ERR_BACKUP_LOCKED_FOR_READING", None]
+FAULTS = [
+    "lost", "lost_after", "lost_late", "lost_slow", "killed", "killed_after", "PRL_ERR_OPERATION_FAILED", "PRL_ERR_TRY_AGAIN",
+    "PRL_ERR_BACKUP_LOCKED_FOR_READING", None,
+]
 
 numbers = st.one_of(st.none(), st.integers(2, 6), st.just(99))
 wish = st.fixed_dictionaries({

@@ -207,7 +207,7 @@ class TestEvents:
         shelf.fill("1", "1.2")
         state.run("vm", "remove", "web")
         remove("1.2")
-        self.wait_for(others, 2)
+        self.wait_for(others, 1)
         time.sleep(0.05)
         assert [kind for kind, _text in others] == [100026]
 
