@@ -397,10 +397,13 @@ class Removal:
             self._fail(step, "unexpected", message, error)
             raise Stop("unexpected", message, error)
         # A chain that is being removed does not show, and one that is gone neither; only the server can tell which it is. No other work
-        # hides a chain, so that asking for a whole one once more takes nothing that was not meant.
+        # hides a chain, so that asking for a whole one once more takes nothing that was not meant. But where the VM has a single other
+        # backup left, a request for what is gone by then might take that one.
         hidden = step.kind == "chain" and step.intended <= gone
+        shows = bool(step.intended & after.keys())
+        may_ask_again = len(after.keys() - step.intended) != 1
         if BUSY.match(symbol):
-            if hidden and tries.again():
+            if hidden and may_ask_again and tries.again():
                 return vm
             return self._wait_for_chain(vm, step, after, tries, error)
         if refused and gone & step.intended:
@@ -408,16 +411,13 @@ class Removal:
             return after
         if LOST.match(symbol):
             first = tries.first_loss()
-            if first and hidden:
-                return vm
-            if hidden:
-                self._fail(step, "connection_lost", "The connection was lost during its removal, more than once. It does not show; the server may "
-                           "still be at it. Look at the backups later.", error)
-                return after
-            if first and step.intended & after.keys():
-                if step.keep_chain and len(after.keys() - step.intended) < 2:
-                    self._fail(step, "connection_lost", "The connection was lost during its removal, and it is still there. The server may still be at it; "
-                               "a second request after that would take the only other backup of the VM. Look at the backups before you run again.", error)
+            if first and may_ask_again and (hidden or shows):
+                return vm if hidden else after
+            if hidden or first and shows:
+                self._fail(step, "connection_lost", "The connection was lost during its removal, and it %s. The server may still be at it%s. Look at the "
+                           "backups later, before you run again." % (
+                               "does not show" if hidden else "is still there",
+                               "" if may_ask_again else ", and a second request could take the only other backup of the VM"), error)
                 return after
         self._credit(step, vm, gone & step.intended)
         if not step.intended - gone:

@@ -313,6 +313,18 @@ def test_second_request_never_takes_the_only_backup_that_the_first_one_left(serv
     assert server.ids(vm) == {chain.uuid}
 
 
+@pytest.mark.parametrize("fault", ["lost_after", "lost_late", "lost_slow"])
+def test_second_request_for_a_chain_never_risks_the_only_other_backup(server, fault):
+    vm = VM % 9
+    old, new = server.add_chain(vm, 1), server.add_chain(vm)
+    server.faults["remove"] = [fault]
+    report = remove(server, (vm, old, None), dependents="remove", busy_timeout=1)
+    assert outcomes(report) == [("failed", "connection_lost")] and len(server.removals) == 1
+    server.do_unheard()
+    assert server.ids(vm) == {new.uuid}
+    assert outcomes(remove(server, (vm, old, None), dependents="remove")) == [("already_absent", None)]
+
+
 def test_second_request_is_made_where_it_can_do_no_harm(server, vm):
     old = chains(server, vm)[0]
     server.faults["remove"] = ["lost_late"]
