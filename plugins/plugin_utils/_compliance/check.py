@@ -137,8 +137,8 @@ def _findings(result, machine, backups: list[Backup], objective: Objective, now:
     if newest.instant < _instants.before(now, objective.rpo):
         message = "the newest restorable backup is of %s, and the objective is %s" % (result["newest"]["created"], objective.rpo)
         yield "rpo", message, result["newest"]["created"], str(objective.rpo)
-    active = next(chain for chain in found.chains if chain.uuid == newest.chain)
-    yield from _chain_findings(result, [backups[position] for position in active.members], objective, now)
+    members = {chain.uuid: chain.members for chain in found.chains}
+    yield from _chain_findings(result, [backups[position] for position in members[newest.chain]], objective, now)
 
 
 def _chain_findings(result, chain: list[Backup], objective: Objective, now: int):
