@@ -1,11 +1,13 @@
 # Copyright (c) The prlsdk.core developers
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What to say about an error of the SDK: which act failed, and what the reader can do about it. Data only."""
+"""What to say about an error of the SDK: which act failed, and what the reader can do about it."""
 
 from __future__ import absolute_import, division, print_function
 
 __metaclass__ = type
+
+from ansible_collections.prlsdk.core.plugins.module_utils._wire import LOST, NOT_TWICE
 
 # The SDK's call -> what it was doing, for people. {subject} is the VM, backup or host that it was about.
 ACTS = {
@@ -69,13 +71,8 @@ ADVICE_FOR = dict(
     ((call, "PRL_ERR_TIMEOUT"), "The server goes on with it. Look at the result later, and raise 'timeout'.")
     for call in ("create_vm_backup", "restore_vm_backup", "remove_vm_backup")
 )
-# Asked for again, these would be done twice.
-ADVICE_FOR.update(
-    ((call, symbol), "Look at the VM and its backups before you run again.")
-    for call in ("create_vm_backup", "restore_vm_backup")
-    for symbol in ("PRL_ERR_WS_DISP_CONNECTION_CLOSED", "PRL_ERR_NOT_CONNECTED_TO_DISPATCHER", "PRL_ERR_CANT_CONNECT_TO_DISPATCHER",
-                   "PRL_ERR_IO_NO_CONNECTION", "PRL_ERR_DISP2DISP_WRONG_USER_SESSION_UUID")
-)
+# For what is lost on its way and must not be done twice.
+ADVICE_FOR_LOST = "Look at the VM and its backups before you run again."
 
 # The same where the task has options for it: (what the worker was asked to do, the SDK's call, its symbol).
 ADVICE_TO = {
@@ -93,5 +90,7 @@ def explain(error, asked=None):
     code = error["symbol"] if error["code"] is None else "%s, 0x%08X" % (error["symbol"], error["code"])
     call, symbol = error["operation"], error["symbol"]
     advice = ADVICE_TO.get((asked, call, symbol)) or ADVICE_FOR.get((call, symbol)) or ADVICE.get(symbol, "")
+    if call in NOT_TWICE and LOST.match(symbol):
+        advice = ADVICE_FOR_LOST
     parts = ["%s failed: %s" % (act, error["message"]) if act else error["message"], "(%s)." % code, advice]
     return " ".join(part for part in parts if part)

@@ -18,6 +18,8 @@ else:  # beside the worker, where there is no collection
 PVTF_VM, PVTF_CT = 2048, 4096
 PBT_VM, PBT_CT = 131072, 262144
 
+BOTH = ("vm", "ct")
+
 
 def list_vms(session, types):
     """The VMs and containers that a server knows, as dictionaries in its own order."""
@@ -191,10 +193,10 @@ def registered_uuids(connection, types):
 
 def spelled(connection, word):
     """A VM's UUID with braces, in the case that the server has backups under. Lower case, which all servers write, is taken as it is."""
-    uuid, types = braced(word), ("vm", "ct")
-    if uuid == uuid.lower() or holds_backups(tree_text(connection, uuid, types)):
+    uuid = braced(word)
+    if uuid == uuid.lower() or holds_backups(tree_text(connection, uuid, BOTH)):
         return uuid
-    return (in_another_spelling(connection, uuid, types, registered_uuids(connection, types)) or (uuid, None))[0]
+    return (in_another_spelling(connection, uuid, BOTH, registered_uuids(connection, BOTH)) or (uuid, None))[0]
 
 
 def write_spool(path, text):

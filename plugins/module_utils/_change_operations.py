@@ -14,7 +14,7 @@ import time
 
 if __name__.startswith("ansible_collections."):
     from ansible_collections.prlsdk.core.plugins.module_utils import _creation, _live_tree, _removal, _restoration, _retrying
-    from ansible_collections.prlsdk.core.plugins.module_utils._ask_operations import list_vms, plan_trees, resolve, spelled, tree_text
+    from ansible_collections.prlsdk.core.plugins.module_utils._ask_operations import BOTH, list_vms, plan_trees, resolve, spelled, tree_text
     from ansible_collections.prlsdk.core.plugins.module_utils._wire import Failure, event_texts, monotonic, native, readable, uuid_key
 else:  # beside the worker, where there is no collection
     import _creation
@@ -22,14 +22,12 @@ else:  # beside the worker, where there is no collection
     import _removal
     import _restoration
     import _retrying
-    from _ask_operations import list_vms, plan_trees, resolve, spelled, tree_text
+    from _ask_operations import BOTH, list_vms, plan_trees, resolve, spelled, tree_text
     from _wire import Failure, event_texts, monotonic, native, readable, uuid_key
 
 # Flags by number: constants are those of the installed build, and an older one lacks the newer names.
 PBT_FULL, PBT_INCREMENTAL, PBT_UNCOMPRESSED, PBT_KEEP_CHAIN = 2048, 4096, 65536, 2097152
 PBT_RESTORE_TO_COPY, PBT_RESTORE_RUNNING = 16384, 8388608
-
-BOTH = ("vm", "ct")
 
 PET_BACKUP_PROGRESS, PET_RESTORE_PROGRESS, PET_VM_MESSAGE = 100050, 100052, 100502
 # What the server said before it was done may come to the handler after the wait has ended, by so many seconds at most.

@@ -17,14 +17,14 @@ import time
 if __name__.startswith("ansible_collections."):
     from ansible_collections.prlsdk.core.plugins.module_utils import _listening, _matching
     from ansible_collections.prlsdk.core.plugins.module_utils._ask_operations import (
-        holds_backups, in_another_spelling, list_vms, registered_uuids, resolve, tree_text,
+        BOTH, holds_backups, in_another_spelling, list_vms, registered_uuids, resolve, tree_text,
     )
     from ansible_collections.prlsdk.core.plugins.module_utils._sessions import PRL_ERR_WS_DISP_CONNECTION_CLOSED
     from ansible_collections.prlsdk.core.plugins.module_utils._wire import Failure, braced, native, readable, uuid_key
 else:  # beside the worker, where there is no collection
     import _listening
     import _matching
-    from _ask_operations import holds_backups, in_another_spelling, list_vms, registered_uuids, resolve, tree_text
+    from _ask_operations import BOTH, holds_backups, in_another_spelling, list_vms, registered_uuids, resolve, tree_text
     from _sessions import PRL_ERR_WS_DISP_CONNECTION_CLOSED
     from _wire import Failure, braced, native, readable, uuid_key
 
@@ -202,9 +202,8 @@ def look(connection, state):
 
 def newest_backup(connection, uuid):
     """When the newest backup of a VM was made, in seconds since 1970; None when there is none."""
-    types = ("vm", "ct")
-    text = tree_text(connection, uuid, types)
+    text = tree_text(connection, uuid, BOTH)
     if not holds_backups(text):
-        text = (in_another_spelling(connection, uuid, types, registered_uuids(connection, types)) or (uuid, text))[1]
+        text = (in_another_spelling(connection, uuid, BOTH, registered_uuids(connection, BOTH)) or (uuid, text))[1]
     times = BACKUP_TIME.findall(text)
     return calendar.timegm(time.strptime(max(times).decode("ascii"), "%Y-%m-%d %H:%M:%S")) if times else None

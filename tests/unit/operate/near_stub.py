@@ -122,7 +122,7 @@ class StubServer(model.ModelServer):
         return slept
 
     def text(self, uuid):
-        return _ask_operations.tree_text(self.connection, uuid, _change_operations.BOTH)
+        return _ask_operations.tree_text(self.connection, uuid, _ask_operations.BOTH)
 
     def raw_remove(self, uuid, backup_id, keep_chain):
         self.backups.remove(uuid, backup_id, keep_chain, 30.0)
