@@ -12,7 +12,7 @@ from ansible_collections.prlsdk.core.plugins.module_utils import _durations, _in
 from ansible_collections.prlsdk.core.plugins.module_utils._errors import InputError
 from ansible_collections.prlsdk.core.plugins.plugin_utils._report import words
 from ansible_collections.prlsdk.core.plugins.plugin_utils._retention import inventory
-from ansible_collections.prlsdk.core.plugins.plugin_utils._retention.inventory import Backup, Vm, plain_id
+from ansible_collections.prlsdk.core.plugins.plugin_utils._retention.inventory import Backup, Backups, Vm, plain_id
 from ansible_collections.prlsdk.core.plugins.plugin_utils._retention.selectors import Selector
 from ansible_collections.prlsdk.core.plugins.plugin_utils._retention.survey import standing
 
@@ -88,7 +88,7 @@ def _machine(vm, where) -> dict[str, Any]:
 def _checked(machine, tree: Vm | None, settings: Check) -> dict[str, Any]:
     """One VM's part of the result."""
     name, uuid, kind = machine["name"] or "", machine["uuid"] or "", machine["type"] or ""
-    vm = Vm(name, uuid, kind, 0, tree.backups if tree else [])
+    vm = Vm(name, uuid, kind, 0, tree.backups if tree else Backups([]))
     group = next(group for group in settings.groups if group.selector.fits(vm))
     result = {
         "vm": {"uuid": machine["uuid"], "name": machine["name"], "type": machine["type"], "state": machine["state"]},
@@ -97,7 +97,7 @@ def _checked(machine, tree: Vm | None, settings: Check) -> dict[str, Any]:
         "status": "excluded",
         "newest": None,
         "backups": len(vm.backups),
-        "chains": len({backup.chain for backup in vm.backups}),
+        "chains": len(set(vm.backups.chain)),
         "chain": None,
         "full_due": False,
         "findings": [],
@@ -114,7 +114,7 @@ def _checked(machine, tree: Vm | None, settings: Check) -> dict[str, Any]:
     return result
 
 
-def _findings(result, machine, backups: list[Backup], objective: Objective, now: int):
+def _findings(result, machine, backups: Backups, objective: Objective, now: int):
     """(code, message, value, limit) of what is wrong; also notes the newest backup and its chain in the result.
 
     Messages, values and limits have no ages in them: they stay the same until something happens, and so do the files for CI.
@@ -179,11 +179,11 @@ def _orphans(trees: list[Vm], settings: Check):
         orphans.append({
             "vm": {"uuid": tree.uuid, "name": tree.name, "type": tree.type},
             "backups": len(tree.backups),
-            "chains": len({backup.chain for backup in tree.backups}),
-            "size": sum(backup.size for backup in tree.backups),
+            "chains": len(set(tree.backups.chain)),
+            "size": sum(tree.backups.size),
             "newest": _instants.format(newest.instant),
             "severity": "violation" if "orphan" in settings.fail_on else "notice",
-            "message": "the node has no such VM any more, and %s of it: %s" % (_left(len(tree.backups)), words.size(sum(b.size for b in tree.backups))),
+            "message": "the node has no such VM any more, and %s of it: %s" % (_left(len(tree.backups)), words.size(sum(tree.backups.size))),
         })
     return orphans, foreign
 

@@ -60,7 +60,7 @@ def _date(day):
 
 
 def _today(now, calendar):
-    return calendar.ticks(DAY, [calendar.zone.wall(now)])[0]
+    return calendar.days([now])[0]
 
 
 def _calendar(marks, today):

@@ -49,7 +49,7 @@ def marks_of(vm: dict[str, Any], calendar: Calendar, read: Reader, outcomes: dic
     """The backups of one entry of a plan's ``vms``, newest first; ``outcomes`` is what became of them, by id."""
     backups = vm["backups"]
     instants = [read(backup["created"]) for backup in backups]
-    days = calendar.ticks(DAY, calendar.zone.walls(instants))
+    days = calendar.days(instants)
     return [_mark(backup, instant, day, outcomes.get(backup["id"])) for backup, instant, day in zip(backups, instants, days)]
 
 

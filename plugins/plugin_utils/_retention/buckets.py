@@ -11,10 +11,11 @@ from __future__ import annotations
 
 import datetime
 import functools
+import math
 from typing import Callable, NamedTuple
 
-from ansible_collections.prlsdk.core.plugins.module_utils import _instants
-
+from .memo import Memo
+from .stamps import Writer
 from .zone import DAY, Zone
 
 HOUR = 3600
@@ -102,9 +103,6 @@ BUCKETS = (
 )
 
 
-_OF_UNIT = {unit: [bucket for bucket in BUCKETS if bucket.unit == unit] for unit in (HOUR, DAY)}
-
-
 @functools.lru_cache(maxsize=16)
 def calendar(zone: Zone, day_start: int) -> Calendar:
     """A calendar with what earlier plans have worked out about it."""
@@ -116,24 +114,28 @@ class Calendar:
 
     def __init__(self, zone: Zone, day_start: int = 0):
         self.zone = zone
+        self.text = Writer()
         self._day_start = day_start
-        self._keys = {unit: _Memo(lambda tick, unit=unit: tuple([bucket.key(tick) for bucket in _OF_UNIT[unit]])) for unit in _OF_UNIT}
+        self._grain = math.gcd(HOUR, day_start)  # seconds; every bucket is a number of these
+        self._keys_at = Memo(self._keys_in_grain)
+        self._ticks = [(bucket.unit, self._shift(bucket.unit), Memo(bucket.key)) for bucket in BUCKETS]
         self._open: dict[str, tuple[int, int]] = {}  # rule -> the last now and its answer
-        self._spans = {bucket.rule: _Memo(lambda key, bucket=bucket: self._span(bucket, key)) for bucket in BUCKETS}
+        self._spans = {bucket.rule: Memo(lambda key, bucket=bucket: self._span(bucket, key)) for bucket in BUCKETS}
 
-    def ticks(self, unit: int, walls: list[int]) -> list[int]:
-        """The hours or the days of wall times, as ``unit`` says."""
-        shift = self._shift(unit)
-        return [(wall - shift) // unit for wall in walls]
+    def days(self, instants: list[int]) -> list[int]:
+        """The wall days of instants, in days since 1970."""
+        shift = self._day_start
+        return [(wall - shift) // DAY for wall in self.zone.walls(instants)]
 
-    def keys(self, unit: int, walls: list[int]) -> dict[str, tuple[int, ...]]:
-        """The buckets of wall times, a column for each rule whose buckets consist of these hours or days. All days are looked up once."""
-        columns = zip(*map(self._keys[unit].__getitem__, self.ticks(unit, walls)))
-        return dict(zip([bucket.rule for bucket in _OF_UNIT[unit]], columns))
+    def keys(self, instants: list[int]) -> dict[str, tuple[int, ...]]:
+        """The buckets of instants, at least one: a column for each rule. All of them take one look-up, since their hours repeat."""
+        grain = self._grain
+        columns = zip(*map(self._keys_at.__getitem__, [wall // grain for wall in self.zone.walls(instants)]))
+        return dict(zip(self._spans, columns))
 
     def key(self, bucket: Bucket, instant: int) -> int:
         """The bucket of one instant."""
-        return self.keys(bucket.unit, [self.zone.wall(instant)])[bucket.rule][0]
+        return self.keys([instant])[bucket.rule][0]
 
     def open_from(self, bucket: Bucket, now: int) -> int:
         """The first bucket that an instant from ``now`` on can fall into, also where the clock is turned back."""
@@ -148,19 +150,11 @@ class Calendar:
 
     def _span(self, bucket, key):
         start, end = (self.zone.instant(bucket.first(each) * bucket.unit + self._shift(bucket.unit)) for each in (key, key + 1))
-        return Span(bucket.label(key), start, _instants.format(start), _instants.format(end))
+        return Span(bucket.label(key), start, self.text(start), self.text(end))
+
+    def _keys_in_grain(self, number):
+        wall = number * self._grain
+        return [key_of[(wall - shift) // unit] for unit, shift, key_of in self._ticks]
 
     def _shift(self, unit):
         return self._day_start if unit == DAY else 0
-
-
-class _Memo(dict):
-    """A dictionary that works a missing value out from its key, once."""
-
-    def __init__(self, compute):
-        super().__init__()
-        self._compute = compute
-
-    def __missing__(self, key):
-        self[key] = value = self._compute(key)
-        return value

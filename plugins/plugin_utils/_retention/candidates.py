@@ -8,37 +8,36 @@ from __future__ import annotations
 import functools
 
 from .buckets import Bucket, Calendar
-from .inventory import FULL, Backup
+from .inventory import FULL, Backups
 
 
 class Candidates:
     """Candidates oldest first. Columns are worked out when first asked for, each once for all rules."""
 
-    def __init__(self, backups: list[Backup], calendar: Calendar):
+    def __init__(self, backups: Backups, calendar: Calendar):
         self.calendar = calendar
-        self.backups = backups
-        self.instants = [backup.instant for backup in backups]
+        self.ids, self.chains = backups.id, backups.chain
+        self.instants = backups.instant
         self.everything = range(len(backups))
-        self._walls: list[int] | None = None
-        self._keys: dict[str, tuple[int, ...]] = {}
+        self._kinds = backups.kind
         self._extremes: dict[tuple[str, str, str], dict[int, int]] = {}
 
     @functools.cached_property
     def is_full(self) -> list[bool]:
         """Whether each candidate is a full backup."""
-        return [backup.kind == FULL for backup in self.backups]
+        return [kind == FULL for kind in self._kinds]
 
     @functools.cached_property
     def fulls(self) -> list[int]:
         """The positions of the full backups."""
         return [position for position, full in enumerate(self.is_full) if full]
 
+    @functools.cached_property
+    def _keys(self) -> dict[str, tuple[int, ...]]:
+        return self.calendar.keys(self.instants)
+
     def keys(self, bucket: Bucket) -> tuple[int, ...]:
         """The bucket of each candidate."""
-        if bucket.rule not in self._keys:
-            if self._walls is None:
-                self._walls = self.calendar.zone.walls(self.instants)
-            self._keys.update(self.calendar.keys(bucket.unit, self._walls))
         return self._keys[bucket.rule]
 
     def extremes(self, bucket: Bucket, of: str, pick: str) -> dict[int, int]:

@@ -44,6 +44,7 @@ def close(survey: Survey, keeping: Keeping, policy: Policy, storage_version: int
     """Settle what goes, given what is kept for its own sake."""
     single = storage_version >= _SINGLE_INCREMENTS
     merging = single and policy.merge == "allow"
+    kinds = survey.backups.kind
     closure = Closure(list(keeping.held), [], [], [False] * len(keeping.held), policy.tails == "keep" or not single)
     own = closure.own
     later_steps: list[Step] = []
@@ -61,7 +62,7 @@ def close(survey: Survey, keeping: Keeping, policy: Policy, storage_version: int
             own[end] = True
         if merging and chain.restorable:
             for position in members[1:]:
-                closure.mergeable[position] = survey.backups[position].kind != FULL
+                closure.mergeable[position] = kinds[position] != FULL
         if trimming:
             later_steps += _trim(members, closure)
     # Whole chains free most and cannot hurt; increments go from the end of a chain, before any merge rewrites an image.
@@ -85,28 +86,29 @@ def explain_needs(survey: Survey, keeping: Keeping, closure: Closure, reasons: R
     """Add the reasons ``active_chain``, ``tail`` and ``needed_by``, and let what is needed last as long as what needs it."""
     for position, code in closure.ends:
         reasons.given[position].append({"code": code})
+    given, until = reasons
     for chain in survey.chains:
         end = chain.members[-1]
         # The end stays as long as anything else in the chain does; unless the next increment makes a middle of it.
         if closure.tails_stay and not (closure.mergeable[end] and chain.uuid == keeping.active):
-            reasons.until[end] = max([reasons.until[position] for position in chain.members])
-        _explain_chain(survey.backups, chain.members, closure, reasons)
+            until[end] = max(map(until.__getitem__, chain.members))
+        _explain_chain(survey.backups.id, chain.members, closure, given, until)
 
 
-def _explain_chain(backups, members, closure, reasons):
+def _explain_chain(ids, members, closure, given, until):
+    own, mergeable = closure.own, closure.mergeable
     nearest: list[str] = []  # the kept ones after this one that have reasons of their own
-    count, until = 0, ANY_TIME
+    count, lasts = 0, ANY_TIME
     for position in reversed(members):
-        own = closure.own[position]
-        if not own and (not count or closure.mergeable[position]):
+        if not own[position] and (not count or mergeable[position]):
             continue  # it goes
         if count:
             needed: dict[str, Any] = {"code": "needed_by", "ids": nearest[:], "count": count}
-            reasons.given[position].append(needed)
-        if reasons.until[position] > until:
-            until = reasons.until[position]
-        elif not closure.mergeable[position]:
-            reasons.until[position] = until
-        if own:
+            given[position].append(needed)
+        if until[position] > lasts:
+            lasts = until[position]
+        elif not mergeable[position]:
+            until[position] = lasts
+        if own[position]:
             count += 1
-            nearest = [backups[position].id, *nearest[: NAMED - 1]]
+            nearest = [ids[position], *nearest[: NAMED - 1]]

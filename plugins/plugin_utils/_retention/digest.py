@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
 import json
 
 from ansible_collections.prlsdk.core.plugins.module_utils import _instants
@@ -17,27 +18,27 @@ from .zone import DAY, Zone
 #: Raised whenever the same input may give another plan.
 ENGINE = 2
 
-
-_quote = json.encoder.encode_basestring_ascii
-
+#: Stands between texts; a character that hardly any has.
+_JOINT = "\x1f"
 
 class Digest:
     """Fed VM by VM, in the inventory's order, so that no second copy of the inventory is ever made."""
 
     def __init__(self, policy: Policy, zone: Zone, now: int):
         self._hash = hashlib.sha256()
-        self._quoted = _Quoted()
         day = _instants.to_datetime(zone.wall(now) // DAY * DAY).date().isoformat()
         self._add([ENGINE, day, policy.normalised()])
 
     def add(self, vm: Vm) -> None:
-        """Take in a VM with all its backups: the text that ``json.dumps`` makes of it, in half the time."""
-        quoted, head = self._quoted, json.dumps(vm[:-1])
-        backups = [
-            f"[{instant}, {position}, {quoted[chain]}, {_quote(identity)}, {quoted[kind]}, {size}, {_quote(description)}, {quoted[creator]}, {quoted[server]}]"
-            for instant, position, chain, identity, kind, size, description, creator, server in vm.backups
-        ]
-        self._hash.update(("%s, [%s]]\n" % (head[:-1], ", ".join(backups))).encode("ascii"))
+        """Take in a VM with all its backups."""
+        *head, backups = vm
+        texts = [backups.chain, backups.id, backups.kind, backups.description, backups.creator, backups.server_uuid]
+        joined = _JOINT.join(itertools.chain.from_iterable(texts))
+        # JSON takes five times as long, so only texts that have the joint in them are written in it.
+        plain = joined.count(_JOINT) == max(len(texts) * len(backups) - 1, 0)
+        self._add([*head, backups.instant, backups.position, backups.size, len(joined) if plain else texts])
+        if plain:
+            self._hash.update(joined.encode("utf-8", "surrogatepass"))
 
     def hexdigest(self) -> str:
         """64 hexadecimal digits."""
@@ -46,11 +47,3 @@ class Digest:
     def _add(self, values) -> None:
         # JSON of ASCII alone is the same text in every Python, and no value can look like two others.
         self._hash.update(json.dumps(values, sort_keys=True).encode("ascii") + b"\n")
-
-
-class _Quoted(dict):
-    """Texts that many backups share -> their JSON."""
-
-    def __missing__(self, text):
-        self[text] = quoted = _quote(text)
-        return quoted

@@ -5,13 +5,12 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import Any, NamedTuple
-
-from ansible_collections.prlsdk.core.plugins.module_utils import _instants
 
 from .buckets import Calendar
 from .closure import Closure, close
-from .inventory import FULL, Backup
+from .inventory import FULL, Backup, Backups
 from .keeping import Keeping, Reasons, keep
 from .policy import Policy
 from .rules import NEVER
@@ -37,38 +36,40 @@ def full_due(present: Present, policy: Policy, surveyor: Surveyor, calendar: Cal
     The active chain is always listed: ``when`` is the instant before which its last reason cannot lapse, or None
     where that cannot be foreseen.
     """
-    survey = present.survey
+    survey, backups, active = present.survey, present.survey.backups, present.keeping.active
     if not survey.sound:
         return {"freed": 0, "chains": []}
-    stays = [True] * len(survey.backups)
+    stays = [True] * len(backups)
     for step in present.closure.steps:
         for position in step.removes:
             stays[position] = False
-    left = [position for position, stay in enumerate(stays) if stay]
-    instant = max(now, survey.backups[survey.sound[-1]].instant + 1)
+    left = list(itertools.compress(range(len(backups)), stays))
+    instant = max(now, backups.instant[survey.sound[-1]] + 1)
     full = Backup(instant, 1, _NEW, _NEW, FULL, 0, "", "", "")
-    later = surveyor.survey(sorted([*map(survey.backups.__getitem__, left), full]))
+    rows = list(itertools.compress(backups.rows(), stays))
+    later_rows = sorted([*rows, full])
+    later = surveyor.survey(Backups(later_rows))
     steps = close(later, keep(later, policy, calendar, now), policy, present.storage_version).steps
     chains: dict[str, dict[str, Any]] = {}
     gone = set()
-    at_once = _instants.format(now) if steps else None
+    at_once = calendar.text(now) if steps else None
     for step in steps:
-        chain = later.backups[step.position].chain
+        chain = later.backups.chain[step.position]
         released = chains.setdefault(chain, {"chain": chain, "backups": 0, "size": 0, "when": at_once})
         released["backups"] += len(step.removes)
-        released["size"] += sum([later.backups[position].size for position in step.removes])
-        if chain == present.keeping.active:
-            gone.update([later.backups[position] for position in step.removes])
+        released["size"] += sum(map(later.backups.size.__getitem__, step.removes))
+        if chain == active:
+            gone.update(map(later_rows.__getitem__, step.removes))
     due = {"freed": sum(chain["size"] for chain in chains.values()), "chains": list(chains.values())}
-    rest = [position for position in left if survey.backups[position].chain == present.keeping.active and survey.backups[position] not in gone]
+    rest = [position for position, row in zip(left, rows) if backups.chain[position] == active and row not in gone]
     if rest:
         until = max(present.reasons.until[position] for position in rest)
         due["chains"].append(
             {
-                "chain": present.keeping.active,
+                "chain": active,
                 "backups": len(rest),
-                "size": sum(survey.backups[position].size for position in rest),
-                "when": _instants.format(until) if now < until < NEVER else None,
+                "size": sum(map(backups.size.__getitem__, rest)),
+                "when": calendar.text(until) if now < until < NEVER else None,
             }
         )
     return due

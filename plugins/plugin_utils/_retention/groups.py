@@ -133,7 +133,7 @@ def _together(groups, plans, excluded, unused):
             for group, plan in zip(groups, plans)
         ],
         "excluded": [
-            {"vm": {"uuid": vm.uuid, "name": vm.name, "type": vm.type}, "backups": len(vm.backups), "size": sum(backup.size for backup in vm.backups)}
+            {"vm": {"uuid": vm.uuid, "name": vm.name, "type": vm.type}, "backups": len(vm.backups), "size": sum(vm.backups.size)}
             for vm in excluded
         ],
         "unused": unused,

@@ -5,9 +5,9 @@
 
 from __future__ import annotations
 
-import functools
+import itertools
 import operator
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from ansible_collections.prlsdk.core.plugins.module_utils._errors import InputError
@@ -31,6 +31,55 @@ class Backup(NamedTuple):
     server_uuid: str
 
 
+class Backups(Sequence):
+    """Backups in an order, held by columns: ``size`` are the sizes of all, and so on; one of them, or the next, is a :class:`Backup`.
+
+    Hundreds of thousands are read and compared column by column in a fraction of the time that as many objects take.
+    """
+
+    __slots__ = ("columns", *Backup._fields)
+
+    instant: tuple[int, ...]
+    position: tuple[int, ...]
+    chain: tuple[str, ...]
+    id: tuple[str, ...]
+    kind: tuple[str, ...]
+    size: tuple[int, ...]
+    description: tuple[str, ...]
+    creator: tuple[str, ...]
+    server_uuid: tuple[str, ...]
+
+    def __init__(self, rows: Sequence[tuple]):
+        """:arg rows: the values of each, in the order of the fields of :class:`Backup`."""
+        self._hold(tuple(zip(*rows)) or ((),) * len(Backup._fields))
+
+    def _hold(self, columns):
+        self.columns = columns
+        for name, column in zip(Backup._fields, columns):
+            setattr(self, name, column)
+
+    def __len__(self):
+        return len(self.instant)
+
+    def __getitem__(self, place):
+        return Backup(*[column[place] for column in self.columns])
+
+    def __iter__(self):
+        return map(Backup._make, self.rows())
+
+    def rows(self) -> Iterator[tuple]:
+        """The values of each."""
+        return zip(*self.columns)
+
+    def at(self, positions: list[int]) -> Backups:
+        """Some of them, in the order of the positions."""
+        if len(positions) == len(self):
+            return self
+        some = Backups.__new__(Backups)
+        some._hold([tuple(map(column.__getitem__, positions)) for column in self.columns])
+        return some
+
+
 class Vm(NamedTuple):
     """A VM or a container with all its backups, oldest first."""
 
@@ -38,11 +87,7 @@ class Vm(NamedTuple):
     uuid: str
     type: str
     storage_version: int  # 0 where the tree does not say
-    backups: list[Backup]
-
-    def columns(self) -> Backup:
-        """The values of all backups by their names: ``columns().size`` are the sizes, oldest first."""
-        return Backup(*zip(*self.backups)) if self.backups else Backup(*[()] * len(Backup._fields))
+    backups: Backups
 
 
 def plain_id(text: str) -> str:
@@ -56,22 +101,22 @@ def read(backup_trees) -> list[Vm]:
     :raises InputError: names the place, the value and what is expected there.
     """
     instant = Reader()
-    found: dict[str, list[Vm]] = {}
+    found: dict[str, list[tuple]] = {}
     for number, tree in enumerate(_list(backup_trees, "backup_trees")):
-        vm = _vm(tree, "backup_trees[%d]" % number, instant)
-        found.setdefault(plain_id(vm.uuid), []).append(vm)
+        head, rows = _vm(tree, "backup_trees[%d]" % number, instant)
+        found.setdefault(plain_id(head.uuid), []).append((head, rows))
     return sorted((_together(parts) for parts in found.values()), key=lambda vm: (vm.name, plain_id(vm.uuid)))
 
 
-def _together(parts: list[Vm]) -> Vm:
-    backups = sorted(backup for part in parts for backup in part.backups)
-    if len(parts) == 1:
-        return parts[0]._replace(backups=backups)
+def _together(parts) -> Vm:
+    heads, rows = zip(*parts)
     # The lowest storage version forbids most; of several names and spellings any fixed choice will do.
-    return min(parts)._replace(backups=backups, storage_version=min(part.storage_version for part in parts))
+    head = min(heads)
+    return Vm(head.name, head.uuid, head.type, min(each.storage_version for each in heads), Backups(sorted(itertools.chain.from_iterable(rows))))
 
 
-def _vm(tree, where: str, instant: Reader) -> Vm:
+def _vm(tree, where: str, instant: Reader) -> tuple[_Head, list[tuple]]:
+    """A VM and the values of its backups, in any order."""
     vm = _mapping(_member(_mapping(tree, where), "vm", where), where + ".vm")
     name = _text(vm, "name", where + ".vm", "")
     called = "%s (%s)" % (where, name) if name else where
@@ -82,49 +127,50 @@ def _vm(tree, where: str, instant: Reader) -> Vm:
             "gather without backup_ids, newer_than, older_than, latest_only, owner and limit, or run the plan on the whole trees"
             % (called, omitted)
         )
-    chains = [
-        _chain(chain, "%s.chains[%d]" % (called, number)) for number, chain in enumerate(_list(_member(tree, "chains", called), called + ".chains"))
-    ]
+    head = _Head(name, _text(vm, "uuid", where + ".vm"), _text(vm, "type", where + ".vm", ""), _integer(vm, "storage_version", where + ".vm", 0))
+    chains = _list(_member(tree, "chains", called), called + ".chains")
     try:
-        backups = _plain_backups(chains, instant)
+        return head, _plain_rows(chains, instant)
     except (InputError, LookupError, TypeError, ValueError):  # the careful way copes, or names what is wrong
-        backups = [
-            _backup(backup, uuid, "%s.chains[%d].backups[%d]" % (called, place, number), instant)
-            for place, (uuid, members) in enumerate(chains)
-            for number, backup in enumerate(members)
-        ]
-    return Vm(name, _text(vm, "uuid", where + ".vm"), _text(vm, "type", where + ".vm", ""), _integer(vm, "storage_version", where + ".vm", 0), backups)
+        return head, [row for number, chain in enumerate(chains) for row in _rows(chain, "%s.chains[%d]" % (called, number), instant)]
 
 
-def _chain(chain, where: str):
-    """A chain's UUID and its backups, still as they came."""
-    uuid = _text(_mapping(chain, where), "uuid", where)
-    return uuid, _list(_member(chain, "backups", where), where + ".backups")
+class _Head(NamedTuple):
+    """A VM without its backups."""
+
+    name: str
+    uuid: str
+    type: str
+    storage_version: int
 
 
-_COLUMNS = operator.itemgetter("number", "id", "type", "size", "description", "creator", "server_uuid")
+_COLUMNS = operator.itemgetter("created", "number", "id", "type", "size", "description", "creator", "server_uuid")
 _COLUMN_TYPES = [{int}, {str}, {str}, {int}, {str}, {str}, {str}]
-_CREATED = operator.itemgetter("created")
-#: A backup of a tuple of all its values; ``Backup._make`` without counting them.
-_backup_of = functools.partial(tuple.__new__, Backup)
 
 
-def _plain_backups(chains, instant: Reader) -> list[Backup]:
-    """All backups of a VM where every value is there and plain, as in a module's result: column by column, so quickly."""
-    uuids = [uuid for uuid, members in chains for member in members]
-    backups = [member for uuid, members in chains for member in members]
-    if not backups:
-        return []
-    columns = list(zip(*map(_COLUMNS, backups)))
-    positions, ids, kinds, sizes, *texts = columns
-    if [set(map(type, column)) for column in columns] != _COLUMN_TYPES or not {FULL, INCREMENTAL}.issuperset(kinds) or min(positions) < 0 or min(sizes) < 0:
+def _plain_rows(chains, instant: Reader) -> list[tuple]:
+    """Of all backups of a VM where every value is there and plain, as in a module's result: column by column, so quickly."""
+    members = [(chain["uuid"], chain["backups"]) for chain in chains]
+    uuids = [uuid for uuid, backups in members for backup in backups]
+    if not uuids:
         raise ValueError
-    instants = instant.column(map(_CREATED, backups))
-    return list(map(_backup_of, zip(instants, positions, uuids, ids, kinds, sizes, *texts)))
+    created, *columns = zip(*[_COLUMNS(backup) for uuid, backups in members for backup in backups])
+    positions, ids, kinds, sizes, *texts = columns
+    if [set(map(type, column)) for column in columns] != _COLUMN_TYPES or {type(uuid) for uuid, backups in members} != {str}:
+        raise ValueError
+    if not {FULL, INCREMENTAL}.issuperset(kinds) or min(positions) < 0 or min(sizes) < 0:
+        raise ValueError
+    return list(zip(instant.column(created), positions, uuids, ids, kinds, sizes, *texts))
 
 
-def _backup(backup, chain: str, where: str, instant: Reader) -> Backup:
-    """One backup whose values may be not plain (subclasses, texts of digits) or not there; errors name the place."""
+def _rows(chain, where: str, instant: Reader):
+    """Of the backups of a chain whose values may be not plain (subclasses, texts of digits) or not there; errors name the place."""
+    uuid = _text(_mapping(chain, where), "uuid", where)
+    for number, backup in enumerate(_list(_member(chain, "backups", where), where + ".backups")):
+        yield _row(backup, uuid, "%s.backups[%d]" % (where, number), instant)
+
+
+def _row(backup, chain: str, where: str, instant: Reader) -> tuple:
     identity = _text(_mapping(backup, where), "id", where)
     called = "%s (%s)" % (where, identity)
     kind = _text(backup, "type", called)
@@ -137,7 +183,7 @@ def _backup(backup, chain: str, where: str, instant: Reader) -> Backup:
     position = _integer(backup, "number", called)
     size = _integer(backup, "size", called)
     texts = [_text(backup, key, called, "") for key in ("description", "creator", "server_uuid")]
-    return Backup(created, position, chain, identity, kind, size, *texts)
+    return (created, position, chain, identity, kind, size, *texts)
 
 
 def _list(value, where: str):

@@ -5,14 +5,13 @@
 
 from __future__ import annotations
 
+import bisect
 from typing import Any, Callable, NamedTuple
-
-from ansible_collections.prlsdk.core.plugins.module_utils import _instants
 
 from .buckets import Calendar
 from .candidates import Candidates
 from .policy import Policy
-from .rules import ANY_TIME, NEVER, Scene, Selection
+from .rules import ANY_TIME, NEVER, Explanation, Scene, Selection
 from .survey import Survey
 
 
@@ -20,7 +19,7 @@ class Protection(NamedTuple):
     """Backups that something but a rule keeps; as with :class:`Selection`, explained only when asked."""
 
     positions: list[int]
-    explain: Callable[[], list[tuple[dict[str, Any], int]]]
+    explain: Callable[[], Explanation]
 
 
 class Keeping(NamedTuple):
@@ -42,17 +41,17 @@ class Reasons(NamedTuple):
 
 def keep(survey: Survey, policy: Policy, calendar: Calendar, now: int) -> Keeping:
     """Apply the rules and the protections to one VM; ``now`` in epoch seconds."""
-    active = survey.backups[survey.sound[-1]].chain if survey.sound else None
+    active = survey.backups.chain[survey.sound[-1]] if survey.sound else None
     selections = _selections(survey, policy, calendar, now)
     protections = list(_protections(survey, policy, calendar, now))
-    held = [False] * len(survey.backups)
+    held, counted = [False] * len(survey.backups), survey.counted
     for selection in selections:
         for position in selection.positions:
-            held[survey.counted[position]] = True
+            held[counted[position]] = True
     for protection in protections:
         for position in protection.positions:
             held[position] = True
-    return Keeping(held, survey.counted, selections, protections, active)
+    return Keeping(held, counted, selections, protections, active)
 
 
 def explain(keeping: Keeping) -> Reasons:
@@ -60,13 +59,13 @@ def explain(keeping: Keeping) -> Reasons:
     reasons = Reasons([[] for held in keeping.held], [ANY_TIME] * len(keeping.held))
     given, until, counted = reasons.given, reasons.until, keeping.counted
     for selection in keeping.selections:
-        for number, (reason, lapses) in zip(selection.positions, selection.explain()):
+        for number, reason, lapses in zip(selection.positions, *selection.explain()):
             position = counted[number]
             given[position].append(reason)
             if lapses > until[position]:
                 until[position] = lapses
     for protection in keeping.protections:
-        for position, (reason, lapses) in zip(protection.positions, protection.explain()):
+        for position, reason, lapses in zip(protection.positions, *protection.explain()):
             given[position].append(reason)
             if lapses > until[position]:
                 until[position] = lapses
@@ -76,7 +75,7 @@ def explain(keeping: Keeping) -> Reasons:
 def _selections(survey, policy, calendar, now):
     if not survey.counted:
         return []
-    candidates = Candidates(list(map(survey.backups.__getitem__, survey.counted)), calendar)
+    candidates = Candidates(survey.backups.at(survey.counted), calendar)
     anchor = candidates.instants[-1] if policy.anchor == "newest" else now
     taken: set[int] | None = set() if policy.counting == "additional" else None
     scene = Scene(now, anchor, policy.keep_oldest, taken)
@@ -90,30 +89,27 @@ def _selections(survey, policy, calendar, now):
 
 def _protections(survey, policy, calendar, now):
     if policy.min_restorable and survey.sound:
-        yield _protection(survey.sound[-policy.min_restorable :], lambda position: {"code": "min_restorable"}, ANY_TIME)
+        yield _protection(survey.sound[-policy.min_restorable :], {"code": "min_restorable"}, ANY_TIME)
     for position, by in survey.pinned:
-        yield _protection([position], lambda position, by=by: {"code": "pinned", "by": by}, NEVER)
+        yield _protection([position], {"code": "pinned", "by": by}, NEVER)
     if policy.grace:
-        yield _grace(survey, policy.grace, calendar.zone, now)
+        yield _grace(survey, policy.grace, calendar, now)
     if survey.future:
-        yield _protection(survey.future, lambda position: {"code": "future"}, NEVER)
+        yield _protection(survey.future, {"code": "future"}, NEVER)
     if survey.broken and not policy.remove_broken:
-        yield _protection(survey.broken, lambda position: {"code": "broken"}, NEVER)
+        yield _protection(survey.broken, {"code": "broken"}, NEVER)
 
 
 def _protection(positions, reason, until):
-    return Protection(positions, lambda: [(reason(position), until) for position in positions])
+    return Protection(positions, lambda: ([reason.copy() for position in positions], [until] * len(positions)))
 
 
-def _grace(survey, duration, zone, now):
-    backups, edge = survey.backups, zone.before(now, duration)
-    end = first = len(backups) - len(survey.future)
-    while first and backups[first - 1].instant >= edge:
-        first -= 1
+def _grace(survey, duration, calendar, now):
+    instants, edge, text = survey.backups.instant, calendar.zone.before(now, duration), calendar.text
+    first, end = bisect.bisect_left(instants, edge), len(instants) - len(survey.future)
 
-    def reasons():
-        for backup in backups[first:end]:
-            until = zone.after(backup.instant, duration)
-            yield {"code": "grace", "until": _instants.format(until)}, until
+    def explain():
+        untils = calendar.zone.all_after(instants[first:end], duration)
+        return [{"code": "grace", "until": text(until)} for until in untils], untils
 
-    return Protection(list(range(first, end)), lambda: list(reasons()))
+    return Protection(list(range(first, end)), explain)

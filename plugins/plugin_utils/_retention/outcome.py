@@ -20,9 +20,8 @@ def hold_against(plan: dict[str, Any], backup_trees) -> dict[str, Any]:
         that the plan did not know. Each of the first two is a list of {vm, id, created}.
     :raises InputError: names what cannot be read.
     """
-    # An id is used again for another backup once its number is free, so the time belongs to it.
     vms = inventory.read(backup_trees)
-    there = {(backup.id, backup.instant) for vm in vms for backup in vm.backups}
+    there = {key for vm in vms for key in _keys(vm)}
     stamp = Reader()
     known, left, missing = set(), [], []
     for vm in plan["vms"]:
@@ -34,9 +33,14 @@ def hold_against(plan: dict[str, Any], backup_trees) -> dict[str, Any]:
                 (left if goes else missing).append({"vm": vm["vm"]["name"] or vm["vm"]["uuid"], "id": backup["id"], "created": backup["created"]})
     excluded = {plain_id(one["vm"]["uuid"]) for one in plan.get("excluded", [])}
     new = sum(
-        (backup.id, backup.instant) not in known
+        key not in known
         for vm in vms
         if plain_id(vm.uuid) not in excluded
-        for backup in vm.backups
+        for key in _keys(vm)
     )
     return {"left": left, "missing": missing, "new": new}
+
+
+def _keys(vm):
+    # An id is used again for another backup once its number is free, so the time belongs to it.
+    return zip(vm.backups.id, vm.backups.instant)

@@ -21,7 +21,6 @@ from .inventory import Vm, plain_id
 from .keeping import explain, keep
 from .lint import lint, warning
 from .rules import NEVER
-from .stamps import Writer
 from .survey import Surveyor
 from .totals import refuse, totals
 from .zone import named
@@ -62,7 +61,7 @@ class Planner:
         self.zone = named(policy.timezone)
         self.calendar = calendar(self.zone, policy.day_start_seconds)
         self.surveyor = Surveyor(policy, self.zone, now)
-        self.stamp = Writer()
+        self.stamp = self.calendar.text
 
     def plan(self, vms: list[Vm]) -> dict[str, Any]:
         """The plan of all VMs."""
@@ -99,7 +98,6 @@ class Draft:
         self.vm = vm
         self.planner = planner
         policy, now = planner.policy, planner.now
-        self.columns = vm.columns()
         self.survey = planner.surveyor.survey(vm.backups)
         self.keeping = keep(self.survey, policy, planner.calendar, now)
         self.closure = close(self.survey, self.keeping, policy, vm.storage_version)
@@ -115,7 +113,7 @@ class Draft:
     def result(self) -> dict[str, Any]:
         """The VM's part of the plan, as plain data."""
         planner = self.planner
-        sizes = self.columns.size
+        sizes = self.vm.backups.size
         freed, own = (sum(itertools.compress(sizes, chosen)) for chosen in (self.goes, self.closure.own))
         result = {
             "vm": {"uuid": self.vm.uuid, "name": self.vm.name, "type": self.vm.type},
@@ -138,9 +136,9 @@ class Draft:
         return result
 
     def _backups(self):
-        stamp, now, columns = self.planner.stamp, self.planner.now, self.columns
-        created = stamp.column(columns.instant)
-        rows = zip(columns.id, columns.chain, columns.kind, created, columns.size, self.goes, self.closure.own, self._reasons(), self.reasons.until)
+        stamp, now, backups = self.planner.stamp, self.planner.now, self.vm.backups
+        created = stamp.column(backups.instant)
+        rows = zip(backups.id, backups.chain, backups.kind, created, backups.size, self.goes, self.closure.own, self._reasons(), self.reasons.until)
         return [
             {
                 "id": identity,
@@ -158,53 +156,53 @@ class Draft:
 
     def _reasons(self):
         """Of each backup; nothing speaks for one that goes, so that its list is empty unless the reasons against it are wanted."""
+        given = self.reasons.given
         if self.planner.reasons == "none":
-            return [[] for each in self.goes]
+            return [[] for each in given]
         if self.planner.reasons == "kept":
-            return self.reasons.given
-        against = self._against()
-        return [against[position] if goes else given for position, (given, goes) in enumerate(zip(self.reasons.given, self.goes))]
-
-    def _against(self):
-        """Position of a backup that goes -> why each rule that looked at it did not keep it."""
-        against = {position: [{"code": "broken"}] for position in self.survey.broken if self.goes[position]}
-        positions = [number for number, position in enumerate(self.keeping.counted) if self.goes[position]]
-        columns = [selection.why_not(positions) for selection in self.keeping.selections]
-        against.update(zip([self.keeping.counted[number] for number in positions], map(list, zip(*columns))))
-        return against
+            return given
+        reasons, counted, goes = given[:], self.keeping.counted, self.goes
+        for position in self.survey.broken:
+            if goes[position]:
+                reasons[position] = [{"code": "broken"}]
+        numbers = [number for number, position in enumerate(counted) if goes[position]]
+        columns = [selection.why_not(numbers) for selection in self.keeping.selections]
+        for number, against in zip(numbers, zip(*columns)):
+            reasons[counted[number]] = list(against)
+        return reasons
 
     def _step(self, step):
-        backup = self.vm.backups[step.position]
+        backups, position = self.vm.backups, step.position
         return {
-            "id": backup.id,
-            "created": self.planner.stamp(backup.instant),
-            "size": backup.size,
+            "id": backups.id[position],
+            "created": self.planner.stamp(backups.instant[position]),
+            "size": backups.size[position],
             "action": step.action,
-            "removes": [self.vm.backups[position].id for position in step.removes],
+            "removes": [backups.id[each] for each in step.removes],
         }
 
     def _numbers(self):
         survey, goes = self.survey, self.goes
         left = [position for position in survey.sound if not goes[position]]
         return guards.Numbers(
-            duplicate_ids=len(self.columns.id) - len(set(self.columns.id)),
+            duplicate_ids=len(self.vm.backups.id) - len(set(self.vm.backups.id)),
             broken_chains=sum(not chain.restorable and not all(goes[position] for position in chain.members) for chain in survey.chains),
             restorable=len(survey.sound),
             restorable_left=len(left),
-            chains_left=len(set(map(self.columns.chain.__getitem__, left))),
+            chains_left=len(set(map(self.vm.backups.chain.__getitem__, left))),
             removed=self.removed,
             removed_restorable=len(survey.sound) - len(left),
             newest=self._newest(),
         )
 
     def _newest(self):
-        return self.vm.backups[self.survey.sound[-1]].instant if self.survey.sound else None
+        return self.vm.backups.instant[self.survey.sound[-1]] if self.survey.sound else None
 
     def warnings(self):
         """What about this VM somebody should know."""
         policy, planner, name = self.planner.policy, self.planner, self.vm.name or self.vm.uuid
         if self.survey.future:
-            newest = planner.stamp(self.vm.backups[-1].instant)
+            newest = planner.stamp(self.vm.backups.instant[-1])
             message = "%s has %d backups from the future (up to %s): kept and not counted; look at the clocks"
             yield warning("future", message % (name, len(self.survey.future), newest), vm=self.vm.uuid)
         if self.survey.broken:
@@ -222,5 +220,5 @@ class Draft:
 def _unknown_pins(policy, vms):
     if not policy.pins:
         return []
-    there = {plain_id(backup.id) for vm in vms for backup in vm.backups}
+    there = {plain_id(identity) for vm in vms for identity in vm.backups.id}
     return [warning("unknown_pin", "pins has %s, and no backup has this id" % pin, "pins") for pin in policy.pins if pin not in there]

@@ -12,13 +12,15 @@ from __future__ import annotations
 
 import bisect
 import itertools
-from typing import Any, Callable, NamedTuple
+from typing import Any, Callable, Dict, List, NamedTuple, Tuple
 
-from ansible_collections.prlsdk.core.plugins.module_utils import _instants
 from ansible_collections.prlsdk.core.plugins.module_utils._durations import Duration
 
 from .buckets import BUCKETS, NO_SPAN, Bucket
 from .candidates import Candidates
+
+#: A reason for each pick, and the instant before which it cannot lapse.
+Explanation = Tuple[List[Dict[str, Any]], List[int]]
 
 #: When a pick may go at the earliest: nobody can say, it may be at once; or not while the policy stays as it is.
 ANY_TIME, NEVER = 0, 1 << 60
@@ -71,7 +73,7 @@ class Selection(NamedTuple):
     """What a rule keeps. The explanations are worked out only when they are asked for."""
 
     positions: list[int]
-    explain: Callable[[], list[tuple[dict[str, Any], int]]]  # for each of them a reason, and not before when it can lapse
+    explain: Callable[[], Explanation]
     why_not: Callable[[list[int]], list[dict[str, Any]]]  # for positions that nothing keeps, why this rule does not
 
 
@@ -82,8 +84,9 @@ def within(rule: Rule, candidates: Candidates, scene: Scene) -> Selection:
     first = bisect.bisect_left(instants, edge)
 
     def explain():
-        since = _instants.format(edge)
-        return [({"code": "within", "rule": rule.name, "since": since}, zone.after(instant, rule.duration)) for instant in instants[first:]]
+        untils = zone.all_after(instants[first:], rule.duration)
+        name, since = rule.name, candidates.calendar.text(edge)
+        return [{"code": "within", "rule": name, "since": since} for until in untils], untils
 
     return Selection(list(candidates.everything[first:]), explain, lambda positions: _older_than(rule, edge, candidates, positions))
 
@@ -91,15 +94,16 @@ def within(rule: Rule, candidates: Candidates, scene: Scene) -> Selection:
 def window(rule: Rule, candidates: Candidates, scene: Scene) -> Selection:
     """Every candidate that is not older than the duration, and the newest one before them."""
     inside = within(rule, candidates, scene)
-    start = len(candidates.instants) - len(inside.positions) - 1
+    instants = candidates.instants
+    start = len(instants) - len(inside.positions) - 1
     if start < 0:
         return inside
 
     def explain():
-        explained = inside.explain()
+        reasons, untils = inside.explain()
         # It is needed until the next one has left the window.
-        until = explained[0][1] if explained else ANY_TIME
-        return [({"code": "window_start", "rule": rule.name, "since": _instants.format(candidates.instants[start])}, until), *explained]
+        until = untils[0] if untils else ANY_TIME
+        return [{"code": "window_start", "rule": rule.name, "since": candidates.calendar.text(instants[start])}, *reasons], [until, *untils]
 
     return Selection([start, *inside.positions], explain, inside.why_not)
 
@@ -108,10 +112,9 @@ def last(rule: Rule, candidates: Candidates, scene: Scene) -> Selection:
     """The newest candidates."""
     newest = candidates.everything[::-1][: rule.count]
     total = len(candidates.instants)
-    until = NEVER if rule.count is None else ANY_TIME
     return Selection(
         list(newest),
-        lambda: [(_ranked(rule, total - position), until) for position in newest],
+        lambda: _explained(rule, [total - position for position in newest]),
         lambda positions: [{"code": "beyond_count", "rule": "last", "rank": total - position, "of": rule.count} for position in positions],
     )
 
@@ -119,16 +122,15 @@ def last(rule: Rule, candidates: Candidates, scene: Scene) -> Selection:
 def chains(rule: Rule, candidates: Candidates, scene: Scene) -> Selection:
     """Every candidate of the newest chains; the newest chain is the one with the newest candidate."""
     ranks: dict[str, int] = {}
-    for backup in reversed(candidates.backups):
-        if backup.chain not in ranks:
-            ranks[backup.chain] = len(ranks) + 1
-    rank_at = [ranks[backup.chain] for backup in candidates.backups]
+    for chain in reversed(candidates.chains):
+        if chain not in ranks:
+            ranks[chain] = len(ranks) + 1
+    rank_at = [ranks[chain] for chain in candidates.chains]
     limit = len(ranks) if rule.count is None else rule.count
-    until = NEVER if rule.count is None else ANY_TIME
     picks = [position for position, rank in enumerate(rank_at) if rank <= limit]
     return Selection(
         picks,
-        lambda: [(_ranked(rule, rank_at[position]), until) for position in picks],
+        lambda: _explained(rule, [rank_at[position] for position in picks]),
         lambda positions: [{"code": "beyond_count", "rule": "chains", "rank": rank_at[position], "of": limit} for position in positions],
     )
 
@@ -150,17 +152,15 @@ def bucket_count(rule: Rule, candidates: Candidates, scene: Scene) -> Selection:
             picks.append(oldest)
 
     def explain():
-        spans = candidates.calendar.spans(rule.bucket)
-        dropped_after = _dropped_after(rule, candidates, scene, extremes)
-        explained = [(_ranked(rule, rank, spans[key]), dropped_after(key, rank)) for rank, key in enumerate(picked, 1)]
+        reasons = _ranked(rule, map(candidates.calendar.spans(rule.bucket).__getitem__, picked))
         if len(picks) > len(picked):
-            explained.append(({"code": "oldest", "rule": rule.name}, dropped_after(None, len(picks))))
-        return explained
+            reasons.append({"code": "oldest", "rule": rule.name})
+        return reasons, _lapses(rule, candidates, scene, extremes, picked, len(picks))
 
     def why_not(positions):
         if scene.taken is None:
-            return _not_picked(rule, candidates, positions, dict(zip(newest_first, itertools.count(1))), dict(zip(picked, picks)))
-        return _not_picked(rule, candidates, positions, ranks, {key: extremes[key] for key in newest_first if ranks[key] <= limit})
+            return _not_picked(rule, candidates, positions, dict(zip(picked, picks)), dict(zip(newest_first, itertools.count(1))))
+        return _not_picked(rule, candidates, positions, {key: extremes[key] for key in newest_first if ranks[key] <= limit}, ranks)
 
     return Selection(picks, explain, why_not)
 
@@ -174,12 +174,10 @@ def bucket_within(rule: Rule, candidates: Candidates, scene: Scene) -> Selection
     picks = [extremes[key] for key in picked]
 
     def explain():
-        spans = candidates.calendar.spans(rule.bucket)
         open_from = candidates.calendar.open_from(rule.bucket, scene.now)
-        return [
-            (_ranked(rule, rank, spans[key]), ANY_TIME if key >= open_from else zone.after(instants[position], rule.duration))
-            for rank, (key, position) in enumerate(zip(picked, picks), 1)
-        ]
+        ends = zone.all_after([instants[position] for position in picks], rule.duration)
+        reasons = _ranked(rule, map(candidates.calendar.spans(rule.bucket).__getitem__, picked))
+        return reasons, [ANY_TIME if key >= open_from else end for key, end in zip(picked, ends)]
 
     return Selection(picks, explain, lambda positions: _not_in_window(rule, candidates, positions, dict(zip(picked, picks)), edge))
 
@@ -200,28 +198,38 @@ def _counts_left(rule, scene, picked):
     return scene.taken is None if rule.count is None else picked < rule.count
 
 
-def _dropped_after(rule, candidates, scene, extremes):
-    """A function from a bucket and its rank to the earliest instant at which newer buckets can have pushed it out."""
+def _lapses(rule, candidates, scene, extremes, picked, number):
+    """For each of a number of picks, those of buckets first, the earliest instant at which newer buckets can have pushed it out."""
     if rule.count is None:
-        return lambda key, rank: NEVER
+        return [NEVER] * number
     if scene.taken is not None:  # what a finer rule lets go comes back to this one, at any time
-        return lambda key, rank: ANY_TIME
+        return [ANY_TIME] * number
     open_from = first = candidates.calendar.open_from(rule.bucket, scene.now)
     while first in extremes:
         first += 1
     spans = candidates.calendar.spans(rule.bucket)
+    lapses = [spans[first + rule.count - rank].start for rank in range(1, number + 1)]
+    if rule.pick == "newest":
+        for place, key in enumerate(picked):
+            if key < open_from:
+                break
+            lapses[place] = ANY_TIME  # a newer backup of the same bucket takes its place
+    return lapses
 
-    def dropped_after(key, rank):
-        if key is not None and key >= open_from and rule.pick == "newest":
-            return ANY_TIME  # a newer backup of the same bucket takes its place
-        return spans[first + rule.count - rank].start
 
-    return dropped_after
+def _explained(rule, ranks):
+    """The explanation of picks that are counted one by one."""
+    reasons = [{**reason, "rank": rank} for reason, rank in zip(_ranked(rule, [NO_SPAN] * len(ranks)), ranks)]
+    return reasons, [NEVER if rule.count is None else ANY_TIME] * len(ranks)
 
 
-def _ranked(rule, rank, span=NO_SPAN):
-    label, start, from_text, to_text = span
-    return {"code": "rule", "name": rule.row.name, "rank": rank, "of": rule.count, "bucket": label, "from": from_text, "to": to_text}
+def _ranked(rule, spans):
+    """The reasons of picks in the order of their ranks, by the spans of their buckets."""
+    name, count = rule.name, rule.count
+    return [
+        {"code": "rule", "name": name, "rank": rank, "of": count, "bucket": label, "from": start, "to": end}
+        for rank, (label, _start, start, end) in enumerate(spans, 1)
+    ]
 
 
 def _older_than(rule, edge, candidates, positions):
@@ -229,37 +237,43 @@ def _older_than(rule, edge, candidates, positions):
     return [{"code": "older_than", "rule": name, "by": edge - instants[position]} for position in positions]
 
 
-def _not_picked(rule, candidates, positions, ranks, kept):
-    keys, spans, name, count = candidates.keys(rule.bucket), candidates.calendar.spans(rule.bucket), rule.name, rule.count
-    by = _ids(candidates, kept)
-    looks_at = candidates.is_full if rule.of == "full" else None
+def _not_picked(rule, candidates, positions, kept, ranks):
+    keys, name, count = candidates.keys(rule.bucket), rule.name, rule.count
     return [
-        {"code": "not_counted", "rule": name, "of": "full"}
-        if looks_at is not None and not looks_at[position]
-        else {"code": "beyond_count", "rule": name, "rank": ranks[key], "of": count}
-        if key not in by
-        else {"code": "superseded", "rule": name, "bucket": spans[key].label, "by": by[key]}
-        for position, key in zip(positions, map(keys.__getitem__, positions))
+        reason or {"code": "beyond_count", "rule": name, "rank": ranks[keys[position]], "of": count}
+        for position, reason in zip(positions, _superseded(rule, candidates, positions, kept))
     ]
 
 
 def _not_in_window(rule, candidates, positions, kept, edge):
-    keys, spans, instants, name = candidates.keys(rule.bucket), candidates.calendar.spans(rule.bucket), candidates.instants, rule.name
-    by = _ids(candidates, kept)
-    looks_at = candidates.is_full if rule.of == "full" else None
+    instants, name = candidates.instants, rule.name
     return [
-        {"code": "not_counted", "rule": name, "of": "full"}
-        if looks_at is not None and not looks_at[position]
-        else {"code": "superseded", "rule": name, "bucket": spans[key].label, "by": by[key]}
-        if key in by
-        else {"code": "older_than", "rule": name, "by": edge - instants[position]}
-        for position, key in zip(positions, map(keys.__getitem__, positions))
+        reason or {"code": "older_than", "rule": name, "by": edge - instants[position]}
+        for position, reason in zip(positions, _superseded(rule, candidates, positions, kept))
     ]
 
 
-def _ids(candidates, kept):
-    """Bucket -> the id of what is kept of it."""
-    return {key: candidates.backups[position].id for key, position in kept.items()}
+def _superseded(rule, candidates, positions, kept):
+    """The reasons that a bucket gives of which the rule keeps something, or that the rule does not look at them; None where neither holds.
+
+    :arg kept: bucket -> the position of what the rule keeps of it.
+    """
+    keys, ids, spans, name = candidates.keys(rule.bucket), candidates.ids, candidates.calendar.spans(rule.bucket), rule.name
+    looks_at = candidates.is_full if rule.of == "full" else None
+    of_bucket: dict[int, dict[str, Any]] = {}
+    reasons: list[dict[str, Any] | None] = []
+    for position in positions:
+        key = keys[position]
+        if looks_at is not None and not looks_at[position]:
+            reason = {"code": "not_counted", "rule": name, "of": "full"}
+        elif key not in kept:
+            reason = None
+        elif key in of_bucket:
+            reason = of_bucket[key].copy()  # takes a third of making it again
+        else:
+            reason = of_bucket[key] = {"code": "superseded", "rule": name, "bucket": spans[key].label, "by": ids[kept[key]]}
+        reasons.append(reason)
+    return reasons
 
 
 #: Every rule by the policy's key, in the order in which ``counting: additional`` lets them choose.

@@ -5,10 +5,15 @@
 
 from __future__ import annotations
 
+import operator
+
 from ansible_collections.prlsdk.core.plugins.module_utils import _instants
 from ansible_collections.prlsdk.core.plugins.module_utils._errors import InputError
 
+from .memo import Memo
 from .zone import DAY
+
+_DAY_OF, _TIME_OF = operator.itemgetter(slice(10)), operator.itemgetter(slice(10, None))
 
 
 class Reader:
@@ -18,8 +23,8 @@ class Reader:
     """
 
     def __init__(self):
-        self._days = _Days()
-        self._times = _Times()
+        self._days = Memo(lambda day: _instants.parse(day + "T00:00:00Z"))
+        self._times = Memo(lambda time: _instants.parse("1970-01-01" + time))
 
     def __call__(self, value) -> int:
         try:
@@ -29,16 +34,17 @@ class Reader:
 
     def column(self, values) -> list[int]:
         """Many at once, all ISO 8601 text; ``InputError``, ``TypeError`` or ``KeyError`` where one is spelled otherwise."""
-        days, times = self._days, self._times
-        return [days[value[:10]] + times[value[10:]] for value in values]
+        values = list(values)
+        days, times = map(self._days.__getitem__, map(_DAY_OF, values)), map(self._times.__getitem__, map(_TIME_OF, values))
+        return list(map(operator.add, days, times))
 
 
 class Writer:
     """Writes instants as ``_instants.format`` does."""
 
     def __init__(self):
-        self._days = _DayTexts()
-        self._times = _TimeTexts()
+        self._days = Memo(lambda day: _instants.format(day * DAY)[:10])
+        self._times = Memo(lambda second: _instants.format(second)[10:])
 
     def __call__(self, instant: int) -> str:
         if _instants.EARLIEST <= instant <= _instants.LATEST:
@@ -49,27 +55,3 @@ class Writer:
         """Many at once, all of the years 1 to 9999, as every instant that was read is."""
         days, times = self._days, self._times
         return [days[instant // DAY] + times[instant % DAY] for instant in instants]
-
-
-class _Days(dict):
-    def __missing__(self, day):
-        self[day] = instant = _instants.parse(day + "T00:00:00Z")
-        return instant
-
-
-class _Times(dict):
-    def __missing__(self, time):
-        self[time] = seconds = _instants.parse("1970-01-01" + time)
-        return seconds
-
-
-class _DayTexts(dict):
-    def __missing__(self, day):
-        self[day] = text = _instants.format(day * DAY)[:10]
-        return text
-
-
-class _TimeTexts(dict):
-    def __missing__(self, second):
-        self[second] = text = _instants.format(second)[10:]
-        return text

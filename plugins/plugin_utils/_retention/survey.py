@@ -5,12 +5,13 @@
 
 from __future__ import annotations
 
+import bisect
 import collections
 import operator
 import re
 from typing import NamedTuple
 
-from .inventory import FULL, Backup, plain_id
+from .inventory import FULL, Backups, plain_id
 from .policy import Policy
 from .zone import Zone
 
@@ -35,7 +36,7 @@ class Standing(NamedTuple):
 class Survey(NamedTuple):
     """One VM's backups and what is known of each, by position, oldest first."""
 
-    backups: list[Backup]
+    backups: Backups
     chains: list[Chain]
     broken: list[int]  # not restorable: in a chain that does not begin with a full
     future: list[int]  # later than the clock allows
@@ -56,7 +57,7 @@ class Surveyor:
         self._count_pinned = policy.count_pinned
         self._pins_at_all = bool(self._ids or self._pin or self._tag)
 
-    def survey(self, backups: list[Backup]) -> Survey:
+    def survey(self, backups: Backups) -> Survey:
         """Look at one VM's backups, given oldest first."""
         chains, broken, future, sound = standing(backups, self._future_from)
         pinned = self._pinned(backups)
@@ -69,26 +70,24 @@ class Surveyor:
     def _pinned(self, backups):
         if not self._pins_at_all:
             return []
-        return [(position, by) for position, backup in enumerate(backups) for by in self._pins_of(backup)]
+        return [(position, by) for position, (identity, description) in enumerate(zip(backups.id, backups.description)) for by in self._pins_of(identity, description)]
 
-    def _pins_of(self, backup):
-        if self._ids and plain_id(backup.id) in self._ids:
+    def _pins_of(self, identity, description):
+        if self._ids and plain_id(identity) in self._ids:
             yield "pins"
-        if self._pin and self._pin.search(backup.description):
+        if self._pin and self._pin.search(description):
             yield "pin_pattern"
         # A tag is the pattern's first group, or the whole match where it has none.
-        if self._tag and any(match[self._tag.groups and 1] in self._keep_tags for match in self._tag.finditer(backup.description)):
+        if self._tag and any(match[self._tag.groups and 1] in self._keep_tags for match in self._tag.finditer(description)):
             yield "keep_tags"
 
 
-def standing(backups: list[Backup], future_from: int) -> Standing:
+def standing(backups: Backups, future_from: int) -> Standing:
     """Look at one VM's backups, given oldest first; those of the future are later than ``future_from``."""
     chains = _chains(backups)
-    everything = range(len(backups))
+    everything = range(len(backups.instant))
     broken = sorted(position for chain in chains if not chain.restorable for position in chain.members)
-    first_future = len(backups)
-    while first_future and backups[first_future - 1].instant > future_from:
-        first_future -= 1
+    first_future = bisect.bisect_right(backups.instant, future_from)
     sound = list(everything[:first_future])
     if broken:
         lost = set(broken)
@@ -98,10 +97,11 @@ def standing(backups: list[Backup], future_from: int) -> Standing:
 
 def _chains(backups):
     members: dict[str, list[int]] = collections.defaultdict(list)
-    for position, backup in enumerate(backups):
-        members[backup.chain].append(position)
+    for position, chain in enumerate(backups.chain):
+        members[chain].append(position)
+    place, kind = backups.position, backups.kind
     for positions in members.values():
-        numbers = [backups[position].position for position in positions]
-        if any(map(operator.ge, numbers, numbers[1:])):  # not already in order, as nearly always
-            positions.sort(key=lambda position: (backups[position].position, backups[position].kind, position))
-    return [Chain(uuid, positions, backups[positions[0]].kind == FULL) for uuid, positions in members.items()]
+        places = [place[position] for position in positions]
+        if any(map(operator.ge, places, places[1:])):  # not already in order, as nearly always
+            positions.sort(key=lambda position: (place[position], kind[position], position))
+    return [Chain(uuid, positions, kind[positions[0]] == FULL) for uuid, positions in members.items()]

@@ -40,17 +40,16 @@ def _picking_increments(policy):
 
 
 def _chain_cost(backups, members, closure, given, weekly):
-    instants = [backups[position].instant for position in members]
-    if max(instants) - min(instants) <= 7 * DAY:
+    if backups.instant[max(members)] - backups.instant[min(members)] <= 7 * DAY:
         return 0
     picked = held = -1  # the places of the last increment that only a weekly rule keeps, and of the last backup that anything else keeps
     for place, position in enumerate(members):
         why = {reason.get("name", reason["code"]) for reason in given[position]} - {"needed_by"}
-        if why and why.issubset(weekly) and backups[position].kind == INCREMENTAL:
+        if why and why.issubset(weekly) and backups.kind[position] == INCREMENTAL:
             picked = place
         elif why and why != {"tail"}:
             held = place
     if closure.tails_stay and held >= 0:
         return 0  # its tail would stay without the weekly rule, too, and needs all of the chain
     needed = [position for position in members[held + 1 : picked + 1] if given[position] and not closure.own[position]]
-    return sum(backups[position].size for position in needed)
+    return sum(backups.size[position] for position in needed)

@@ -12,9 +12,12 @@ from __future__ import annotations
 
 import datetime
 import functools
+import operator
 import zoneinfo
 
 from ansible_collections.prlsdk.core.plugins.module_utils import _instants
+
+from .memo import Memo
 
 DAY = 86400
 
@@ -39,22 +42,21 @@ class Zone:
         except (zoneinfo.ZoneInfoNotFoundError, OSError, ValueError):  # OSError: the name of a folder in the database
             raise ValueError(name) from None
         self.name = name
-        self._offsets = _OffsetsByDay(self._info)
-        self._steady = _SteadyWallDays(self._offsets)
-        self._moved: dict[tuple, int] = {}
+        self._offsets = Memo(self._offset_on)
+        self._steady = Memo(self._steady_offset_on)
+        self._moved = Memo(self._day_mover)
 
     def walls(self, instants: list[int]) -> list[int]:
         """What the wall clock shows at each instant."""
-        offsets, info = self._offsets, self._info
-        return [
-            instant + (_offset_at(info, instant) if offset is None else offset)
-            for instant, offset in zip(instants, map(offsets.__getitem__, [instant // DAY for instant in instants]))
-        ]
+        offsets = list(map(self._offsets.__getitem__, [instant // DAY for instant in instants]))
+        try:
+            return list(map(operator.add, instants, offsets))
+        except TypeError:  # a None: on one of the days the offset changes
+            return [instant + (_offset_at(self._info, instant) if offset is None else offset) for instant, offset in zip(instants, offsets)]
 
     def wall(self, instant: int) -> int:
         """What the wall clock shows at one instant."""
-        offset = self._offsets[instant // DAY]
-        return instant + (_offset_at(self._info, instant) if offset is None else offset)
+        return self.walls([instant])[0]
 
     def instant(self, wall: int) -> int:
         """The instant at which the wall clock shows ``wall``: the earlier one of two, and for a time that the clock
@@ -68,50 +70,46 @@ class Zone:
 
     def before(self, instant: int, duration) -> int:
         """``duration`` before ``instant``: years to days by the calendar of this zone, hours and minutes exactly."""
-        return self._move(instant, duration, "calendar_before") - duration.exact_seconds
+        return self._move([instant], duration, "calendar_before")[0] - duration.exact_seconds
 
     def after(self, instant: int, duration) -> int:
         """``duration`` after ``instant``, the other way round; never later than the true end of a window that began at ``instant``."""
-        return self._move(instant + duration.exact_seconds, duration, "calendar_after")
+        return self.all_after([instant], duration)[0]
 
-    def _move(self, instant, duration, how):
+    def all_after(self, instants: list[int], duration) -> list[int]:
+        """:meth:`after` of each instant."""
+        exact = duration.exact_seconds
+        return self._move([instant + exact for instant in instants] if exact else instants, duration, "calendar_after")
+
+    def _move(self, instants, duration, how):
         if duration[:4] == (0, 0, 0, 0):
-            return instant
-        day, second = divmod(self.wall(instant), DAY)
-        moved = self._moved.get((duration, how, day))
-        if moved is None:
-            moment = getattr(duration, how)(_instants.to_datetime(day * DAY))
-            moved = self._moved[duration, how, day] = _instants.from_datetime(moment) // DAY
-        return self.instant(moved * DAY + second)
+            return instants
+        moved, steady = self._moved[duration, how], self._steady
+        ends = []
+        for wall in self.walls(instants):
+            day = moved[wall // DAY]
+            offset = steady[day]
+            end = day * DAY + wall % DAY
+            ends.append(self.instant(end) if offset is None else end - offset)
+        return ends
 
+    def _day_mover(self, duration_and_way):
+        duration, how = duration_and_way
+        move = getattr(duration, how)
+        return Memo(lambda day: _instants.from_datetime(move(_instants.to_datetime(day * DAY))) // DAY)
 
-class _OffsetsByDay(dict):
-    """UTC day number -> the zone's offset in seconds, or None on a day in which the offset changes.
+    def _offset_on(self, day):
+        """The offset of a day of UTC in seconds; None on a day in which it changes.
 
-    Two changes in one day that undo each other would be missed; the zone database has none.
-    """
-
-    def __init__(self, info):
-        super().__init__()
-        self._info = info
-
-    def __missing__(self, day):
+        Two changes in one day that undo each other would be missed; the zone database has none.
+        """
         first, last = (_offset_at(self._info, second) for second in (day * DAY, day * DAY + DAY - 1))
-        self[day] = offset = first if first == last else None
-        return offset
+        return first if first == last else None
 
-
-class _SteadyWallDays(dict):
-    """Wall day number -> the offset, where it is one and the same for a day on either side; else None."""
-
-    def __init__(self, offsets):
-        super().__init__()
-        self._offsets = offsets
-
-    def __missing__(self, day):
+    def _steady_offset_on(self, day):
+        """The offset of a day of the wall clock, where it is one and the same for a day on either side; else None."""
         around = {self._offsets[day - 1], self._offsets[day], self._offsets[day + 1]}
-        self[day] = offset = around.pop() if len(around) == 1 else None
-        return offset
+        return around.pop() if len(around) == 1 else None
 
 
 def _offset_at(info, instant):

@@ -6,6 +6,7 @@
 import hashlib
 import json
 
+import pytest
 from ansible_collections.prlsdk.core.plugins.plugin_utils._retention import inventory
 from ansible_collections.prlsdk.core.plugins.plugin_utils._retention import policy as policies
 from ansible_collections.prlsdk.core.plugins.plugin_utils._retention.digest import ENGINE, Digest
@@ -21,10 +22,30 @@ TREES = [
 ]
 
 
-def test_the_digest_is_that_of_the_json_of_policy_and_inventory():
-    vms = inventory.read(TREES)
+def _digest(trees):
     digest = Digest(POLICY, named("UTC"), 1789362002)
-    for vm in vms:
+    for vm in inventory.read(trees):
         digest.add(vm)
-    texts = [json.dumps(part, sort_keys=True) + "\n" for part in ([ENGINE, "2026-09-14", POLICY.normalised()], *vms)]
-    assert digest.hexdigest() == hashlib.sha256("".join(texts).encode("ascii")).hexdigest()
+    return digest.hexdigest()
+
+
+def test_the_digest_is_that_of_the_policy_and_of_the_columns_of_each_vm():
+    policy = json.dumps([ENGINE, "2026-09-14", POLICY.normalised()], sort_keys=True)
+    texts = "\x1f".join(["{c}", "{c}", "{c}", "{c}.2", "full", "incremental", ODD, ODD, "root", "root", "{5e}", ODD])
+    numbers = [[1789275602, 1789362002], [1, 2], [10, 10], len(texts)]
+    first, second = json.dumps([ODD, "{a1}", "vm", 5, *numbers]), json.dumps(["empty", "{a2}", "vm", 5, [], [], [], 0])
+    vms = sorted([(ODD, "%s\n%s" % (first, texts)), ("empty", second + "\n")])
+    assert _digest(TREES) == hashlib.sha256("".join([policy + "\n", *(text for name, text in vms)]).encode("utf-8")).hexdigest()
+
+
+@pytest.mark.parametrize("other", [("a", "\x1fb"), ("\x1fa", "b"), ("a\x1fb", ""), ("", "a\x1fb"), ("a", "b")])
+def test_texts_that_have_the_joint_in_them_are_told_apart(other):
+    one, another = ([tree(chain("{c}", {**backup("{c}", 1, 1789275602), "description": texts[0], "creator": texts[1]}))] for texts in (("a\x1f", "b"), other))
+    assert _digest(one) != _digest(another)
+
+
+def test_no_text_looks_like_another_vm():
+    empty = json.dumps(["z", "{a2}", "vm", 5, [], [], [], 0]) + "\n"
+    alone = [tree(chain("{c}", backup("{c}", 1, 1789275602, server="{5e}" + empty)))]
+    beside = [tree(chain("{c}", backup("{c}", 1, 1789275602, server="{5e}"))), tree(name="z", uuid="{a2}")]
+    assert _digest(alone) != _digest(beside)
