@@ -10,6 +10,7 @@ import os
 import pathlib
 import random
 import resource
+import statistics
 import subprocess
 import sys
 import tempfile
@@ -72,7 +73,7 @@ def _tree(number, second):
 
 
 def measure(backups):
-    """In this process: seconds for a plan, seconds for sorting its instants, how far the peak of memory rose in MiB."""
+    """In this process: seconds for a plan, seconds for sorting its instants (the median of several), how far the peak of memory rose in MiB."""
     # Here, because only now is the collection on the path.
     from ansible_collections.prlsdk.core.plugins.plugin_utils._retention.plan import make_plan
 
@@ -84,9 +85,13 @@ def measure(backups):
     planned = time.process_time() - started
     peak = _peak() - before
     assert plan["totals"]["counts"]["remove"] > backups // 4, "the bench is to remove something"
+    return planned, statistics.median(_sorting(instants) for each in range(9)), peak
+
+
+def _sorting(instants):
     started = time.process_time()
     sorted(instants)
-    return planned, time.process_time() - started, peak
+    return time.process_time() - started
 
 
 def _instants(inventory):
@@ -104,12 +109,13 @@ def _peak():
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
-def _measure_apart(backups):
-    """:func:`measure` in a process of its own, so that no run warms or burdens the next one."""
+def _measure_apart(backups, runs=3):
+    """Each figure's median of several :func:`measure`, each in a process of its own, so that no run warms or burdens the next one."""
     code = "import json; from tests.bench import bench_retention as bench; print(json.dumps(bench.measure(%d)))" % backups
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(COLLECTIONS), str(ROOT)])}
-    answer = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True, env=environment, cwd=ROOT)
-    return json.loads(answer.stdout)
+    command = [sys.executable, "-c", code]
+    answers = [subprocess.run(command, check=True, capture_output=True, text=True, env=environment, cwd=ROOT).stdout for run in range(runs)]
+    return [statistics.median(figures) for figures in zip(*map(json.loads, answers))]
 
 
 #: Ways from the gathered trees to a fact, each a template; ``gathered`` is what prl_backup_info is registered in.
