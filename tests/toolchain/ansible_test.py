@@ -16,13 +16,22 @@ from ansible_test._internal import python_requirements
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 HOME = ROOT / ".cache" / "home"
 
+# Each of its ten environments wants the same pip, so it is installed once and copied, compiled, into the others.
 GET_PIP = """\
+import os
+import shutil
 import subprocess
 import sys
+import sysconfig
 
 unknown_to_pip = ("--no-setuptools", "--no-wheel")
-options = [word for word in sys.argv[1:] if word not in unknown_to_pip]
-sys.exit(subprocess.call([{python!r}, "-m", "pip", "--python", sys.executable, "install", "--upgrade", "--force-reinstall"] + options))
+words = [word for word in sys.argv[1:] if word not in unknown_to_pip]
+installed = os.path.join(os.path.dirname(os.path.abspath(__file__)), "-".join(sorted(word for word in words if not word.startswith("-"))))
+if not os.path.isdir(installed):
+    shutil.rmtree(installed + ".new", ignore_errors=True)
+    subprocess.check_call([{python!r}, "-m", "pip", "install", "--target", installed + ".new"] + words)
+    os.rename(installed + ".new", installed)
+shutil.copytree(installed, sysconfig.get_path("purelib"), ignore=shutil.ignore_patterns("bin"), dirs_exist_ok=True)
 """
 
 
