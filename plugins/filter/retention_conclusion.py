@@ -8,12 +8,14 @@ from __future__ import annotations
 from ansible.errors import AnsibleFilterError
 from ansible_collections.prlsdk.core.plugins.module_utils._errors import InputError
 from ansible_collections.prlsdk.core.plugins.plugin_utils._packed import unpack
-from ansible_collections.prlsdk.core.plugins.plugin_utils._report.conclusion import conclude
 from ansible_collections.prlsdk.core.plugins.plugin_utils._templated import refuse_undefined
 
 
 def retention_conclusion(plan, state="planned", confirmed=False, stops=False):
     """What became of a plan, as one paragraph."""
+    # Loaded when it is called: to find one filter, each task that uses one loads the files of all of them.
+    from ansible_collections.prlsdk.core.plugins.plugin_utils._report.conclusion import conclude
+
     try:
         refuse_undefined(plan, "plan")
         return conclude(unpack(plan), state, confirmed, stops)

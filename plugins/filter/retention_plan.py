@@ -9,12 +9,14 @@ import time
 
 from ansible.errors import AnsibleFilterError
 from ansible_collections.prlsdk.core.plugins.module_utils._errors import InputError
-from ansible_collections.prlsdk.core.plugins.plugin_utils._retention.plan import make_plan
 from ansible_collections.prlsdk.core.plugins.plugin_utils._templated import refuse_undefined
 
 
 def retention_plan(backup_trees, policy=None, now=None, reasons="all"):
     """What ``policy`` keeps and removes of ``backup_trees``; the only place that reads the clock, if ``now`` is not given."""
+    # Loaded when it is called: to find one filter, each task that uses one loads the files of all of them.
+    from ansible_collections.prlsdk.core.plugins.plugin_utils._retention.plan import make_plan
+
     try:
         refuse_undefined(backup_trees, "backup_trees")
         refuse_undefined(policy, "policy")

@@ -8,12 +8,14 @@ from __future__ import annotations
 from ansible.errors import AnsibleFilterError
 from ansible_collections.prlsdk.core.plugins.module_utils._errors import InputError
 from ansible_collections.prlsdk.core.plugins.plugin_utils._packed import unpack
-from ansible_collections.prlsdk.core.plugins.plugin_utils._report.page import make_page
 from ansible_collections.prlsdk.core.plugins.plugin_utils._templated import refuse_undefined
 
 
 def retention_report(report, hosts=None):
     """What the templates of the retention report draw."""
+    # Loaded when it is called: to find one filter, each task that uses one loads the files of all of them.
+    from ansible_collections.prlsdk.core.plugins.plugin_utils._report.page import make_page
+
     try:
         refuse_undefined(report, "report")
         refuse_undefined(hosts, "hosts")

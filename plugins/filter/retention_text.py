@@ -8,12 +8,14 @@ from __future__ import annotations
 from ansible.errors import AnsibleFilterError
 from ansible_collections.prlsdk.core.plugins.module_utils._errors import InputError
 from ansible_collections.prlsdk.core.plugins.plugin_utils._packed import unpack
-from ansible_collections.prlsdk.core.plugins.plugin_utils._report.terminal import plan_lines
 from ansible_collections.prlsdk.core.plugins.plugin_utils._templated import refuse_undefined
 
 
 def retention_text(plan, detail="auto", limit=200):
     """The plan as lines for a terminal."""
+    # Loaded when it is called: to find one filter, each task that uses one loads the files of all of them.
+    from ansible_collections.prlsdk.core.plugins.plugin_utils._report.terminal import plan_lines
+
     try:
         refuse_undefined(plan, "plan")
         return plan_lines(unpack(plan), detail, limit)
