@@ -16,7 +16,7 @@ from ansible_test._internal import python_requirements
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 HOME = ROOT / ".cache" / "home"
 
-# Each of its ten environments wants the same pip, so it is installed once and copied, compiled, into the others.
+# Each of its environments wants the same pip, so it is installed once and copied, compiled, into the others.
 GET_PIP = """\
 import os
 import shutil
