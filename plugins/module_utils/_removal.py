@@ -387,15 +387,7 @@ class Removal:
         # These two refuse before anything is done; but a request of ours that was lost before may have come to its end since.
         refused = BUSY.match(symbol) or (NOT_THERE.match(symbol) and not tries.lost())
         if strays and not refused:
-            self._credit(step, vm, gone & step.intended)
-            self.ours.update(strays)
-            names = ", ".join(backup.id for chain in vm.chains for backup in chain.backups if backup.key in strays)
-            message = (
-                "After the removal of %s, other backups of VM %s are gone as well: %s. Nothing more is removed. If nobody else removed them, this is damage "
-                "by the server: look at the VM's backups now, and make a full backup." % (step.id, vm.uuid, names)
-            )
-            self._fail(step, "unexpected", message, error)
-            raise Stop("unexpected", message, error)
+            self._stop_for_damage(vm, step, gone, strays, error)
         # A chain that is being removed does not show, and one that is gone neither; only the server can tell which it is. No other work
         # hides a chain, so that asking for a whole one once more takes nothing that was not meant. But where the VM has a single other
         # backup left, a request for what is gone by then might take that one.
@@ -419,6 +411,22 @@ class Removal:
                                "does not show" if hidden else "is still there",
                                "" if may_ask_again else ", and a second request could take the only other backup of the VM"), error)
                 return after
+        self._conclude(vm, step, gone, error)
+        return after
+
+    def _stop_for_damage(self, vm, step, gone, strays, error):
+        self._credit(step, vm, gone & step.intended)
+        self.ours.update(strays)
+        names = ", ".join(backup.id for chain in vm.chains for backup in chain.backups if backup.key in strays)
+        message = (
+            "After the removal of %s, other backups of VM %s are gone as well: %s. Nothing more is removed. If nobody else removed them, this is damage "
+            "by the server: look at the VM's backups now, and make a full backup." % (step.id, vm.uuid, names)
+        )
+        self._fail(step, "unexpected", message, error)
+        raise Stop("unexpected", message, error)
+
+    def _conclude(self, vm, step, gone, error):
+        """Nothing is in doubt any more: what is gone was removed, and what is not was not."""
         self._credit(step, vm, gone & step.intended)
         if not step.intended - gone:
             for entry in step.covers:
@@ -427,7 +435,6 @@ class Removal:
             self._fail(step, "still_there", "The server said that it removed it, and it is still there.", None)
         else:
             self._fail(step, "error", None, error)
-        return after
 
     def _wait_for_chain(self, vm, step, after, tries, error):
         """The server refused, so whatever is gone went by another hand. Returns a fresh tree to decide on anew.
