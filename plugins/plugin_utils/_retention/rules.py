@@ -254,7 +254,7 @@ def _not_in_window(rule, candidates, positions, kept, edge):
 
 
 def _superseded(rule, candidates, positions, kept):
-    """The reasons that a bucket gives of which the rule keeps something, or that the rule does not look at them; None where neither holds.
+    """Why not, where it is because the rule keeps another of the same bucket or does not look at such backups; else None.
 
     :arg kept: bucket -> the position of what the rule keeps of it.
     """
