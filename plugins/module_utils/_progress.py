@@ -82,7 +82,7 @@ class Progress:
         elif state.get("stage"):
             parts.append("(%s)" % state["stage"])
         if "percent" in state:
-            parts.append("%d %%" % state["percent"])
+            parts.append("%d%%" % state["percent"])
         return " ".join(parts)
 
 

@@ -63,7 +63,7 @@ def test_log_has_one_line_in_ten_seconds_and_the_items_are_kept():
         progress.line(line(kind="progress", operation="remove_vm_backup", subject="{u}.%d" % index))
         progress.line(line(kind="progress", operation="get_backup_tree", subject="{vm}"))
         progress.line(line(kind="item", index=index, backup={"id": index}))
-    assert len(log.lines) == 10 and log.lines[1] == "Removing {u}.10 (11 of 100) 10 %"
+    assert len(log.lines) == 10 and log.lines[1] == "Removing {u}.10 (11 of 100) 10%"
     assert len(progress.items) == 100
 
 

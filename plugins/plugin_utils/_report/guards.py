@@ -48,7 +48,7 @@ def _written(name, limit, value, vm, number, bound):
 
 
 def _percent(share):
-    return "%g %%" % round(100 * share, 1)
+    return "%g%%" % round(100 * share, 1)
 
 
 def _most(value, write):
