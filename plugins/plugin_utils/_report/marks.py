@@ -9,7 +9,6 @@ from typing import Any, NamedTuple
 
 from ansible_collections.prlsdk.core.plugins.plugin_utils._retention.buckets import Calendar
 from ansible_collections.prlsdk.core.plugins.plugin_utils._retention.stamps import Reader
-from ansible_collections.prlsdk.core.plugins.plugin_utils._retention.zone import DAY
 
 from . import words
 from .outcomes import Outcome

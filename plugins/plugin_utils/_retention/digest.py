@@ -21,6 +21,7 @@ ENGINE = 2
 #: Stands between texts; a character that hardly any has.
 _JOINT = "\x1f"
 
+
 class Digest:
     """Fed VM by VM, in the inventory's order, so that no second copy of the inventory is ever made."""
 

@@ -70,7 +70,8 @@ class Surveyor:
     def _pinned(self, backups):
         if not self._pins_at_all:
             return []
-        return [(position, by) for position, (identity, description) in enumerate(zip(backups.id, backups.description)) for by in self._pins_of(identity, description)]
+        texts = zip(backups.id, backups.description)
+        return [(position, by) for position, (identity, description) in enumerate(texts) for by in self._pins_of(identity, description)]
 
     def _pins_of(self, identity, description):
         if self._ids and plain_id(identity) in self._ids:
