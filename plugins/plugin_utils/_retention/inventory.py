@@ -156,7 +156,7 @@ def _plain_rows(chains, instant: Reader) -> list[tuple]:
         raise ValueError
     created, *columns = zip(*[_COLUMNS(backup) for uuid, backups in members for backup in backups])
     positions, ids, kinds, sizes, *texts = columns
-    if [set(map(type, column)) for column in columns] != _COLUMN_TYPES or {type(uuid) for uuid, backups in members} != {str}:
+    if [set(map(type, column)) for column in columns] != _COLUMN_TYPES or {(type(uuid), type(backups)) for uuid, backups in members} != {(str, list)}:
         raise ValueError
     if not {FULL, INCREMENTAL}.issuperset(kinds) or min(positions) < 0 or min(sizes) < 0:
         raise ValueError

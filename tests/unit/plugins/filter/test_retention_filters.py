@@ -114,6 +114,14 @@ def test_wrong_trees_are_refused_by_place_and_what_is_expected_there(value, says
         retention_plan(value, {"last": 1}, 0)
 
 
+@pytest.mark.parametrize("nothing", ["", {}, 0, None])
+def test_a_chain_whose_backups_are_no_list_is_refused_also_beside_good_ones_and_when_empty(nothing):
+    beside = trees(FULL)
+    beside[0]["chains"].append({"uuid": "{d}", "backups": nothing})
+    with pytest.raises(AnsibleFilterError, match=r"chains\[1\].backups must be a list as prl_backup_info returns it"):
+        retention_plan(beside, {"last": 1}, 0)
+
+
 def test_a_now_without_a_zone_is_refused():
     with pytest.raises(AnsibleFilterError, match="retention_plan: now: '2026-09-13 05:00' is ambiguous without a zone"):
         retention_plan(trees(FULL), {"last": 1}, "2026-09-13 05:00")
