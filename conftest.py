@@ -38,6 +38,10 @@ hypothesis.settings.register_profile("soak", max_examples=50000, deadline=None, 
 hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "default"))
 
 
+#: Parts of the names of tests that take a minute and more.
+LONG = ("toolchain", "test_fifty_hosts")
+
+
 def pytest_collection_modifyitems(items):
     """The longest first, so that no processor waits at the end for the other one's last long test."""
-    items.sort(key=lambda item: "toolchain" not in item.nodeid)
+    items.sort(key=lambda item: not any(part in item.nodeid for part in LONG))
