@@ -1,5 +1,6 @@
 """Make the checkout importable as the collection prlsdk.core before any test is collected."""
 
+import itertools
 import os
 import pathlib
 import sys
@@ -38,10 +39,20 @@ hypothesis.settings.register_profile("soak", max_examples=50000, deadline=None, 
 hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "default"))
 
 
-#: Parts of the names of tests that take a minute and more.
-LONG = ("toolchain", "test_fifty_hosts")
+#: Parts of the names of tests that take half a minute and more.
+LONG = ("test_fifty_hosts", "test_molecule", "test_sanity", "test_ansible_lint")
 
 
 def pytest_collection_modifyitems(items):
-    """The longest first, so that no processor waits at the end for the other one's last long test."""
-    items.sort(key=lambda item: not any(part in item.nodeid for part in LONG))
+    """Let each worker begin with its share of the long tests, so that none is left with a long one when the others are done.
+
+    Workers are given equal parts of the list, in its order, and take over from each other what is not begun at the end of a part.
+    """
+    workers = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+    long = [item for item in items if any(part in item.nodeid for part in LONG)]
+    rest = iter([item for item in items if item not in long])
+    ordered = []
+    for worker in range(workers):
+        ordered += long[worker::workers]
+        ordered += itertools.islice(rest, max(len(items) * (worker + 1) // workers - len(ordered), 0))
+    items[:] = [*ordered, *rest]
