@@ -3,8 +3,7 @@ PYTHON ?= $(firstword $(foreach python,python3 python3.13 python3.12 python3.11,
 	$(shell $(python) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $(python))))
 VENV ?= .venv
 BIN := $(VENV)/bin
-# One more than CI has processors, since many tests wait for servers and for time to pass.
-WORKERS ?= 3
+WORKERS ?= 2
 COLLECTION := .ansible/collections/ansible_collections/prlsdk/core
 
 .DELETE_ON_ERROR:
