@@ -160,9 +160,9 @@ def unique(items):
     return [item for number, item in enumerate(items) if item not in items[:number]]
 
 
-def tree_text(connection, uuid, types):
-    """The backup tree of one VM, or with '' of all, as bytes."""
-    flags = (PBT_VM if "vm" in types else 0) | (PBT_CT if "ct" in types else 0)  # the default shows no containers
+def tree_text(connection, uuid, types, more=0):
+    """The backup tree of one VM, or with '' of all, as bytes. ``more`` flags change what ``uuid`` means."""
+    flags = more | (PBT_VM if "vm" in types else 0) | (PBT_CT if "ct" in types else 0)  # the default shows no containers
     host, port, session = connection.target
     answer = connection.node.call("get_backup_tree", native(uuid), host, port, session, flags, subject=uuid or "all VMs")
     return encoded(answer.get_param_as_string())

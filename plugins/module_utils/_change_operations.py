@@ -27,7 +27,7 @@ else:  # beside the worker, where there is no collection
 
 # Flags by number: constants are those of the installed build, and an older one lacks the newer names.
 PBT_FULL, PBT_INCREMENTAL, PBT_UNCOMPRESSED, PBT_KEEP_CHAIN = 2048, 4096, 65536, 2097152
-PBT_RESTORE_TO_COPY, PBT_RESTORE_RUNNING = 16384, 8388608
+PBT_RESTORE_TO_COPY, PBT_RESTORE_RUNNING, PBT_CHAIN = 16384, 8388608, 1048576
 
 PET_BACKUP_PROGRESS, PET_RESTORE_PROGRESS, PET_VM_MESSAGE = 100050, 100052, 100502
 # What the server said before it was done may come to the handler after the wait has ended, by so many seconds at most.
@@ -102,11 +102,20 @@ class Reports:
 
 
 class Backups:
-    """What the companions that decide, Removal, Creation and Restoration, ask of the server. All but left() and pause() raise Failure."""
+    """What the companions that decide, Removal, Creation and Restoration, ask of the server. All but left() and pause() raise Failure.
 
-    def __init__(self, connection):
-        self.connection = connection
+    With ``read_only``, as in check mode, what would change something on the server raises before it is asked.
+    """
+
+    def __init__(self, connection, read_only=False):
+        self.connection, self.read_only = connection, read_only
         self._known = (None, {})  # a VM's UUID, and what read_vm() keeps of it
+
+    def _change(self, operation, *arguments, **more):
+        """A call that changes something on the server; the only way to one."""
+        if self.read_only:
+            raise Failure("READ_ONLY", "%s was about to be asked for where nothing may be changed" % operation, operation)
+        return self.connection.node.call(operation, *arguments, **more)
 
     def left(self):
         """Seconds that there are."""
@@ -132,16 +141,34 @@ class Backups:
         except _live_tree.DamagedTree as error:
             raise damaged(error, uuid)
 
-    def astray(self, uuid, keys):
-        """Those of the backups with these keys that lie in the server's default directory, while it looks for this VM's in another."""
-        same = [vm for vm in list_vms(self.connection.store, BOTH) if vm["uuid"] and uuid_key(vm["uuid"]) == uuid_key(uuid)]
-        if not any(vm["backup_directory"] for vm in same):
-            return set()
-        try:
-            found = _live_tree.read_all(tree_text(self.connection, "", BOTH))
-            return set(key for vm in found if uuid_key(vm.uuid) == uuid_key(uuid) for key in keys & vm.keys())
-        except _live_tree.DamagedTree as error:
-            raise damaged(error, "")
+    def find(self, uuid, ids):
+        """{backup's key: [UUIDs of the VMs that have it]} for backups that this VM's own tree does not show.
+
+        They may be another VM's, or lie in the server's default directory while it looks for this VM's in another. The default directory is asked
+        for single chains: their answers are short, while the whole tree takes a large server minutes to write.
+        """
+        wanted = set(_live_tree.key(identity) for identity in ids)
+        chains = set(identity.partition(".")[0] for identity in ids)
+        elsewhere = [
+            vm["uuid"] for vm in list_vms(self.connection.store, BOTH)
+            if vm["uuid"] and vm["backup_directory"] and uuid_key(vm["uuid"]) != uuid_key(uuid)
+        ]
+        asked = [(chain, PBT_CHAIN) for chain in sorted(chains.union(chain.lower() for chain in chains))] + [(other, 0) for other in elsewhere]
+        found = {}
+        for subject, flag in asked:
+            try:
+                # Chains that come after the wanted one are in the answer, too.
+                for vm in _live_tree.read_all(tree_text(self.connection, subject, BOTH, flag)):
+                    for key in wanted & vm.keys():
+                        if vm.uuid not in found.setdefault(key, []):
+                            found[key].append(vm.uuid)
+            except _live_tree.DamagedTree as error:
+                raise damaged(error, subject)
+        return found
+
+    def running_removals(self):
+        """How many removals the server is at now, whoever asked for them."""
+        return self.connection.running_removals()
 
     def vms(self):
         """[{uuid, name, state, ...}] of the node."""
@@ -153,7 +180,7 @@ class Backups:
         if not uuid_key(uuid) or not uuid_key(backup_id.partition(".")[0]):
             raise Failure("WORKER_FAILED", "'%s' of '%s' cannot be removed" % (backup_id, uuid), "remove_vm_backup")
         host, port, session = self.connection.target
-        self.connection.node.call(
+        self._change(
             "remove_vm_backup", native(uuid), native(backup_id), host, port, session, PBT_KEEP_CHAIN if keep_chain else 0, 0, True,
             subject=backup_id, limit=limit, warnings=[],
         )
@@ -167,7 +194,7 @@ class Backups:
         warnings = []
         with Reports(self.connection.node, "create_vm_backup", uuid, lambda issuer: uuid_key(issuer) == uuid_key(uuid)) as reports:
             try:
-                answer = self.connection.node.call(
+                answer = self._change(
                     "create_vm_backup", *arguments, subject=uuid, limit=limit, each=reports.look, warnings=warnings
                 )
             except Failure as failure:
@@ -185,7 +212,7 @@ class Backups:
         # A copy's UUID is not known yet: its progress is what no other VM's is.
         with Reports(self.connection.node, "restore_vm_backup", backup_id, lambda issuer: uuid_key(issuer) not in others) as reports:
             host, port, session = self.connection.target
-            answer = self.connection.node.call(
+            answer = self._change(
                 "restore_vm_backup", native(uuid), native(backup_id), host, port, session, native(wish.destination), native(wish.name), flags, 0, True,
                 subject=backup_id, limit=limit, each=reports.look, warnings=warnings,
             )
@@ -250,38 +277,41 @@ def find_vms(connection, words, keys=(), gone_ok=False):
 def remove_operation(connection, arguments, spool):
     """Remove backups.
 
-    arguments: backups [{id, vm (null: search), created, size, action, removes}], dependents, allow_remove_last, on_error, busy_timeout,
-    check. -> server; warnings, texts; backups, stop, elsewhere, before, after as Removal.run() gives them. Each backup's outcome is sent as an
-    ``item`` as well, and before that what it is so far, with ``trying``, the ids that go right now.
+    arguments: backups [{id, vm (null: search), created, size, action, removes {key: {created, size}}, allow_remove_last}], dependents, allow_remove_last,
+    on_error, busy_timeout, check; debts [{vm, id}] of requests that may still be done; interrupted, null or {vm, kind, id, keep_chain, chain [id, ...],
+    intended [id, ...]}, the removal at which an earlier worker died, of which no more is done than to find out what became of it.
+
+    -> server; warnings; backups, stop, removed_by_others, debts, before, after as Removal.run() gives them. Each backup's outcome is sent as an
+    ``item`` as well, and before that what it is so far, with ``trying``, what is asked for right now in the form of ``interrupted``.
     """
-    key = _live_tree.key
-    entries = [
-        _removal.Entry(
-            index, wanted["id"], key(wanted["id"]), wanted["vm"], wanted["created"], wanted["size"], wanted["action"],
-            [key(other) for other in wanted["removes"]],
-        )
-        for index, wanted in enumerate(arguments["backups"])
-    ]
+    entries = [entry_from(index, wanted) for index, wanted in enumerate(arguments["backups"])]
     protocol, done = connection.protocol, []
 
     def report(entry):
         done.append(entry)
-        protocol.send("item", index=entry.index, backup=entry.result())
+        protocol.send("item", index=entry.index, backup=entry.result(), debts=removal.open_requests())
 
     def attempt(step, vm):
-        going = [backup.id for backup in vm.place(next(iter(step.intended)))[0].backups if backup.key in step.intended]
+        chain = vm.place(next(iter(step.intended)))[0].backups
+        trying = {
+            "vm": vm.uuid, "kind": step.kind, "id": step.id, "keep_chain": step.keep_chain, "chain": [backup.id for backup in chain],
+            "intended": [backup.id for backup in chain if backup.key in step.intended],
+        }
         for entry in step.covers or (step.owner,):
-            protocol.send("item", index=entry.index, backup=dict(entry.result(), trying=going))
+            protocol.send("item", index=entry.index, backup=dict(entry.result(), trying=trying), debts=removal.open_requests())
         protocol.progress("remove_vm_backup", step.id, stage=step.kind, vm=vm.name or vm.uuid, done=len(done), total=len(entries),
                           percent=100 * len(done) // len(entries))
 
-    backups = Backups(connection)
+    backups = Backups(connection, read_only=arguments["check"])
+    named = set(entry.vm for entry in entries if entry.vm)
+    owing = set(debt["vm"] for debt in arguments["debts"])
+    running = connection.node.running_removals + (0 if connection.store is connection.node else connection.store.running_removals)
+    uuids, owners = find_vms(connection, named | owing, set(entry.key for entry in entries if not entry.vm), gone_ok=True)
     removal = _removal.Removal(
         _removal.Rehearsal(backups) if arguments["check"] else backups, entries,
         _removal.Options(arguments["dependents"], arguments["allow_remove_last"], arguments["on_error"], arguments["busy_timeout"]), report, attempt,
+        [(uuids.get(debt["vm"], debt["vm"]), debt["id"]) for debt in arguments["debts"]], running,
     )
-    named = set(entry.vm for entry in entries if entry.vm)
-    uuids, owners = find_vms(connection, named, set(entry.key for entry in entries if not entry.vm), gone_ok=True)
     # Of a VM that is gone, with all its backups, nothing is left to remove; a slip in the name is told by the backup that is still there.
     unknown = [entry for entry in entries if entry.vm and entry.vm not in uuids]
     there = locate(connection, set(entry.key for entry in unknown), set())[0] if unknown else {}
@@ -303,7 +333,26 @@ def remove_operation(connection, arguments, spool):
             removal.settle(entry, _removal.Verdict("refused", "ambiguous", "Several VMs have a backup with this id: %s. Name one with 'vm'." % ", ".join(fits)))
         else:
             removal.settle(entry, _removal.Verdict("already_absent", None, None))
-    return dict(removal.run(), server=connection.node.server, warnings=[NOTHING_CALLED % name for name in sorted(named - set(uuids))])
+    interrupted = arguments["interrupted"] and interrupted_step(arguments["interrupted"], entries)
+    return dict(removal.run(interrupted), server=connection.node.server, warnings=[NOTHING_CALLED % name for name in sorted(named - set(uuids))])
+
+
+def entry_from(index, wanted):
+    key = _live_tree.key
+    removes = dict((key(other["id"]), _removal.Known(other["created"], other["size"])) for other in wanted["removes"])
+    return _removal.Entry(
+        index, wanted["id"], key(wanted["id"]), wanted["vm"], wanted["created"], wanted["size"], wanted["action"], removes, wanted["allow_remove_last"]
+    )
+
+
+def interrupted_step(told, entries):
+    """(the VM as far as it is known, the Step) that a worker was at when it died, from what it told before."""
+    key = _live_tree.key
+    backups = [_live_tree.Backup(identity, key(identity), number, "", 0, "") for number, identity in enumerate(told["chain"])]
+    vm = _live_tree.Vm(told["vm"], chains=[_live_tree.Chain(told["chain"][0].partition(".")[0], backups, 0)])
+    intended = frozenset(key(identity) for identity in told["intended"])
+    covers = tuple(entry for entry in entries if entry.key in intended)
+    return vm, _removal.Step(told["kind"], told["id"], told["keep_chain"], intended, covers[0] if covers else entries[0], covers)
 
 
 def create_operation(connection, arguments, spool):
@@ -316,7 +365,7 @@ def create_operation(connection, arguments, spool):
     )
     known = {"server": connection.node.server, "vm": dict((name, vm[name]) for name in ("uuid", "name", "type"))}
     with adding(known):
-        return dict(_creation.Creation(Backups(connection), vm["uuid"], wish).run(arguments["check"]), **known)
+        return dict(_creation.Creation(Backups(connection, arguments["check"]), vm["uuid"], wish).run(arguments["check"]), **known)
 
 
 def restore_operation(connection, arguments, spool):
@@ -332,7 +381,7 @@ def restore_operation(connection, arguments, spool):
     wish = _restoration.Wish(key, arguments["copy"], arguments["name"], arguments["destination"], arguments["live"], arguments["busy_timeout"])
     known = {"server": connection.node.server}
     with adding(known):
-        return dict(_restoration.Restoration(Backups(connection), fits[0], wish).run(arguments["check"]), **known)
+        return dict(_restoration.Restoration(Backups(connection, arguments["check"]), fits[0], wish).run(arguments["check"]), **known)
 
 
 @contextlib.contextmanager

@@ -33,20 +33,34 @@ def change_backups(params, ask, way):
     """The result of prl_backup."""
     if params["busy_timeout"] < 0:
         raise InputError("busy_timeout: %d is not a time to wait. Give a number of seconds, 0 for a single try." % params["busy_timeout"])
+    refuse_options_of_the_other_state(params)
     return (create_backup if params["state"] == "present" else remove_backups)(params, ask, way)
+
+
+# The options that mean nothing with a state, and would be there because the other one was meant.
+OF_THE_OTHER_STATE = {"present": ("backups", "debts"), "absent": ("type", "description", "max_age")}
+
+
+def refuse_options_of_the_other_state(params):
+    state = params["state"]
+    given = [name for name in OF_THE_OTHER_STATE[state] if params[name] is not None]
+    if given:
+        other = {"present": "absent", "absent": "present"}[state]
+        raise InputError("%s: cannot be used with 'state: %s', which %s. Leave it out, or set 'state: %s'." % (
+            ", ".join(given), state, "makes a backup" if state == "present" else "removes backups", other))
 
 
 # --- creation ---------------------------------------------------------------------------------------------------------------
 
 
 def create_backup(params, ask, way):
-    vm = word_of(params["vm"], "vm")
+    vm, kind = word_of(params["vm"], "vm"), params["type"] or "incremental"
     newer_than = None
     if params["max_age"] is not None:
         with naming("max_age"):
             newer_than = _instants.format(_instants.before(int(time.time()), _durations.parse(params["max_age"])))
     answer = ask("create", {
-        "vm": vm, "full": params["type"] == "full", "description": params["description"], "compress": params["compress"],
+        "vm": vm, "full": kind == "full", "description": params["description"] or "", "compress": params["compress"],
         "newer_than": newer_than, "wait": params["wait"], "busy_timeout": params["busy_timeout"], "check": way.check,
     })
     made = answer.result
@@ -55,7 +69,7 @@ def create_backup(params, ask, way):
         server=made["server"], sdk=answer.sdk, warnings=warnings_of(made),
     )
     if way.diff:
-        after = made["after"] + (["(a new %s backup)" % ("full" if made["became_full"] else params["type"])] if made["created"] and not made["backup"] else [])
+        after = made["after"] + (["(a new %s backup)" % ("full" if made["became_full"] else kind)] if made["created"] and not made["backup"] else [])
         result["diff"] = diff({made["vm"]["uuid"]: {"name": made["vm"]["name"], "ids": made["before"]}},
                               {made["vm"]["uuid"]: {"name": made["vm"]["name"], "ids": after}})
     return result
@@ -71,24 +85,26 @@ def warnings_of(answer):
 def remove_backups(params, ask, way):
     wanted = [entry_of(entry, params["vm"], "backups[%d]" % index) for index, entry in enumerate(params["backups"])]
     refuse_twins(wanted)
+    debts = [debt_of(debt, "debts[%d]" % index) for index, debt in enumerate(params["debts"] or [])]
     if not wanted:
-        return {"changed": False, "backups": [], "gone_meanwhile": []}
+        return {"changed": False, "backups": [], "gone_meanwhile": [], "debts": debts}
     arguments = dict((name, params[name]) for name in ("dependents", "allow_remove_last", "on_error", "busy_timeout"))
-    items, started = way.progress.items, time.time()
+    arguments.update(check=way.check, debts=debts, interrupted=None)
+    way.progress.debts, started = debts, time.time()
     try:
-        answer = ask("remove", dict(arguments, backups=wanted, check=way.check))
+        answer = ask("remove", dict(arguments, backups=wanted))
     except PrlError as error:
-        backups = pieced_together(wanted, items, error)
+        backups = outcomes_from_progress(wanted, way.progress.items, error)
         left = params["timeout"] - (time.time() - started)
         if isinstance(error, WorkerError) and left > LOOK / 10:
-            find_out(wanted, backups, arguments, functools.partial(ask, timeout=min(LOOK, left)))
+            probe_after_crash(wanted, backups, arguments, way, functools.partial(ask, timeout=min(LOOK, left)))
         for backup in backups:
             backup.pop("trying", None)
-        raise error.with_result(changed=any(backup["removed"] for backup in backups), backups=backups)
+        raise error.with_result(changed=any(backup["removed"] for backup in backups), backups=backups, debts=way.progress.debts)
     backups = [with_message(backup) for backup in answer.result["backups"]]
     result = {
-        "changed": any(backup["removed"] for backup in backups), "backups": backups, "gone_meanwhile": answer.result["elsewhere"],
-        "server": answer.result["server"], "sdk": answer.sdk, "warnings": answer.result["warnings"],
+        "changed": any(backup["removed"] for backup in backups), "backups": backups, "gone_meanwhile": answer.result["removed_by_others"],
+        "debts": answer.result["debts"], "server": answer.result["server"], "sdk": answer.sdk, "warnings": answer.result["warnings"],
     }
     if way.diff:
         result["diff"] = diff(answer.result["before"], answer.result["after"])
@@ -101,20 +117,35 @@ def remove_backups(params, ask, way):
 def entry_of(entry, default_vm, option):
     with naming(option + ".id"):
         uuid, number = _ids.parse_backup_id(entry["id"])
-    created = entry["created"]
-    if created is not None:
-        with naming(option + ".created"):
-            created = _instants.format(_instants.parse(created))
-    if entry["size"] is not None and entry["size"] < 0:
-        raise InputError("%s.size: %d is not the size of a backup. Give its bytes." % (option, entry["size"]))
-    removes = []
-    for other in entry["removes"] or []:
-        with naming(option + ".removes"):
-            removes.append(written(*_ids.parse_backup_id(other)))
     vm = entry["vm"] if entry["vm"] is not None else default_vm
     if vm is not None:
         vm = word_of(vm, option + ".vm" if entry["vm"] is not None else "vm")
-    return {"id": written(uuid, number), "vm": vm, "created": created, "size": entry["size"], "action": entry["action"], "removes": removes}
+    removes = []
+    for index, other in enumerate(entry["removes"] or []):
+        place = "%s.removes[%d]" % (option, index)
+        with naming(place + ".id"):
+            identity = written(*_ids.parse_backup_id(other["id"]))
+        removes.append(dict(known_of(other, place), id=identity))
+    return dict(
+        known_of(entry, option), id=written(uuid, number), vm=vm, action=entry["action"], removes=removes, allow_remove_last=entry["allow_remove_last"]
+    )
+
+
+def known_of(entry, option):
+    """{created, size} of an entry: what tells it from another backup that was given the same ID later."""
+    created, size = entry["created"], entry["size"]
+    if created is not None:
+        with naming(option + ".created"):
+            created = _instants.format(_instants.parse(created))
+    if size is not None and size < 0:
+        raise InputError("%s.size: %d is not the size of a backup. Give its bytes." % (option, size))
+    return {"created": created, "size": size}
+
+
+def debt_of(debt, option):
+    with naming(option + ".id"):
+        identity = written(*_ids.parse_backup_id(debt["id"]))
+    return {"vm": word_of(debt["vm"], option + ".vm"), "id": identity}
 
 
 def written(uuid, number):
@@ -148,10 +179,10 @@ def with_message(backup):
     return backup
 
 
-def pieced_together(wanted, items, error):
+def outcomes_from_progress(wanted, items, error):
     """What became of each backup when there was no last word: what was told on the way counts.
 
-    What was being removed right then has ``trying``, the ids that were to go with it at that moment.
+    What was being removed right then has ``trying``, the step that the server was asked for at that moment.
     """
     backups = []
     for index, entry in enumerate(wanted):
@@ -166,33 +197,27 @@ def pieced_together(wanted, items, error):
     return backups
 
 
-def find_out(wanted, backups, arguments, ask):
-    """Look, and only look, what became of the backups that were being removed when the worker died."""
+def probe_after_crash(wanted, backups, arguments, way, ask):
+    """Find out, with another worker, what became of the step at which one died; nothing else is done."""
     doubtful = [index for index, backup in enumerate(backups) if "trying" in backup]
-    going = dict((index, backups[index].pop("trying")) for index in doubtful)
-    looks = [
-        dict(wanted[index], id=identity, vm=backups[index]["vm"] or wanted[index]["vm"], created=None, size=None, action=None, removes=[])
-        for index in doubtful for identity in going[index]
-    ]
-    if not looks:
+    if not doubtful:
         return
+    step = backups[doubtful[0]]["trying"]  # there is one at a time; all of these are done with it
+    entries = [dict(wanted[index], vm=backups[index]["vm"]) for index in doubtful]
+    debt = {"vm": step["vm"], "id": step["id"]}
+    debts = way.progress.debts if debt in way.progress.debts else way.progress.debts + [debt]
+    way.progress.debts = debts
     try:
-        answer = ask("remove", dict(arguments, backups=looks, check=True, on_error="continue"))
+        answer = ask("remove", dict(arguments, backups=entries, debts=debts, interrupted=step))
     except PrlError:
         return
-    gone = set(_ids.key(look["id"]) for look in answer.result["backups"] if look["outcome"] == "already_absent")
-    for index in doubtful:
-        backup = backups[index]
-        backup["removed"] = backup["removed"] + [identity for identity in going[index] if _ids.key(identity) in gone]
-        if _ids.key(wanted[index]["id"]) in gone:
-            backup.update(outcome="removed", reason=None, message=None)
-        else:
-            backup["message"] = "The SDK's process died while it was removed. It is still there."
+    for index, found in zip(doubtful, answer.result["backups"]):
+        backups[index].update(with_message(dict(found, removed=backups[index]["removed"] + found["removed"])))
 
 
 def failure(wanted, backups, stop, result, check=False):
     """The error that names what is left, the first cause first. An entry may be a whole chain: what is counted is backups."""
-    asked = [max(len(set([entry["id"]] + entry["removes"])), len(backup["removed"])) for entry, backup in zip(wanted, backups)]
+    asked = [max(len(set([entry["id"]] + [other["id"] for other in entry["removes"]])), len(backup["removed"])) for entry, backup in zip(wanted, backups)]
     staying = sum(number - len(backup["removed"]) for number, backup in zip(asked, backups) if backup["outcome"] not in GOOD)
     left = [backup for backup in backups if backup["outcome"] not in GOOD]
     causes = [backup for backup in left if backup["outcome"] != "not_attempted"] or left

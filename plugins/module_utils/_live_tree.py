@@ -73,6 +73,10 @@ class Vm:
         position = None if chain is None else chain.positions.get(wanted)
         return None if position is None else (chain, position)
 
+    def has_chain(self, wanted):
+        """Whether a chain with this key shows. One that somebody writes to does not."""
+        return wanted in self._by_key
+
     def keys(self):
         """The keys of all its backups, a set."""
         if self._keys is None:

@@ -125,20 +125,21 @@ def selection_options():
 
 def backup_change_options():
     """The options of prl_backup."""
-    entry = {
-        "id": {"type": "str", "required": True},
-        "vm": {"type": "str"},
-        "created": {"type": "str"},
-        "size": {"type": "int"},
-        "action": {"type": "str", "choices": ["chain", "increment", "merge"]},
-        "removes": {"type": "list", "elements": "str", "default": []},
-    }
+    backup = {"id": {"type": "str", "required": True}, "created": {"type": "str"}, "size": {"type": "int"}}
+    entry = dict(
+        backup,
+        vm={"type": "str"},
+        action={"type": "str", "choices": ["chain", "increment", "merge"]},
+        removes={"type": "list", "elements": "dict", "options": backup, "default": []},
+        allow_remove_last={"type": "bool", "default": False},
+    )
+    debt = {"vm": {"type": "str", "required": True}, "id": {"type": "str", "required": True}}
     return dict(
         storage_option(),
-        state={"type": "str", "choices": ["present", "absent"], "default": "present"},
+        state={"type": "str", "choices": ["present", "absent"], "required": True},
         vm={"type": "str"},
-        type={"type": "str", "choices": ["full", "incremental"], "default": "incremental"},
-        description={"type": "str", "default": ""},
+        type={"type": "str", "choices": ["full", "incremental"]},
+        description={"type": "str"},
         compress={"type": "bool", "default": True},
         max_age={"type": "str"},
         wait={"type": "bool", "default": True},
@@ -146,6 +147,7 @@ def backup_change_options():
         dependents={"type": "str", "choices": ["refuse", "remove"], "default": "refuse"},
         allow_remove_last={"type": "bool", "default": False},
         on_error={"type": "str", "choices": ["stop", "continue"], "default": "stop"},
+        debts={"type": "list", "elements": "dict", "options": debt},
         busy_timeout={"type": "int", "default": 60},
         timeout=patient_option(),
     )

@@ -32,7 +32,8 @@ Way = collections.namedtuple("Way", "check diff progress")
 class Progress:
     """Takes the worker's lines. ``log`` has ``write(text)``; ``job_file`` is a JobFile or None; ``clock`` gives seconds.
 
-    ``items`` collects what the worker said about each backup, by its index: None while it is tried, else its result.
+    ``items`` collects what the worker said about each backup, by its index: its result so far, with ``trying`` while it is asked for. ``debts`` are
+    the requests that the server may still do.
     """
 
     def __init__(self, log, job_file=None, clock=time.monotonic):
@@ -40,7 +41,7 @@ class Progress:
         self._state = {}
         self._filed = self._logged = None
         self._last_text = None
-        self.items = {}
+        self.items, self.debts = {}, []
 
     def line(self, data):
         """One line of the worker's output. What is not understood is not progress."""
@@ -51,6 +52,7 @@ class Progress:
             return
         if kind == "item":
             self.items[line["index"]] = line["backup"]
+            self.debts = line["debts"]
         elif kind == "progress":
             self._advance(line)
 

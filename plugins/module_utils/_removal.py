@@ -12,11 +12,15 @@ ones, and they go oldest first, so that an interruption leaves orphans. Therefor
   chain, and only when all of that is asked for;
 * ``Removal`` does one step, reads the tree again and compares. That same tree is what the next step is decided on.
 
-Others may prune the same VM on the same server meanwhile, chains of their own. They are told from damage by where something is gone:
-the server touches the chain that it is given and no other one, see ``beyond``; and by what it answered: a refusal is no removal.
+Three rules hold on every path.
 
-The tree after a step and the tree before the next one may be the same text because no time passes in between: it is read in the
-session that makes the call, and every pause ends with another reading.
+1. Nothing is asked of the server on a look that is older than the last pause, refusal, reconnection or other call: ``FreshServer``
+   raises where the code would. The tree after a step and the tree before the next one may be the same, because no time passes.
+2. A request whose connection was lost is a debt: the server may do it now, later or never. It stays one to the end of the run, and no step
+   is done after which fewer than two backups would be left if every debt were collected: with a single backup left, the server would take
+   it, whatever the debt names.
+3. Hidden is not gone. The server does not show a chain that somebody writes to. What does not show counts as removed when the server said
+   so, when its chain shows without it, or when the server answers that it is not there.
 """
 
 from __future__ import absolute_import, division, print_function
@@ -26,16 +30,20 @@ __metaclass__ = type
 import collections
 
 if __name__.startswith("ansible_collections."):
+    from ansible_collections.prlsdk.core.plugins.module_utils._live_tree import key as key_of
     from ansible_collections.prlsdk.core.plugins.module_utils._retrying import Tries, reserve
     from ansible_collections.prlsdk.core.plugins.module_utils._wire import BUSY, LOST, NOT_THERE, Failure
 else:  # beside the worker, where there is no collection
+    from _live_tree import key as key_of
     from _retrying import Tries, reserve
     from _wire import BUSY, LOST, NOT_THERE, Failure
 
-# A chain that is written by somebody else does not show in the tree. This is how long to look again before it counts as gone.
+# A chain that was just written may stay hidden for a moment. This is how long to look again, at least, before that is an alarm.
 SETTLE = 3.0
 # Below this version of the storage format the server knows no keep-chain flag.
 KEEP_CHAIN_VERSION = 4
+# With fewer backups of a VM left, a late request of whatever id could take the last one.
+LEFT_WITH_DEBTS = 2
 
 REMOVED, ABSENT, REFUSED, BUSY_OUTCOME, FAILED, NOT_ATTEMPTED = "removed", "already_absent", "refused", "busy", "failed", "not_attempted"
 GOOD = (REMOVED, ABSENT)
@@ -45,12 +53,24 @@ Verdict = collections.namedtuple("Verdict", "outcome reason message")
 # kind: chain, increment, merge. id: what the server is asked to remove. intended: keys of all that has to be gone afterwards.
 # owner: the entry that a dependent without an entry of its own goes for, or the entry itself. covers: entries that are done with it.
 Step = collections.namedtuple("Step", "kind id keep_chain intended owner covers")
+# A step whose request was lost, its Answer, and the tree that it was decided on.
+Lost = collections.namedtuple("Lost", "before step answer")
+# What a backup is known by beside its id, which can be given again: created (YYYY-MM-DDTHH:MM:SSZ) and size (bytes); None: anything.
+Known = collections.namedtuple("Known", "created size")
+# Requests that the server may still do for a VM. ids: of what was asked for. running: how many of unknown parameters it was at.
+Debts = collections.namedtuple("Debts", "ids running")
+
+TIMEOUT = "PRL_ERR_TIMEOUT"
+NO_DEBTS = Debts((), 0)
+ANYTHING = Known(None, None)
 
 GONE_MEANWHILE = Verdict(ABSENT, "gone_meanwhile", "It was there a moment ago and is not there any more: somebody else removed it, or is at it.")
 OUT_OF_REACH = Verdict(REFUSED, "other_directory", (
     "It is in the server's default backup directory, but the VM has a backup directory of its own, and the server looks only there for this VM's backups. "
     "Remove it while the VM has no directory of its own."
 ))
+TOO_FEW_LEFT = "After that fewer than %d backups of the VM could be left, so it was not asked for. Run again when that removal has ended." % LEFT_WITH_DEBTS
+REMOVAL_RUNNING = Verdict(BUSY_OUTCOME, "removal_running", "The server was at another removal when this task logged in, which may be one of this VM. " + TOO_FEW_LEFT)
 
 
 class Options:
@@ -61,11 +81,11 @@ class Options:
 
 
 class Entry:
-    """One backup that somebody asked to be gone, and what became of it. ``removes``: keys that its plan says go with it."""
+    """One backup that somebody asked to be gone, and what became of it. ``removes``: {key: Known} of what its plan says goes with it."""
 
-    def __init__(self, index, id, key, vm=None, created=None, size=None, action=None, removes=()):
-        self.index, self.id, self.key, self.vm = index, id, key, vm
-        self.created, self.size, self.action, self.removes = created, size, action, frozenset(removes)
+    def __init__(self, index, id, key, vm=None, created=None, size=None, action=None, removes=None, allow_remove_last=False):
+        self.index, self.id, self.key, self.vm, self.action = index, id, key, vm, action
+        self.known, self.removes, self.allow_remove_last = Known(created, size), dict(removes or {}), allow_remove_last
         # Whether a look at the whole tree has found it: then it is not absent, even if its VM's own tree does not show it.
         self.located = False
         self.removed = []
@@ -74,7 +94,7 @@ class Entry:
 
     @property
     def chain_key(self):
-        return self.key.partition(".")[0]
+        return chain_key(self.key)
 
     def result(self):
         verdict = self.verdict or Verdict(NOT_ATTEMPTED, "stopped", None)
@@ -84,13 +104,17 @@ class Entry:
         }
 
 
+def chain_key(key):
+    return key.partition(".")[0]
+
+
 # --- decisions: values in, values out ---------------------------------------------------------------------------------------
 
 
-def decide(vm, entries, pending, options, barred=frozenset()):
+def decide(vm, entries, pending, options, excluded=frozenset(), debts=NO_DEBTS):
     """What to do about entries that name backups of one chain.
 
-    ``vm`` is the VM's live tree, ``pending`` are all entries about this VM that are not settled, these among them, ``barred`` the keys of
+    ``vm`` is the VM's live tree, ``pending`` are all entries about this VM that are not settled, these among them, ``excluded`` the keys of
     backups that must not go along with others, because they were refused themselves. Returns ({entry: Verdict} for those that are
     settled by looking, [Step, ...] in the order in which to do them).
     """
@@ -100,7 +124,7 @@ def decide(vm, entries, pending, options, barred=frozenset()):
         if place is None:
             verdicts[entry] = OUT_OF_REACH if entry.located else Verdict(ABSENT, None, None)
             continue
-        problem = mismatch(entry, place[0].backups[place[1]])
+        problem = mismatch(entry, *place)
         if problem:
             verdicts[entry] = Verdict(REFUSED, "mismatch", problem)
         else:
@@ -112,50 +136,90 @@ def decide(vm, entries, pending, options, barred=frozenset()):
     refuse = _refuser(verdicts)
     _refuse_contradictions(chain, by_position, refuse)
     by_position = dict(item for item in by_position.items() if item[1] not in verdicts)
-    if by_position and not options.allow_remove_last and _would_be_last(vm, chain, pending, options):
+    head = by_position.get(0)
+    if by_position and not (options.allow_remove_last or head and head.allow_remove_last) and _would_be_last(vm, chain, pending, options):
         for entry in by_position.values():
             refuse(entry, "last_backup", "It belongs to the newest restore point of the VM, and nothing else would be left. "
                    "'allow_remove_last' permits that.")
         return verdicts, []
-    barred = barred.union(entry.key for entry, verdict in verdicts.items() if verdict.outcome == REFUSED)
-    steps = _chain_step(chain, by_position, barred, refuse, options)
+    excluded = excluded.union(entry.key for entry, verdict in verdicts.items() if verdict.outcome == REFUSED)
+    steps = _chain_step(chain, by_position, excluded, refuse, options) or _increment_steps(chain, by_position, excluded, refuse, vm, options)
     if not steps:
-        steps = _increment_steps(chain, by_position, barred, refuse, vm, options)
-    if steps and not options.allow_remove_last and len(vm.keys()) <= len(steps[0].intended):
-        for entry in steps[0].covers:
-            refuse(entry, "last_backup", "It is the last restorable backup of the VM. 'allow_remove_last' permits its removal.")
+        return verdicts, []
+    step = steps[0]
+    problem = None
+    if len(vm.keys()) <= len(step.intended) and not (options.allow_remove_last or step.owner.allow_remove_last):
+        problem = Verdict(REFUSED, "last_backup", "It is the last restorable backup of the VM. 'allow_remove_last' permits its removal.")
+    problem = problem or too_few_left(vm, step, debts)
+    if problem:
+        verdicts.update((entry, problem) for entry in settled_with(step))
         return verdicts, []
     return verdicts, steps
 
 
-def mismatch(entry, backup):
-    """Why the live backup is not the one that was meant, or None. Ids are used again: only time and size tell."""
-    if entry.created is not None and entry.created != backup.created:
-        return "The backup with this id was made at %s, not at %s." % (backup.created, entry.created)
-    if entry.size is not None and entry.size != backup.size:
-        return "The backup with this id has %d bytes, not %d." % (backup.size, entry.size)
+def settled_with(step):
+    """The entries that a failure of this step is a failure of."""
+    return step.covers or (step.owner,)
+
+
+def mismatch(entry, chain, position):
+    """Why the live backups are not those that were meant, or None. Ids are used again: only time and size tell."""
+    problem = differs(chain.backups[position], entry.known)
+    for backup in chain.backups[position:]:
+        problem = problem or differs(backup, entry.removes.get(backup.key, ANYTHING))
+    return problem
+
+
+def differs(backup, known):
+    if known.created is not None and known.created != backup.created:
+        return "The backup %s was made at %s, not at %s." % (backup.id, backup.created, known.created)
+    if known.size is not None and known.size != backup.size:
+        return "The backup %s has %d bytes, not %d." % (backup.id, backup.size, known.size)
     return None
 
 
-def doomed(vm, entries, options):
+def too_few_left(vm, step, debts):
+    """The verdict where the server's open requests forbid a step, or None."""
+    if debts == NO_DEBTS or len(left_after(vm, step.intended, debts)) >= LEFT_WITH_DEBTS:
+        return None
+    if len(left_after(vm, step.intended, debts._replace(running=0))) >= LEFT_WITH_DEBTS:
+        return REMOVAL_RUNNING
+    return Verdict(
+        FAILED, "connection_lost", "The connection was lost during the removal of %s, which the server may still do. %s" % (", ".join(debts.ids), TOO_FEW_LEFT)
+    )
+
+
+def left_after(vm, intended, debts):
+    """Keys of the backups that are left of what shows when ``intended`` and then every debt is gone, at the worst."""
+    left = vm.keys() - intended
+    for identity in debts.ids:
+        place = vm.place(key_of(identity))
+        if place is not None:  # a full, also one that was promoted to it, takes its chain along; an increment is asked for alone
+            left -= frozenset(place[0].positions if place[1] == 0 else [key_of(identity)])
+    if debts.running:
+        # A request that nobody knows, one chain at the worst. What it is at already is hidden, and was not counted.
+        chains = sorted((left & frozenset(chain.positions) for chain in vm.chains), key=len, reverse=True)
+        left -= frozenset().union(*chains[:debts.running])
+    return left
+
+
+def selected_for_removal(vm, entries, options):
     """Keys of all live backups that would go if every entry were done."""
     keys = set()
     for entry in entries:
         place = vm.place(entry.key)
-        if place is None:
+        if place is None or mismatch(entry, *place):
             continue
         chain, position = place
-        if mismatch(entry, chain.backups[position]):
-            continue
         keys.add(entry.key)
         if entry.action != "merge" and (entry.removes or options.dependents == "remove"):
             later = [backup.key for backup in chain.backups[position:]]
-            keys.update(later if options.dependents == "remove" else entry.removes.intersection(later))
+            keys.update(later if options.dependents == "remove" else set(entry.removes).intersection(later))
     return keys
 
 
-def beyond(vm, step, after):
-    """Keys of the backups that nobody meant, are gone after a step, and may have gone by it. ``vm`` and ``after``: its tree before and after.
+def collateral(vm, step, after):
+    """Keys of the backups that nobody meant, do not show after a step, and may have gone by it. ``vm`` and ``after``: the tree before and after.
 
     The server decides by the folders of the VM's chains, hidden ones too, and takes the whole VM only where there is a single one. So what is
     gone from another chain went by another hand. Only where nothing is left of all that there was nobody can tell, and it all counts.
@@ -186,10 +250,10 @@ def _would_be_last(vm, chain, pending, options):
         return False
     if options.dependents == "refuse" and sum(1 + len(entry.removes) for entry in pending) < len(vm.keys()):
         return False  # fewer are asked for than there are
-    return not vm.keys() - doomed(vm, pending, options)
+    return not vm.keys() - selected_for_removal(vm, pending, options)
 
 
-def _chain_step(chain, by_position, barred, refuse, options):
+def _chain_step(chain, by_position, excluded, refuse, options):
     head = by_position.get(0)
     if head is None:
         return []
@@ -198,7 +262,7 @@ def _chain_step(chain, by_position, barred, refuse, options):
         asked.add(entry.key)
     if options.dependents == "remove":
         asked.update(backup.key for backup in chain.backups)
-    left_out = [backup.id for backup in chain.backups if backup.key not in asked - barred]
+    left_out = [backup.id for backup in chain.backups if backup.key not in asked - excluded]
     if left_out:
         refuse(head, "dependents",
                "Other backups of its chain are not asked for, or refused: %s. 'dependents: remove' permits the removal of those not asked for."
@@ -209,16 +273,16 @@ def _chain_step(chain, by_position, barred, refuse, options):
     return [Step("chain", chain.backups[0].id, False, intended, head, tuple(by_position[position] for position in sorted(by_position)))]
 
 
-def _increment_steps(chain, by_position, barred, refuse, vm, options):
+def _increment_steps(chain, by_position, excluded, refuse, vm, options):
     steps, kept_later = [], []
     if options.dependents == "remove":
-        last_barred = max([position for position, backup in enumerate(chain.backups) if backup.key in barred] or [0])
-        for position in [position for position, entry in by_position.items() if position < last_barred and entry.action != "merge"]:
-            refuse(by_position.pop(position), "dependents", "%s depends on it and is refused itself." % chain.backups[last_barred].id)
+        last_excluded = max([position for position, backup in enumerate(chain.backups) if backup.key in excluded] or [0])
+        for position in [position for position, entry in by_position.items() if position < last_excluded and entry.action != "merge"]:
+            refuse(by_position.pop(position), "dependents", "%s depends on it and is refused itself." % chain.backups[last_excluded].id)
     with_others = set()
     for position, entry in by_position.items():
         if entry.action != "merge":
-            with_others.update(backup.key for backup in chain.backups[position:] if backup.key in entry.removes - barred)
+            with_others.update(backup.key for backup in chain.backups[position:] if backup.key in entry.removes and backup.key not in excluded)
     # With 'dependents: remove' everything after the first increment that is to go, other than by a merge, goes with it.
     cascade = [position for position, entry in by_position.items() if entry.action != "merge"]
     cascade_from = min(cascade) if cascade and options.dependents == "remove" else None
@@ -258,30 +322,91 @@ class Stop(Exception):
         self.reason, self.message, self.error = reason, message, error
 
 
+class Answer:
+    """What the server said to a request; ``error`` is None where it did it, and where the SDK's process died before it could be said."""
+
+    def __init__(self, error=None, died=False):
+        symbol = error["symbol"] if error else ""
+        self.error, self.died, self.done = error, died, not error and not died
+        # Refused before anything was done.
+        self.busy, self.not_there = bool(BUSY.match(symbol)), bool(NOT_THERE.match(symbol))
+        self.refused = self.busy or self.not_there
+        # Nothing was heard of it any more; the server may do it all the same.
+        self.lost = bool(LOST.match(symbol)) or symbol == TIMEOUT or self.died
+        self.failed = not (self.done or self.refused or self.lost)
+
+
+class FreshServer:
+    """A server that is asked to remove something on a fresh look only. ``server`` is a Backups of _change_operations, or a Rehearsal of one."""
+
+    def __init__(self, server):
+        self._server, self._look = server, None
+        self.left = server.left
+
+    def read(self, uuid):
+        self._look = None
+        self._look = self._server.read(uuid)
+        return self._look
+
+    def is_fresh(self, vm):
+        """Whether nothing has happened since this tree was read."""
+        return vm is self._look
+
+    def remove(self, vm, step, limit):
+        if not self.is_fresh(vm):
+            raise AssertionError("a removal of %s was about to be asked for on an old look" % step.id)
+        self._look = None
+        self._server.remove(vm.uuid, step.id, step.keep_chain, limit)
+
+    def pause(self, attempt, limit):
+        self._look = None
+        return self._server.pause(attempt, limit)
+
+    def reopen(self):
+        self._look = None
+        self._server.reopen()
+
+    def find(self, uuid, ids):
+        self._look = None
+        return self._server.find(uuid, ids)
+
+    def running_removals(self):
+        self._look = None
+        return self._server.running_removals()
+
+
 class Removal:
     """Takes entries and does them. ``server`` is a Backups of _change_operations, or a rehearsal of one.
 
-    ``report(entry)`` is called when an entry is settled, ``attempt(step, vm)`` right before the server is asked.
+    ``report(entry)`` is called when an entry is settled, ``attempt(step, vm)`` right before the server is asked. ``debts`` are [(VM's uuid,
+    backup's id)] of earlier requests that the server may still do, ``running`` is how many removals it was at when we logged in.
     """
 
-    def __init__(self, server, entries, options, report=lambda entry: None, attempt=lambda step, vm: None):
-        self.server, self.entries, self.options, self.report, self.attempt = server, entries, options, report, attempt
+    def __init__(self, server, entries, options, report=lambda entry: None, attempt=lambda step, vm: None, debts=(), running=0):
+        self.server, self.entries, self.options, self.report, self.attempt = FreshServer(server), entries, options, report, attempt
         self.before, self.after = collections.OrderedDict(), collections.OrderedDict()
         self.stop = None
         # Keys of the backups that are gone by this run, or may be.
-        self.ours = set()
+        self.removed_by_us = set()
+        self.debts, self.running = collections.OrderedDict(), running
+        for uuid, identity in debts:
+            self._owe(uuid, identity)
         self.reserve = reserve(server)
 
-    def run(self):
-        """Settle every entry. Returns {backups, stop, elsewhere, before, after}.
+    def run(self, interrupted=None):
+        """Settle every entry. Returns {backups, stop, removed_by_others, debts, before, after}.
 
-        ``elsewhere`` are {vm, id} of what was there at first and at last was not, by another hand; ``before`` and ``after`` are
-        {VM's uuid: {name, ids}} without them.
+        ``removed_by_others`` are {vm, id} of what was there at first and at last was not, by another hand; ``debts`` are {vm, id} of the requests
+        that the server may still do; ``before`` and ``after`` are {VM's uuid: {name, ids}} without what others removed.
+
+        ``interrupted`` is (VM, Step) at which an earlier run for these entries died: what became of it is found out, and no other step is done.
         """
         try:
             for uuid, group in grouped(self.entries, lambda entry: entry.vm):
                 todo = [entry for entry in group if entry.verdict is None]
-                if uuid is not None and todo:
+                if uuid is not None and todo and interrupted:
+                    self._find_out(uuid, *interrupted)
+                elif uuid is not None and todo:
                     self._do_vm(uuid, todo)
                 self._check_errors(group)
         except Stop as stop:
@@ -294,13 +419,14 @@ class Removal:
         return {
             "backups": [entry.result() for entry in self.entries],
             "stop": self.stop and {"reason": self.stop.reason, "message": self.stop.message, "error": self.stop.error},
-            "elsewhere": [{"vm": uuid, "id": identity} for uuid in self.before for identity in self._elsewhere(uuid)],
-            "before": dict((uuid, {"name": vm.name, "ids": self._without(vm.ids(), self._elsewhere(uuid))}) for uuid, vm in self.before.items()),
+            "removed_by_others": [{"vm": uuid, "id": identity} for uuid in self.before for identity in self._removed_by_others(uuid)],
+            "debts": self.open_requests(),
+            "before": dict((uuid, {"name": vm.name, "ids": self._without(vm.ids(), self._removed_by_others(uuid))}) for uuid, vm in self.before.items()),
             "after": dict((uuid, {"name": vm.name, "ids": vm.ids()}) for uuid, vm in self.after.items()),
         }
 
-    def _elsewhere(self, uuid):
-        gone = self.before[uuid].keys() - self.after[uuid].keys() - self.ours
+    def _removed_by_others(self, uuid):
+        gone = self.before[uuid].keys() - self.after[uuid].keys() - self.removed_by_us
         return [backup.id for chain in self.before[uuid].chains for backup in chain.backups if backup.key in gone]
 
     @staticmethod
@@ -316,11 +442,24 @@ class Removal:
         if self.options.on_error == "stop" and any(entry.verdict and entry.verdict.outcome not in GOOD for entry in entries):
             raise Stop("stopped", None)
 
+    def open_requests(self):
+        """[{vm, id}] of what was asked for and may still be done."""
+        return [{"vm": uuid, "id": identity} for uuid, ids in self.debts.values() for identity in ids]
+
+    def _owe(self, uuid, identity):
+        ids = self.debts.setdefault(key_of(uuid), (uuid, []))[1]
+        if identity not in ids:
+            ids.append(identity)
+
+    def _debts_of(self, uuid):
+        return Debts(tuple(key_of(identity) for identity in self.debts.get(key_of(uuid), (uuid, ()))[1]), self.running)
+
     def _do_vm(self, uuid, entries):
         try:
             vm = self._read(uuid)
-            missing = set(entry.key for entry in entries if not entry.located and vm.place(entry.key) is None)
-            astray = self.server.astray(uuid, missing) if missing else ()
+            absent = [entry for entry in entries if not entry.located and not vm.has_chain(entry.chain_key)]
+            found = self.server.find(uuid, [entry.id for entry in absent]) if absent else {}
+            vm = self._fresh(vm)
         except Failure as failure:
             self._give_up_after(failure.error)
             for entry in entries:
@@ -329,11 +468,14 @@ class Removal:
         self._seen(vm)
         for entry in entries:
             place = vm.place(entry.key)
+            owners = found.get(entry.key, ())
             if place is not None:
                 entry.located, entry.id = False, place[0].backups[place[1]].id
-            elif entry.key in astray:
+            elif any(key_of(owner) == key_of(uuid) for owner in owners):
                 entry.located = True
-        for chain_key, group in grouped(entries, lambda entry: entry.chain_key):
+            elif owners:
+                self.settle(entry, Verdict(REFUSED, "other_vm", "It is a backup of VM %s, not of %s." % (", ".join(owners), uuid)))
+        for _chain_key, group in grouped([entry for entry in entries if entry.verdict is None], lambda entry: entry.chain_key):
             vm = self._do_chain(vm, group, entries)
             self._check_errors(group)
 
@@ -342,130 +484,193 @@ class Removal:
         vm.name = vm.name or first.name  # the answer does not name a VM without backups
         self.after[vm.uuid] = vm
 
+    def _fresh(self, vm):
+        """The VM's tree as it is now."""
+        return vm if self.server.is_fresh(vm) else self._read(vm.uuid)
+
     def _do_chain(self, vm, group, entries):
         tries = Tries(self.server, self.options.busy_timeout, self.reserve)
         while True:
+            vm = self._fresh(vm)
+            self._seen(vm)
+            if tries.lost and tries.lost.step.intended - vm.keys() - self.removed_by_us:  # it was done since, or is being done
+                lost, tries.lost = tries.lost, None
+                vm = self._pursue(lost.before, lost.step, tries, lost.answer)
+                self._give_up_chain_after(lost.step, group)
+                continue
             todo = [entry for entry in group if entry.verdict is None]
-            barred = frozenset(entry.key for entry in group if entry.verdict and entry.verdict.outcome == REFUSED)
-            verdicts, steps = decide(vm, todo, [entry for entry in entries if entry.verdict is None], self.options, barred)
+            excluded = frozenset(entry.key for entry in group if entry.verdict and entry.verdict.outcome == REFUSED)
+            pending = [entry for entry in entries if entry.verdict is None]
+            verdicts, steps = decide(vm, todo, pending, self.options, excluded, self._debts_of(vm.uuid))
+            if REMOVAL_RUNNING in verdicts.values() and tries.again():
+                self.running = self.server.running_removals()
+                continue
             for entry in todo:
                 if entry in verdicts:
                     verdict = verdicts[entry]
-                    if verdict.outcome == ABSENT and (tries.contested or self._was_there(vm.uuid, entry.key)):
+                    if verdict.outcome == ABSENT and self._was_there(vm.uuid, entry.key):
                         verdict = GONE_MEANWHILE
                     self.settle(entry, verdict)
             self._check_errors(group)
+            if any(verdict.outcome in (FAILED, BUSY_OUTCOME) for verdict in verdicts.values()):
+                self._give_up_chain(group)
             if not steps:
                 return vm
-            if self.server.left() <= self.reserve:
-                raise Stop("timeout", "The time is over. What was removed so far is removed; run again for the rest, or raise 'timeout'.")
             vm = self._do_step(vm, steps[0], tries)
-            if any(entry.verdict and entry.verdict.outcome not in GOOD for entry in steps[0].covers or (steps[0].owner,)):
-                for entry in group:
-                    if entry.verdict is None:
-                        self.settle(entry, Verdict(NOT_ATTEMPTED, "chain_failed", "Another backup of its chain could not be removed."))
+            self._give_up_chain_after(steps[0], group)
+
+    def _give_up_chain_after(self, step, group):
+        if any(entry.verdict and entry.verdict.outcome not in GOOD for entry in settled_with(step)):
+            self._give_up_chain(group)
+
+    def _give_up_chain(self, group):
+        for entry in group:
+            if entry.verdict is None:
+                self.settle(entry, Verdict(NOT_ATTEMPTED, "chain_failed", "Another backup of its chain could not be removed."))
 
     def _was_there(self, uuid, key):
-        return key not in self.ours and self.before[uuid].place(key) is not None
+        return key not in self.removed_by_us and self.before[uuid].place(key) is not None
 
     def _do_step(self, vm, step, tries):
-        """Ask for one removal and look at what it did. Returns the VM's tree as it is then."""
-        self.attempt(step, vm)
-        error = None
-        try:
-            self.server.remove(vm.uuid, step.id, step.keep_chain, self.server.left() - self.reserve)
-        except Failure as failure:
-            error = failure.error
-        symbol = error["symbol"] if error else ""
-        if symbol == "PRL_ERR_TIMEOUT" and self.server.left() <= self.reserve:
-            self._fail(step, "timeout", "The server has not finished its removal in time and goes on with it. Look at the backups before you run again.", error)
-            raise Stop("timeout", "The time is over.")
-        if LOST.match(symbol):
-            self._reconnect(step, error)
-        after, gone, strays = self._look(vm, step, error)
-        self._seen(after)
-        # These two refuse before anything is done; but a request of ours that was lost before may have come to its end since.
-        refused = BUSY.match(symbol) or (NOT_THERE.match(symbol) and not tries.lost())
-        if strays and not refused:
-            self._stop_for_damage(vm, step, gone, strays, error)
-        # A chain that is being removed does not show, and one that is gone neither; only the server can tell which it is. No other work
-        # hides a chain, so that asking for a whole one once more takes nothing that was not meant. But where the VM has a single other
-        # backup left, a request for what is gone by then might take that one.
-        hidden = step.kind == "chain" and step.intended <= gone
-        shows = bool(step.intended & after.keys())
-        may_ask_again = len(after.keys() - step.intended) != 1
-        if BUSY.match(symbol):
-            if hidden and may_ask_again and tries.again():
-                return vm
-            return self._wait_for_chain(vm, step, after, tries, error)
-        if refused and gone & step.intended:
-            tries.contested = True
-            return after
-        if LOST.match(symbol):
-            first = tries.first_loss()
-            if first and may_ask_again and (hidden or shows):
-                return vm if hidden else after
-            if hidden or first and shows:
-                self._fail(step, "connection_lost", "The connection was lost during its removal, and it %s. The server may still be at it%s. Look at the "
-                           "backups later, before you run again." % (
-                               "does not show" if hidden else "is still there",
-                               "" if may_ask_again else ", and a second request could take the only other backup of the VM"), error)
-                return after
-        self._conclude(vm, step, gone, error)
-        return after
+        """Ask for one removal. Settles the step, or leaves it to be decided anew; returns the last tree that was read."""
+        if self.server.left() <= self.reserve:
+            raise Stop("timeout", "The time is over. What was removed so far is removed; run again for the rest, or raise 'timeout'.")
+        return self._pursue(vm, step, tries, self._ask(vm, vm, step, tries))
 
-    def _stop_for_damage(self, vm, step, gone, strays, error):
-        self._credit(step, vm, gone & step.intended)
-        self.ours.update(strays)
-        names = ", ".join(backup.id for chain in vm.chains for backup in chain.backups if backup.key in strays)
-        message = (
-            "After the removal of %s, other backups of VM %s are gone as well: %s. Nothing more is removed. If nobody else removed them, this is damage "
-            "by the server: look at the VM's backups now, and make a full backup." % (step.id, vm.uuid, names)
+    def _find_out(self, uuid, before, step):
+        """What became of a step at which an earlier run died."""
+        tries = Tries(self.server, self.options.busy_timeout, self.reserve)
+        tries.open_requests.append(step.id)
+        self._owe(uuid, step.id)
+        self._pursue(before, step, tries, Answer(died=True))
+        for entry in settled_with(step):
+            if entry.verdict is None:
+                self._fail(step, FAILED, "worker_died", "The SDK's process died while it was removed. It is still there.", None)
+
+    def _pursue(self, vm, step, tries, answer):
+        """From an answer to what the step did: settled, or left to be decided anew. Returns the last tree that was read."""
+        before = vm  # as the step's chain was last seen
+        looks = Tries(self.server, max(SETTLE, self.options.busy_timeout), self.reserve)
+        wait = answer.busy
+        while True:
+            if wait and not (tries if answer.busy else looks).again():
+                self._give_up(before, vm, step, tries, answer)
+                return vm
+            vm = self._read_after(before, step, answer)
+            if vm.has_chain(chain_key(next(iter(step.intended)))):
+                return self._compare(before, vm, step, tries, answer)
+            # The chain does not show: it is gone, or hidden.
+            if step.kind == "chain" and answer.done and (vm.keys() or before.keys() <= step.intended):
+                self._conclude(before, step, step.intended, None)
+                return vm
+            if answer.not_there:
+                if step.id in tries.open_requests:  # it was an earlier one of ours that has come to its end
+                    self._conclude(before, step, step.intended, answer.error)
+                return vm
+            wait = not self._may_ask_again(vm, step, tries, answer)
+            if not wait:
+                answer = self._ask(before, vm, step, tries)
+                wait = answer.busy
+
+    def _ask(self, before, vm, step, tries):
+        """One request on the tree ``vm``, and the reconnection where it is lost. ``before`` is the last one that showed the chain. Returns its Answer."""
+        self.attempt(step, before)
+        try:
+            self.server.remove(vm, step, self.server.left() - self.reserve)
+        except Failure as failure:
+            answer = Answer(failure.error)
+        else:
+            return Answer()
+        if not answer.refused:
+            tries.open_requests.append(step.id)
+        if answer.lost:
+            self._owe(vm.uuid, step.id)
+            if answer.error["symbol"] == TIMEOUT and self.server.left() <= self.reserve:
+                message = "The server has not finished its removal in time and goes on with it. Look at the backups before you run again."
+                self._fail(step, FAILED, "timeout", message, answer.error)
+                raise Stop("timeout", "The time is over.")
+            self._reconnect(step, answer.error)
+        return answer
+
+    def _may_ask_again(self, vm, step, tries, answer):
+        """Whether to ask once more for a chain that does not show: only the server can tell one that is gone from one that is hidden.
+
+        No other work than a removal hides a chain, so that asking for a whole one again takes nothing that was not meant. But where a single
+        other backup is left, a request for what is gone by then might take that one.
+        """
+        return (
+            step.kind == "chain" and not answer.done and tries.open_requests.count(step.id) < 2 and self.server.left() > self.reserve
+            and len(vm.keys()) >= LEFT_WITH_DEBTS and not too_few_left(vm, step, self._debts_of(vm.uuid))
         )
-        self._fail(step, "unexpected", message, error)
+
+    def _compare(self, before, vm, step, tries, answer):
+        """The step's chain shows: settle the step by what is gone from it. Returns that tree."""
+        gone = step.intended - vm.keys()
+        unmeant = collateral(before, step, vm) - frozenset(key_of(identity) for identity in self._debts_of(vm.uuid).ids)
+        if unmeant and not answer.refused:
+            self._stop_for_damage(before, step, gone, unmeant, answer.error)
+        if answer.done or answer.failed or answer.lost and gone:
+            self._conclude(before, step, gone, answer.error)
+        elif answer.refused and gone == step.intended and step.id in tries.open_requests:
+            self._conclude(before, step, gone, answer.error)  # an earlier request of ours has come to its end
+        elif answer.not_there and not gone:
+            self._fail(step, FAILED, "error", None, answer.error)
+        elif answer.lost and (answer.died or tries.open_requests.count(step.id) > 1):
+            self._fail_as_lost(step, "it is still there", answer)
+        elif answer.lost:
+            tries.lost = Lost(before, step, answer)
+        return vm
+
+    def _give_up(self, before, vm, step, tries, answer):
+        """There was no more time to wait for a chain that is in use, or that does not show."""
+        if answer.busy:
+            shows = vm.has_chain(chain_key(next(iter(step.intended))))
+            where = "It is still in use" if shows else "Its chain does not show, so it is in use or gone,"
+            self._fail(step, BUSY_OUTCOME, "locked", "%s after %d seconds of trying." % (where, tries.waited), answer.error)
+        elif answer.done:
+            self._stop_for_damage(before, step, step.intended, collateral(before, step, vm), None)
+        elif answer.lost:
+            self._fail_as_lost(step, "its chain does not show", answer)
+        else:
+            self._fail(step, FAILED, "error", "Its chain does not show, so it is in use or gone.", answer.error)
+
+    def _fail_as_lost(self, step, state, answer):
+        how, reason = ("The SDK's process died", "worker_died") if answer.died else ("The connection was lost", "connection_lost")
+        message = "%s during its removal, and %s. The server may still be at it. Look at the backups later, before you run again." % (how, state)
+        self._fail(step, FAILED, reason, message, answer.error)
+
+    def _stop_for_damage(self, before, step, gone, unmeant, error):
+        self._credit(before, step, gone)
+        self.removed_by_us.update(unmeant)
+        names = ", ".join(backup.id for chain in before.chains for backup in chain.backups if backup.key in unmeant)
+        message = (
+            "After the removal of %s, other backups of VM %s do not show any more: %s. Nothing more is removed. If nobody else removed them or is writing to "
+            "them, this is damage by the server: look at the VM's backups now, and make a full backup." % (step.id, before.uuid, names)
+        )
+        self._fail(step, FAILED, "unexpected", message, error)
         raise Stop("unexpected", message, error)
 
-    def _conclude(self, vm, step, gone, error):
+    def _conclude(self, before, step, gone, error):
         """Nothing is in doubt any more: what is gone was removed, and what is not was not."""
-        self._credit(step, vm, gone & step.intended)
+        self._credit(before, step, gone)
         if not step.intended - gone:
             for entry in step.covers:
                 self.settle(entry, Verdict(REMOVED, None, None), error)
         elif error is None:
-            self._fail(step, "still_there", "The server said that it removed it, and it is still there.", None)
+            self._fail(step, FAILED, "still_there", "The server said that it removed it, and it is still there.", None)
         else:
-            self._fail(step, "error", None, error)
+            self._fail(step, FAILED, "error", None, error)
 
-    def _wait_for_chain(self, vm, step, after, tries, error):
-        """The server refused, so whatever is gone went by another hand. Returns a fresh tree to decide on anew.
-
-        A chain that somebody writes is hidden as a whole; one of which only the intended backups are gone has been looked at
-        for long enough.
-        """
-        tries.contested = not tries.lost()
-        chain = vm.chain_keys(step.intended)
-        while step.intended & after.keys() or not chain & after.keys():
-            if not tries.again():
-                seen = step.intended & after.keys() or step.kind == "chain"
-                where = "It is still in use" if seen else "Its chain does not show, so it is in use or gone,"
-                self._fail(step, "locked", "%s after %d seconds of trying." % (where, tries.waited), error, BUSY_OUTCOME)
-                break
-            after = self._read(vm.uuid)
-            self._seen(after)
-            if step.intended & after.keys():
-                break
-        return after
-
-    def _fail(self, step, reason, message, error, outcome=FAILED):
-        for entry in step.covers or (step.owner,):
+    def _fail(self, step, outcome, reason, message, error):
+        for entry in settled_with(step):
             self.settle(entry, Verdict(outcome, reason, message), error)
 
-    def _credit(self, step, vm, gone):
+    def _credit(self, before, step, gone):
         """Write down, where it belongs, what this step removed."""
-        chain = vm.place(next(iter(step.intended)))[0]
-        self.ours.update(gone)
+        gone = gone & step.intended
+        self.removed_by_us.update(gone)
         own = dict((entry.key, entry) for entry in step.covers)
-        for backup in chain.backups:
+        for backup in before.place(next(iter(step.intended)))[0].backups:
             if backup.key in gone:
                 own.get(backup.key, step.owner).removed.append(backup.id)
 
@@ -474,46 +679,34 @@ class Removal:
             self.server.reopen()
         except Failure as failure:
             message = "The connection was lost during its removal and could not be made again. Look at the backups before you run again."
-            self._fail(step, "connection_lost", message, error)
+            self._fail(step, FAILED, "connection_lost", message, error)
             raise Stop("connection_lost", "The connection to the server was lost.", failure.error)
 
-    def _look(self, vm, step, error):
-        """(the tree after a step, keys that are gone from the VM, those that may have gone by this step and nobody meant).
-
-        A chain that is being written does not show, and the lock may outlive the answer by a moment; so look more than once
-        before anything counts as gone that should not be.
-        """
-        waited, attempt = 0.0, 0
-        while True:
-            try:
-                after = self._read(vm.uuid)
-            except Failure as failure:
-                message = "What its removal did is not known: the backups could not be read afterwards. Look at them before you run again."
-                self._fail(step, "unverified", message, error or failure.error)
-                raise Stop("unverified", "The backups could not be read any more.", failure.error)
-            gone = vm.keys() - after.keys()
-            strays = beyond(vm, step, after)
-            hidden = strays or (error is not None and gone & step.intended)
-            settle = SETTLE
-            if strays and error and LOST.match(error["symbol"]):
-                # The server goes on when its client goes away: it may still be at work on this chain.
-                settle = max(SETTLE, self.options.busy_timeout)
-            if not hidden or waited >= settle or self.server.left() <= self.reserve / 2:
-                return after, gone, strays
-            attempt += 1
-            waited += self.server.pause(attempt, settle - waited)
+    def _read_after(self, before, step, answer):
+        try:
+            vm = self._read(before.uuid)
+        except Failure as failure:
+            message = "What its removal did is not known: the backups could not be read afterwards. Look at them before you run again."
+            if answer.done:
+                self._credit(before, step, step.intended)
+                message = "The server said that it removed it; the backups could not be read afterwards. Look at them before you run again."
+            self._fail(step, FAILED, "unverified", message, answer.error or failure.error)
+            raise Stop("unverified", "The backups could not be read any more.", failure.error)
+        self._seen(vm)
+        return vm
 
     def _read(self, uuid):
         """The VM's tree. One lost connection is made up for, and what passes is waited for: reading harms nobody."""
-        tries = Tries(self.server, self.options.busy_timeout, self.reserve)
+        tries, lost = Tries(self.server, self.options.busy_timeout, self.reserve), False
         while True:
             try:
                 return self.server.read(uuid)
             except Failure as failure:
                 symbol = failure.error["symbol"]
-                if not (LOST.match(symbol) and tries.first_loss()) and not (BUSY.match(symbol) and tries.again()):
+                if not (LOST.match(symbol) and not lost) and not (BUSY.match(symbol) and tries.again()):
                     raise
             if LOST.match(symbol):
+                lost = True
                 self.server.reopen()
 
     def _give_up_after(self, error):
@@ -528,10 +721,11 @@ class Rehearsal:
 
     def __init__(self, server):
         self._server, self._trees = server, {}
-        self.astray = server.astray
+        self.find = server.find
         self.left = server.left
         self.reopen = server.reopen
         self.pause = server.pause
+        self.running_removals = server.running_removals
 
     def read(self, uuid):
         if uuid not in self._trees:
@@ -540,9 +734,8 @@ class Rehearsal:
 
     def remove(self, uuid, id, keep_chain, limit):
         vm = self._trees[uuid]
-        wanted = id.replace("{", "").replace("}", "").lower()
-        chain, position = vm.place(wanted)
-        self._trees[uuid] = vm.without([backup.key for backup in chain.backups] if position == 0 else [wanted])
+        chain, position = vm.place(key_of(id))
+        self._trees[uuid] = vm.without([backup.key for backup in chain.backups] if position == 0 else [key_of(id)])
 
 
 def grouped(entries, key):

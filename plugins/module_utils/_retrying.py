@@ -19,9 +19,11 @@ class Tries:
 
     def __init__(self, server, limit, reserve):
         self._server, self._limit, self._reserve = server, limit, reserve
-        self.count, self.waited, self._losses = 0, 0.0, 0
-        # Whether somebody else was met at the thing.
-        self.contested = False
+        self.count, self.waited = 0, 0.0
+        # What was asked for and has ended without an answer that says what it did, once for each time.
+        self.open_requests = []
+        # What of it is not settled yet.
+        self.lost = None
 
     def again(self):
         """Pause before another try; False when it has been enough."""
@@ -31,13 +33,6 @@ class Tries:
         self.count += 1
         self.waited += self._server.pause(self.count, left)
         return True
-
-    def first_loss(self):
-        self._losses += 1
-        return self._losses == 1
-
-    def lost(self):
-        return self._losses > 0
 
 
 def reserve(server):

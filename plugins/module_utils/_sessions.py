@@ -23,6 +23,9 @@ CLEANUP_TIMEOUT = 5.0
 DEFAULT_PORT = 64000
 SECURITY_LEVELS = {"low": 0, "normal": 1, "high": 2}
 
+# PJOC_SRV_REMOVE_VM_BACKUP, the kind of a task.
+REMOVE_VM_BACKUP = 122
+
 PRL_ERR_TIMEOUT = 0x80000015
 PRL_ERR_WS_DISP_CONNECTION_CLOSED = 0x80000246
 FAILED = 0x80000000  # in every error's code, and in no warning's
@@ -36,12 +39,12 @@ class Session:
         self.host = login.get("host")
         self._api = sdk.api.Server()
         self._listener = None
-        self._credentials = login
+        self.credentials = login
         self.login()
 
     def login(self):
         """Log in, or again after the connection was lost: the same Server object keeps its event handlers."""
-        self._answer = self._login(self._credentials)
+        self._answer = self._login(self.credentials)
         self.uuid = readable(self._answer.get_session_uuid())
         self.server_uuid = readable(self._answer.get_server_uuid())
 
@@ -66,6 +69,12 @@ class Session:
             "product_version": readable(self._answer.get_product_version()),
             "os_version": readable(self._answer.get_host_os_version()),
         }
+
+    @property
+    def running_removals(self):
+        """How many removals of backups the server was at when this session logged in. Of what, its list does not say in words that can be trusted."""
+        kinds = [self._answer.get_running_task_by_index(index).get_task_type() for index in range(self._answer.get_running_task_count())]
+        return kinds.count(REMOVE_VM_BACKUP)
 
     def call(self, operation, *arguments, **more):
         """Ask the server and wait for its answer, a Result. Raises Failure.
@@ -163,6 +172,15 @@ class Connection:
             return native(storage["host"]), storage.get("port") or DEFAULT_PORT, native(self.store.uuid)
         # An empty session would send the request to a configured default server. Its own address and session keep it here.
         return "127.0.0.1", DEFAULT_PORT, native(self.node.uuid)
+
+    def running_removals(self):
+        """How many removals of backups the servers are at now; only a new login tells."""
+        count = 0
+        for session in self.sessions:
+            look = Session(self.sdk, self.protocol, self.deadline, session.credentials)
+            count += look.running_removals
+            look.close()
+        return count
 
     def restore(self):
         """Log in again wherever the connection is lost. Raises Failure."""

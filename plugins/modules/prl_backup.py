@@ -48,9 +48,10 @@ options:
   state:
     description:
       - V(present) to make a backup, V(absent) to remove some.
+      - It has no default, so that a forgotten V(absent) cannot make a backup. The options of the other state are refused.
     type: str
     choices: [present, absent]
-    default: present
+    required: true
   vm:
     description:
       - A name, a container's ID, or a UUID with or without braces, in any case. A name that fits more than one VM is an error that lists
@@ -61,17 +62,16 @@ options:
     type: str
   type:
     description:
-      - What to make.
+      - What to make; V(incremental) if not set. Only with O(state=present).
       - An incremental backup turns into a full one without an error when there is nothing to build on, when the newest incremental backup of
         the chain was removed, or when the VM's disks have changed. RV(became_full) tells.
     type: str
     choices: [full, incremental]
-    default: incremental
   description:
     description:
-      - A text that is kept with the backup. It is the only one that the SDK stores; tags and pins of retention policies live here.
+      - A text that is kept with the backup; empty if not set. Only with O(state=present). It is the only one that the SDK stores; tags and pins of
+        retention policies live here.
     type: str
-    default: ""
   compress:
     description:
       - Whether to compress the backup.
@@ -79,7 +79,7 @@ options:
     default: true
   max_age:
     description:
-      - Make none if the newest backup of the VM is not older than this. With O(type=full) only full backups count.
+      - Make none if the newest backup of the VM is not older than this. With O(type=full) only full backups count. Only with O(state=present).
       - A duration such as V(20h), V(6d) or V(1w). The units are V(y), V(mo), V(w), V(d), V(h) and V(min), each once, largest first.
     type: str
   wait:
@@ -125,11 +125,27 @@ options:
         choices: [chain, increment, merge]
       removes:
         description:
-          - IDs of all backups that go with this one, itself among them or not. With the ID of a full backup these are its whole chain; a chain
+          - All backups that are removed with this one, itself among them or not. With the ID of a full backup these are its whole chain; a chain
             that has another backup by now is refused.
         type: list
-        elements: str
+        elements: dict
         default: []
+        suboptions:
+          id:
+            description: The ID, written as O(backups[].id).
+            type: str
+            required: true
+          created:
+            description: When it was made, as O(backups[].created). If the backup with this ID was made at another time, O(backups[]) is refused.
+            type: str
+          size:
+            description: Its size in bytes. If the backup has another size, O(backups[]) is refused.
+            type: int
+      allow_remove_last:
+        description:
+          - Permit that this removal takes the last restorable backup of its VM. O(allow_remove_last) permits it for every VM of the task.
+        type: bool
+        default: false
   dependents:
     description:
       - What to do about backups that depend on one in O(backups), and are not listed themselves.
@@ -151,6 +167,22 @@ options:
     type: str
     choices: [stop, continue]
     default: stop
+  debts:
+    description:
+      - Removals of earlier tasks whose connection was lost, so that the server may still do them, as RV(debts) of such a task.
+      - As long as one is open, nothing of its VM is removed after which fewer than two backups could be left. O(allow_remove_last) does not
+        permit it. With a single backup left the server would take that one, whatever the request names.
+    type: list
+    elements: dict
+    suboptions:
+      vm:
+        description: The VM's UUID.
+        type: str
+        required: true
+      id:
+        description: ID of the backup whose removal was asked for.
+        type: str
+        required: true
   busy_timeout:
     description:
       - Seconds to wait in all for a VM or chain that is in use before it is given up, within O(timeout). Every try looks at the backups anew.
@@ -178,12 +210,14 @@ seealso:
 EXAMPLES = r"""
 - name: Back up a VM unless it has a backup of the last 20 hours
   prlsdk.core.prl_backup:
+    state: present
     vm: web-01
     max_age: 20h
     description: nightly
 
 - name: Make a full backup every week, to a backup server
   prlsdk.core.prl_backup:
+    state: present
     vm: "{9531985d-5d9d-49f8-9818-e811892f902b}"
     type: full
     max_age: 6d
@@ -219,6 +253,7 @@ EXAMPLES = r"""
 
 - name: Start a long backup and look at it now and then
   prlsdk.core.prl_backup:
+    state: present
     vm: db-01
     type: full
   async: 14400
@@ -325,14 +360,17 @@ backups:
       description:
         - V(null) for V(removed), and mostly for V(already_absent). V(gone_meanwhile), it was there when the task began, and somebody else removed it;
           V(unknown_vm), there is no VM of that name either.
-        - For V(refused). V(mismatch), O(backups[].created) or O(backups[].size) is another. V(dependents), other backups depend on it.
+        - For V(refused). V(mismatch), the time or the size is not the one given for it or for one of O(backups[].removes). V(dependents), other
+          backups depend on it. V(other_vm), it is a backup of another VM than the one named.
           V(last_backup), nothing would be left. V(not_an_increment) and V(not_a_full), it does not fit O(backups[].action). V(old_format), the storage
           format knows no safe removal of single backups. V(ambiguous), several VMs have a backup with this ID. V(other_directory), it is in a
           directory that the server does not look in.
-        - For V(busy) it is V(locked).
+        - For V(busy). V(locked), the VM or the chain is in use; V(removal_running), the server was at another removal, after which fewer than two
+          backups of the VM could be left.
         - For V(failed). V(error), the server's; V(timeout); V(still_there), the server said that it removed it; V(unexpected), other backups
-          of its chain are gone too, or all that the VM had; V(unverified), the backups could not be read afterwards; V(connection_lost);
-          V(worker_died), the SDK's process died.
+          of its chain do not show any more, or all that the VM had; V(unverified), the backups could not be read afterwards;
+          V(connection_lost), the connection was lost during this removal, or during another one that is among RV(debts) and after which fewer than two
+          backups of the VM could be left; V(worker_died), the SDK's process died.
         - For V(not_attempted) it is V(chain_failed), another backup of its chain was not removed; V(stopped), by O(on_error=stop); or the reason that ended
           the work.
       type: str
@@ -371,6 +409,23 @@ backups:
           description: The error's parameters by name.
           type: dict
           sample: {}
+debts:
+  description:
+    - Removals that the server may still do, those of O(debts) included. The connection was lost, or the SDK's process died, after they were asked
+      for. Pass them to the next task that removes backups of these VMs on this server soon.
+    - A later run learns of them by the list of running tasks that the server gives at login.
+  returned: always with O(state=absent), once the options are accepted
+  type: list
+  elements: dict
+  contains:
+    vm:
+      description: UUID of the VM, with braces.
+      type: str
+      sample: "{9531985d-5d9d-49f8-9818-e811892f902b}"
+    id:
+      description: ID of the backup whose removal was asked for.
+      type: str
+      sample: "{36f675cc-81e7-4ef5-a8e2-5d940ed90475}.8"
 gone_meanwhile:
   description:
     - Backups of the same VMs that were there when the task began and were not at its end, and that the task did not remove. Somebody else

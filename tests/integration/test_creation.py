@@ -18,7 +18,7 @@ def vms(stub):
 
 
 def create(stub, vm, **options):
-    return run_module("prl_backup", stub, vm=vm, **options)
+    return run_module("prl_backup", stub, state="present", vm=vm, **options)
 
 
 def test_incremental_backup_is_made_and_described(stub, vms):
@@ -111,7 +111,7 @@ def test_making_that_takes_too_long_is_no_reason_to_ask_again(stub, vms):
 def test_backup_that_finished_unheard_is_found_and_not_made_again(stub, vms):
     before = ids(stub)
     stub("set", "create_seconds", 2)
-    options = dict(stub.options(vm=vms[0].name, description="unheard", timeout=30))
+    options = dict(stub.options(state="present", vm=vms[0].name, description="unheard", timeout=30))
     module = subprocess.Popen(
         [sys.executable, "-m", "ansible_collections.prlsdk.core.plugins.modules.prl_backup"], cwd=ROOT, text=True,
         env=stub.environment(PYTHONPATH=str(COLLECTIONS)), stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,

@@ -154,7 +154,7 @@ def test_missing_lxml_is_one_clear_error_before_the_server_is_asked(node, no_lxm
     "module, options",
     [
         ("prl_vm_info", {}),
-        ("prl_backup", {"vm": "web-01", "check": True}),
+        ("prl_backup", {"state": "present", "vm": "web-01", "check": True}),
         ("prl_backup_restore", {"vm": "web-01", "mode": "copy", "check": True}),
         ("prl_event_wait", {"events": [{"type": "vm_deleted"}], "check": True}),
     ],
@@ -185,7 +185,7 @@ def test_the_deadline_holds_in_the_client_and_on_the_server(node, fault):
 @pytest.mark.parametrize("module, call, options", [
     ("prl_event_wait", "login_local", {"events": [{"type": "vm_added"}]}),
     ("prl_event_wait", "get_vm_list_ex", {"events": [{"type": "vm_added", "vm": "web-01"}]}),
-    ("prl_backup", "get_backup_tree", {"vm": "web-01"}),
+    ("prl_backup", "get_backup_tree", {"state": "present", "vm": "web-01"}),
     ("prl_backup_info", "login_local", {}),
     ("prl_vm_info", "get_vm_list_ex", {}),
 ])
@@ -381,7 +381,7 @@ def test_a_name_that_several_gone_vms_had_is_ambiguous_in_the_same_way(node):
     for _twin in range(2):
         node("vm", "add", "twin")
         uuid = node("vm", "list").split("\n")[-2].split()[0]
-        assert run_module("prl_backup", node, vm=uuid, type="full")["changed"]
+        assert run_module("prl_backup", node, state="present", vm=uuid, type="full")["changed"]
         node("vm", "remove", uuid)
     for module, options in (("prl_backup_info", {"vms": ["twin"]}), ("prl_backup_restore", {"vm": "twin", "mode": "copy"})):
         result = failure(node, module, **options)

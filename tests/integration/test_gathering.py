@@ -117,7 +117,7 @@ def capitals(stub):
     kept = [("{AAAAAAAA-0000-4000-8000-00000000000A}", "known"), ("{BBBBBBBB-0000-4000-8000-00000000000B}", "gone")]
     for uuid, name in kept:
         stub("vm", "add", name, "--uuid", uuid)
-        run_module("prl_backup", stub, vm=name, type="full")
+        run_module("prl_backup", stub, state="present", vm=name, type="full")
     stub("vm", "remove", "gone")
     stub("log", "--clear")
     return kept
@@ -232,7 +232,7 @@ def test_the_directory_is_that_of_the_server_with_the_backups(node, storage):
 
     uuid = vm(node, "erp")["uuid"]
     node("vm", "add", "erp", "--uuid", uuid, "--server", "storage", "--backup-directory", "/mnt/kept/erp")
-    run_module("prl_backup", node, vm="erp", type="full", storage=storage)
+    run_module("prl_backup", node, state="present", vm="erp", type="full", storage=storage)
     for options in ({}, {"scope": "registered"}, {"vms": ["erp"]}):
         assert directories(**options) == {"/mnt/backup/erp"}
         assert directories(storage=storage, **options) == {"/mnt/kept/erp"}

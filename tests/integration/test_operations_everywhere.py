@@ -14,9 +14,9 @@ def test_made_restored_and_removed(stub, version):
     stub.python = interpreters()[version]
     name = "größer"
     stub("vm", "add", name)
-    first = run_module("prl_backup", stub, vm=name, description="nächtlich")
+    first = run_module("prl_backup", stub, state="present", vm=name, description="nächtlich")
     assert first["became_full"] and first["backup"]["description"] == "nächtlich", first
-    made = run_module("prl_backup", stub, vm=name, description="nächtlich")
+    made = run_module("prl_backup", stub, state="present", vm=name, description="nächtlich")
     assert made["changed"] and made["backup"]["type"] == "incremental", made
     assert made["sdk"]["python"] == stub.python
     copied = run_module("prl_backup_restore", stub, vm=name, mode="copy", name="Prüfung")

@@ -25,7 +25,7 @@ def test_async_status_returns_percent_and_stage_while_the_backup_is_made(stub, t
     seen = tmp_path / "seen.json"
     done = play(
         stub, tmp_path,
-        {"prlsdk.core.prl_backup": {"vm": vms[0].name, "type": "full"}, "async": 60, "poll": 0, "register": "job"},
+        {"prlsdk.core.prl_backup": {"state": "present", "vm": vms[0].name, "type": "full"}, "async": 60, "poll": 0, "register": "job"},
         {
             "ansible.builtin.async_status": {"jid": "{{ job.ansible_job_id }}"}, "register": "look", "retries": 60, "delay": 0,
             "until": "look.progress.percent is defined or look.finished", "failed_when": "look.progress is not defined",

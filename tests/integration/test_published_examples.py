@@ -27,7 +27,7 @@ def aging(stub):
 def refresh(stub):
     """A new backup of one VM, a little ahead so that the test may take its time."""
     stub("set", "clock", moment(time.time() + 3600))
-    assert run_module("prl_backup", stub, vm="web-01", type="full")["changed"]
+    assert run_module("prl_backup", stub, state="present", vm="web-01", type="full")["changed"]
 
 
 def play_of(text, title):

@@ -184,7 +184,7 @@ def test_chain_in_use_is_waited_for(stub, vms, kind, code):
 def test_chain_that_stays_in_use_is_busy(stub, vms):
     chain = vms[0].chains[0]
     stub("lock", chain[0], "reading")
-    whole = {"id": chain[0], "removes": chain, "action": "chain"}
+    whole = {"id": chain[0], "removes": [{"id": one} for one in chain], "action": "chain"}
     result = remove(stub, whole, {"id": vms[1].chains[0][-1], "vm": vms[1].uuid}, vm=vms[0].uuid, busy_timeout=1, on_error="continue")
     assert result["msg"].startswith("%d of %d backups left. " % (len(chain), len(chain) + 1)), "a chain is one entry and many backups"
     assert result["failed"] and outcomes(result) == [("busy", "locked"), ("removed", None)] and result["changed"]
@@ -209,7 +209,7 @@ def test_removal_that_stops_half_way_is_told_and_finished_by_the_next_run(stub, 
 def test_check_mode_tells_the_same_for_each_backup_and_calls_nothing(stub, vms):
     first, second = vms
     wanted = [
-        {"id": first.chains[0][0], "vm": first.name, "removes": first.chains[0], "action": "chain"},
+        {"id": first.chains[0][0], "vm": first.name, "removes": [{"id": one} for one in first.chains[0]], "action": "chain"},
         {"id": first.chains[1][2], "vm": first.uuid},
         {"id": second.chains[0][-1], "vm": second.uuid},
         {"id": second.chains[0][1], "vm": second.uuid, "action": "merge"},
@@ -258,7 +258,7 @@ def test_vm_whose_uuid_is_stored_in_capitals_keeps_it(stub, spell):
     uuid = "{AAAAAAAA-0000-4000-8000-00000000000A}"
     stub("vm", "add", "shouting", "--uuid", uuid)
     for _chain in range(2):
-        made = run_module("prl_backup", stub, vm="shouting", type="full")["backup"]
+        made = run_module("prl_backup", stub, state="present", vm="shouting", type="full")["backup"]
     result = remove(stub, made["id"], vm=spell(uuid))
     assert (result["backups"][0]["outcome"], result["backups"][0]["vm"]) == ("removed", uuid)
 

@@ -25,7 +25,9 @@ class Scene:
         self.stub = NearStub(folder)
         self.vms = small_server(self.stub, vms=3, weeks=CHAINS, increments=INCREMENTS)
         self.before = ids(self.stub)
-        self.wanted = [{"id": chain[0], "vm": vm.uuid, "removes": chain, "action": "chain"} for vm in self.vms[:2] for chain in vm.chains[:3]]
+        self.wanted = [
+            {"id": chain[0], "vm": vm.uuid, "removes": [{"id": one} for one in chain], "action": "chain"} for vm in self.vms[:2] for chain in vm.chains[:3]
+        ]
         increments = [(self.vms[2], chain) for chain in self.vms[2].chains] + [(self.vms[0], self.vms[0].chains[3])]
         self.wanted += [{"id": identity, "vm": vm.uuid, "removes": []} for vm, chain in increments for identity in chain[1:]]
         self.asked = {identity for vm in self.vms[:2] for chain in vm.chains[:3] for identity in chain}
@@ -41,12 +43,17 @@ class Scene:
         return path
 
     def request(self, folder):
-        entries = [dict(dict.fromkeys(("created", "size", "action")), **entry) for entry in self.wanted]
+        known = {"created": None, "size": None}
+        entries = [
+            dict(known, **dict(entry, action=entry.get("action"), allow_remove_last=False, removes=[dict(known, **one) for one in entry["removes"]]))
+            for entry in self.wanted
+        ]
         return {
             "operation": "remove", "timeout": 60, "storage": None, "spool": str(folder), "sdk": {"paths": [str(STUB_SDK)], "mode": "server"},
             "login": {"host": None, "port": None, "username": None, "password": None, "security_level": "high", "timeout": 60},
             "arguments": {
                 "backups": entries, "dependents": "refuse", "allow_remove_last": False, "on_error": "stop", "busy_timeout": 10, "check": False,
+                "debts": [], "interrupted": None,
             },
         }
 

@@ -59,7 +59,7 @@ def test_what_a_neighbour_removes_of_another_chain_is_told_and_no_failure(server
     report = remove(server, members(ours)[3], members(ours)[2])
     assert outcomes(report) == [("removed", None)] * 2 and report["stop"] is None
     gone = [identity for identity in before if identity not in server.ids()]
-    assert gone and report["elsewhere"] == [{"vm": HERE, "id": identity} for identity in gone]
+    assert gone and report["removed_by_others"] == [{"vm": HERE, "id": identity} for identity in gone]
     assert len(server.removals) == 2 and "pause" not in server.log, "nobody waits for what is a neighbour's"
     assert not set(gone) & set(report["before"][HERE]["ids"] + report["after"][HERE]["ids"]), "the difference between the two is what we removed"
 
@@ -68,7 +68,7 @@ def test_what_a_neighbour_removes_of_another_vm_is_none_of_our_business(server, 
     ours, theirs = server.vms[HERE][0], server.vms[THERE][0]
     setattr(server, moment, whole(THERE, theirs))
     report = remove(server, *members(ours))
-    assert outcomes(report) == [("removed", None)] * 4 and report["elsewhere"] == []
+    assert outcomes(report) == [("removed", None)] * 4 and report["removed_by_others"] == []
 
 
 def test_a_chain_that_goes_while_another_is_pruned_is_not_asked_for_any_more(server):
@@ -86,7 +86,7 @@ def test_an_increment_that_somebody_else_removes_a_moment_before_is_refused_by_t
     server.rival = last(HERE, ours)
     report = remove(server, *wanted)
     assert outcomes(report) == [("already_absent", "gone_meanwhile"), ("removed", None)]
-    assert report["elsewhere"] == [{"vm": HERE, "id": wanted[0]}] and members(ours) == [ours.uuid, ours.uuid + ".2"]
+    assert report["removed_by_others"] == [{"vm": HERE, "id": wanted[0]}] and members(ours) == [ours.uuid, ours.uuid + ".2"]
 
 
 @pytest.mark.parametrize("number", [0, 3])
@@ -96,7 +96,7 @@ def test_a_chain_that_somebody_else_removes_a_moment_before_is_refused_by_the_se
     server.rival = whole(HERE, ours)
     report = remove(server, lost[number], next_one, dependents="remove")
     assert outcomes(report) == [("already_absent", "gone_meanwhile"), ("removed", None)]
-    assert [entry["id"] for entry in report["elsewhere"]] == lost
+    assert [entry["id"] for entry in report["removed_by_others"]] == lost
 
 
 def test_more_that_goes_from_the_same_chain_by_a_call_that_was_done_is_not_put_down_to_anybody_else(server):
@@ -104,7 +104,7 @@ def test_more_that_goes_from_the_same_chain_by_a_call_that_was_done_is_not_put_d
     lost = members(ours)
     server.late_rival = whole(HERE, ours)
     report = remove(server, lost[3], lost[2], on_error="continue")
-    assert outcomes(report) == [("failed", "unexpected"), ("not_attempted", "unexpected")] and report["elsewhere"] == []
+    assert outcomes(report) == [("failed", "unexpected"), ("not_attempted", "unexpected")] and report["removed_by_others"] == []
     assert all(identity in report["stop"]["message"] for identity in lost[:3]) and len(server.removals) == 1
 
 
@@ -129,7 +129,7 @@ def test_nothing_left_of_a_vm_is_not_put_down_to_anybody_else(server):
     server.late_rival = act
     report = remove(server, *members(ours))
     assert {outcome for outcome, reason in outcomes(report)} == {"failed"} and report["stop"]["reason"] == "unexpected"
-    assert all(identity in report["stop"]["message"] for identity in lost) and report["elsewhere"] == []
+    assert all(identity in report["stop"]["message"] for identity in lost) and report["removed_by_others"] == []
 
 
 def test_a_request_that_was_lost_and_comes_to_its_end_late_is_ours(server):
@@ -147,7 +147,7 @@ def test_a_request_that_was_lost_and_comes_to_its_end_late_is_ours(server):
     server.raw_remove = late
     report = remove(server, wanted)
     assert outcomes(report) == [("removed", None)] and report["backups"][0]["removed"] == [wanted]
-    assert report["backups"][0]["error"]["symbol"] == "PRL_ERR_BACKUP_BACKUP_NOT_FOUND" and report["elsewhere"] == []
+    assert report["backups"][0]["error"]["symbol"] == "PRL_ERR_BACKUP_BACKUP_NOT_FOUND" and report["removed_by_others"] == []
 
 
 def test_a_chain_that_a_neighbour_is_at_work_on_and_leaves_whole_is_not_called_gone(server):
@@ -161,7 +161,7 @@ def test_a_chain_that_a_neighbour_is_at_work_on_and_leaves_whole_is_not_called_g
 
     server.late_rival = begin
     report = remove(server, *members(ours)[:1:-1])
-    assert outcomes(report) == [("removed", None)] * 2 and report["elsewhere"] == []
+    assert outcomes(report) == [("removed", None)] * 2 and report["removed_by_others"] == []
 
 
 def test_waiting_for_a_chain_in_use_does_not_wait_for_what_a_neighbour_has_removed(server):

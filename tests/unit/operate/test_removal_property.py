@@ -125,7 +125,7 @@ class RemovalMachine(RuleBasedStateMachine):
             seen.add(backup_id)
             sizes = {chain.id_of(item): item[2] for item in chain.items}
             size = {None: None, "right": sizes.get(backup_id), "wrong": 1}[wanted["check_size"]]
-            removes = [_live_tree.key(other) for other in sizes] if wanted["whole"] and wanted["number"] is None else []
+            removes = {_live_tree.key(other): _removal.ANYTHING for other in sizes} if wanted["whole"] and wanted["number"] is None else {}
             entries.append(
                 lambda i=backup_id, v=vm, s=size, a=wanted["action"], r=removes: _removal.Entry(0, i, _live_tree.key(i), v, size=s, action=a, removes=r)
             )
@@ -195,7 +195,7 @@ class RemovalMachine(RuleBasedStateMachine):
         self.check_report(report, entries, before, self.server.ids(), neighbour.taken)
         beyond = before - self.server.ids() - permitted - neighbour.taken
         told = {identity for backup in report["backups"] for identity in backup["removed"]}
-        elsewhere = {entry["id"] for entry in report["elsewhere"]}
+        elsewhere = {entry["id"] for entry in report["removed_by_others"]}
         hidden = {chain.id_of(item) for chains in self.server.vms.values() for chain in chains if chain.lock for item in chain.items}
         stopped = bool(report["stop"]) and report["stop"]["reason"] == "unexpected"
         assert not told & elsewhere and elsewhere <= neighbour.taken | hidden, "nobody else is blamed for what we did"
