@@ -452,7 +452,7 @@ class Removal:
             ids.append(identity)
 
     def _debts_of(self, uuid):
-        return Debts(tuple(key_of(identity) for identity in self.debts.get(key_of(uuid), (uuid, ()))[1]), self.running)
+        return Debts(tuple(self.debts.get(key_of(uuid), (uuid, ()))[1]), self.running)
 
     def _do_vm(self, uuid, entries):
         try:

@@ -1,11 +1,13 @@
 """Removal over the stub SDK: for every row of the table of the server's own removal, the damage, and the module that does not do it."""
 
 import json
+import subprocess
+import time
 
 import pytest
 
-from tests.harness import run_module
-from tests.integration.server import KEEP_CHAIN, Vm, ids, mutating, outcomes, raw_remove, small_server
+from tests.harness import STUB_SDK, run_module
+from tests.integration.server import KEEP_CHAIN, RAW, Vm, ids, mutating, outcomes, raw_remove, small_server
 
 
 @pytest.fixture
@@ -15,6 +17,13 @@ def vms(stub):
 
 def remove(stub, *backups, **options):
     return run_module("prl_backup", stub, state="absent", backups=[{"id": b} if isinstance(b, str) else b for b in backups], **options)
+
+
+def wait_for(condition):
+    end = time.monotonic() + 20
+    while not condition():
+        assert time.monotonic() < end, "it never came"
+        time.sleep(0.02)
 
 
 # --- the table, row by row
@@ -350,6 +359,105 @@ def test_no_secret_and_no_trace_in_a_failure(stub, vms):
     for fault in (None, "crash"):
         result = remove(stub, vms[0].chains[0][-1], vm=vms[0].uuid, storage={"host": "backup.example", "username": "root", "password": "tops3cret"})
         assert "tops3cret" not in json.dumps(result) and "Traceback" not in json.dumps(result)
+
+
+# --- what nobody may lose by a misunderstanding
+
+
+def test_a_backup_of_another_vm_is_refused_and_not_called_absent(stub, vms):
+    one, other = vms
+    result = remove(stub, other.chains[0][-1], other.chains[0][0], vm=one.uuid, on_error="continue")
+    assert outcomes(result) == [("refused", "other_vm")] * 2 and mutating(stub) == []
+    assert other.uuid in result["backups"][0]["message"] and one.uuid in result["backups"][0]["message"]
+
+
+def test_a_backup_that_nobody_has_takes_no_look_at_the_whole_tree(stub, vms):
+    assert outcomes(remove(stub, "{11111111-2222-4333-8444-555555555555}.3", vm=vms[0].uuid)) == [("already_absent", None)]
+    assert "" not in {call["args"]["sUuid"] for call in stub.calls() if call["call"] == "get_backup_tree"}
+
+
+def test_an_id_that_two_vms_have_is_refused_where_no_vm_is_named(stub, vms, tmp_path):
+    """As after copying a VM's folder on the backup server by hand."""
+    copy, path = "{aaaaaaaa-2222-4333-8444-555555555555}", tmp_path / "copy.xml"
+    path.write_text(stub("tree", vms[0].uuid).replace(vms[0].uuid, copy))
+    stub("load", path)
+    result = remove(stub, vms[0].chains[0][-1])
+    assert outcomes(result) == [("refused", "ambiguous")] and mutating(stub) == []
+    assert vms[0].uuid in result["backups"][0]["message"] and copy in result["backups"][0]["message"]
+
+
+@pytest.mark.parametrize("options, named", [
+    ({"state": "present", "backups": []}, "backups"),
+    ({"state": "present", "debts": []}, "debts"),
+    ({"state": "absent", "backups": [], "type": "full"}, "type"),
+    ({"state": "absent", "backups": [], "description": "nightly"}, "description"),
+    ({"state": "absent", "backups": [], "max_age": "20h"}, "max_age"),
+    ({}, "state"),
+])
+def test_options_of_the_other_state_are_refused_and_so_is_no_state(stub, vms, options, named):
+    result = run_module("prl_backup", stub, vm=vms[0].name, **options)
+    assert result["failed"] and named in result["msg"] and stub.calls() == []
+
+
+def test_permission_to_take_the_last_backup_is_for_one_entry(stub, vms):
+    for vm in vms:
+        assert not remove(stub, *vm.chains[0], vm=vm.uuid).get("failed")
+    whole = [{"id": vm.chains[1][0], "vm": vm.uuid, "removes": [{"id": one} for one in vm.chains[1]]} for vm in vms]
+    whole[1]["allow_remove_last"] = True
+    result = remove(stub, *whole, on_error="continue")
+    assert outcomes(result) == [("refused", "last_backup"), ("removed", None)]
+    assert vms[0].ids() == set(vms[0].chains[1]) and vms[1].ids() == set()
+
+
+@pytest.mark.parametrize("known, named", [({"size": 1}, "1."), ({"created": "2020-01-01T00:00:00Z"}, "2020-01-01T00:00:00Z")])
+def test_a_backup_that_a_plan_takes_along_has_to_be_the_one_it_meant(stub, vms, known, named):
+    chain = vms[0].chains[0]
+    removes = [{"id": one} for one in chain]
+    removes[2].update(known)
+    result = remove(stub, {"id": chain[0], "removes": removes}, vm=vms[0].uuid)
+    assert outcomes(result) == [("refused", "mismatch")] and mutating(stub) == []
+    assert chain[2] in result["backups"][0]["message"] and named in result["backups"][0]["message"]
+
+
+def test_a_debt_that_is_given_keeps_two_backups_and_is_given_back(stub, vms):
+    one, two = vms[0].chains
+    debt = {"vm": vms[0].uuid, "id": two[0]}
+    result = remove(stub, *one, vm=vms[0].uuid, debts=[debt], on_error="continue", allow_remove_last=True)
+    assert set(outcomes(result)) == {("failed", "connection_lost")} and mutating(stub) == [] and result["debts"] == [debt]
+    assert two[0] in result["backups"][0]["message"]
+    assert outcomes(remove(stub, one[-1], vm=vms[0].uuid, debts=[dict(debt, id=one[-1])])) == [("removed", None)], "many are left"
+
+
+def test_a_removal_that_runs_at_login_keeps_two_backups_of_each_vm(stub, vms):
+    stub("set", "remove_seconds", 4)
+    with subprocess.Popen(
+        [stub.python, "-c", RAW, vms[1].uuid, vms[1].chains[0][-1], str(KEEP_CHAIN)], env=stub.environment(PYTHONPATH=str(STUB_SDK)), stdout=subprocess.DEVNULL
+    ):
+        wait_for(lambda: "remove_vm_backup" in stub.call_names())
+        first = remove(stub, *vms[0].chains[0], vm=vms[0].uuid, busy_timeout=0)
+        stub("set", "remove_seconds", 0)
+        then = remove(stub, *vms[0].chains[0], vm=vms[0].uuid, busy_timeout=30)
+    assert set(outcomes(first)) == {("busy", "removal_running")}
+    assert set(outcomes(then)) == {("removed", None)}, "it waits until none is running any more"
+
+
+def test_what_is_lost_is_told_with_the_result(stub, vms):
+    chain = vms[0].chains[0]
+    stub("fault", "add", "remove_vm_backup", "lose")
+    result = remove(stub, chain[-1], vm=vms[0].uuid)
+    assert outcomes(result) == [("removed", None)] and result["debts"] == [{"vm": vms[0].uuid, "id": chain[-1]}]
+    assert remove(stub, chain[-2], vm=vms[0].uuid)["debts"] == []
+
+
+@pytest.mark.parametrize("fault, gone", [("crash", False), ("crash-done", True)])
+def test_a_crash_at_a_chain_is_told_of_each_of_its_backups_once(stub, vms, fault, gone):
+    chain = vms[0].chains[0]
+    stub("fault", "add", "remove_vm_backup", fault, "KILL")
+    result = remove(stub, *chain, vm=vms[0].uuid)
+    told = [identity for backup in result["backups"] for identity in backup["removed"]]
+    assert result["failed"] and sorted(told) == sorted(chain if gone else []) and result["changed"] is gone
+    assert vms[0].ids() & set(chain) == set([] if gone else chain)
+    assert {"vm": vms[0].uuid, "id": chain[0]} in result["debts"]
 
 
 def test_twins_are_refused(stub, vms):
