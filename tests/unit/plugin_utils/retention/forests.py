@@ -130,6 +130,9 @@ def _some_tree(chance, now, uuid, lengths, future, broken, pins):
         moment = now - chance.randrange(12) * step - chance.choice([0, 0, 1, 600, 7200])
         position = chance.choice([1, 1, 1, 1, 3])  # 3: the head went with its chain kept, and this one was promoted
         headless = broken and chance.random() < 0.15
+        steps = [0, 1, step // 2, step, step, step]  # ties, too
+        if chance.random() < 0.1:
+            steps += [-step // 2, -step]  # the clock was set back
         members = []
         for place in range(length):
             kind = "full" if place == 0 and not headless else "incremental"
@@ -144,7 +147,7 @@ def _some_tree(chance, now, uuid, lengths, future, broken, pins):
                     promoted=position > 1,
                 )
             )
-            moment += chance.choice([0, 1, step // 2, step, step, step])  # ties, too
+            moment += chance.choice(steps)
             position += chance.choice([1, 1, 1, 2])
         chains.append(chain(name, *members))
     if future and chance.random() < 0.2:
@@ -181,6 +184,7 @@ def _options(chance, counting=None, anchor=None, guards=False):
         "grace": chance.choice(["0h", "24h", "3d"]),
         "remove_broken": chance.random() < 0.5,
         "pin_pattern": "keep",
+        "count_pinned": chance.random() < 0.8,
     }
     return some if guards else {**some, "max_remove_share": 1.0, "max_broken_chains": 1000000}
 

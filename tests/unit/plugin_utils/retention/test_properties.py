@@ -15,7 +15,7 @@ from ansible_collections.prlsdk.core.plugins.module_utils import _durations, _in
 from ansible_collections.prlsdk.core.plugins.plugin_utils._retention.buckets import BUCKETS, Calendar, calendar
 from ansible_collections.prlsdk.core.plugins.plugin_utils._retention.plan import make_plan
 from ansible_collections.prlsdk.core.plugins.plugin_utils._retention.zone import Zone, named
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from . import forests
@@ -108,6 +108,29 @@ def test_p03_the_newest_restorable_backup_is_kept(scene, policy):
         assert newest is None or newest in kept(plan)
 
 
+#: Nothing but the closure protects the newest restorable backup, and whatever may go does.
+UNPROTECTED = {"min_restorable": 0, "grace": "0h", "merge": "allow", "max_remove_share": 1.0, "max_broken_chains": 1000000}
+#: The newest restorable backup is the third one of its chain, and the fourth is from the future.
+SPLIT_TIMES = ("00:21:41Z", "06:21:41Z", "06:21:42Z", "12:21:42Z")
+SPLIT_BY_NOW = (
+    [forests.tree(forests.chain("{c}", *(forests.backup("{c}", number, "2026-03-08T" + time) for number, time in enumerate(SPLIT_TIMES, 1))))],
+    "America/New_York",
+    _instants.parse("2026-03-08T06:21:42Z"),
+)
+
+
+@given(forests.scenes(), forests.policies())
+@example(SPLIT_BY_NOW, {"hourly": {"count": 1, "pick": "oldest"}, "tails": "keep"})
+@example(SPLIT_BY_NOW, {"hourly": {"count": 1, "pick": "oldest"}, "tails": "remove"})
+def test_p03_nor_does_the_newest_one_go_where_nothing_else_protects_it(scene, policy):
+    trees, zone, now = scene
+    policy = {**policy, **UNPROTECTED, "timezone": zone}
+    plan = make_plan(trees, policy, now)
+    for tree in trees:
+        newest = newest_restorable(tree, now)
+        assert newest is None or (newest in kept(plan) and entries(plan)[newest]["own"])
+
+
 @given(forests.scenes(), forests.policies())
 def test_p04_after_every_prefix_of_the_removals_all_kept_ones_are_restorable(scene, policy):
     trees, zone, now = scene
@@ -181,7 +204,7 @@ def test_p08_the_order_of_the_input_changes_nothing(scene, policy, seed):
 @given(forests.scenes(), forests.policies(), st.data())
 def test_p09_a_pin_adds_its_backup_and_what_that_needs(scene, policy, data):
     trees, zone, now = scene
-    policy = {**policy, "timezone": zone, "tails": "remove"}
+    policy = {**policy, "timezone": zone, "tails": "remove", "count_pinned": True}
     for tree in trees:
         tree["vm"]["storage_version"] = 5  # below 4 a pin keeps the tail behind it, too
     without = make_plan(trees, policy, now)
@@ -208,6 +231,20 @@ def test_p10_a_backup_from_the_future_changes_no_other_verdict(scene, policy, ah
     assert {identity: (entry["verdict"], entry["reasons"]) for identity, entry in with_it.items()} == {
         identity: (entry["verdict"], entry["reasons"]) for identity, entry in without.items()
     }
+
+
+@given(forests.scenes(max_vms=1), forests.policies(guards=True), st.integers(301, 10**8))
+def test_p10_nor_does_one_that_joins_the_active_chain(scene, policy, ahead):
+    trees, zone, now = scene
+    policy = {**policy, "timezone": zone}
+    more = copy.deepcopy(trees)
+    newest = newest_restorable(trees[0], now)
+    for chain in more[0]["chains"]:
+        if newest in [item["id"] for item in chain["backups"]]:
+            chain["backups"].append(forests.backup("{new}", max(item["number"] for item in chain["backups"]) + 1, now + ahead))
+            chain["backups"][-1]["id"] = "{new}"
+    with_it, without = make_plan(more, policy, now), make_plan(trees, policy, now)
+    assert kept(with_it) - {"{new}"} == kept(without) and let_go(with_it) == let_go(without)
 
 
 @given(forests.scenes(), forests.policies(), st.integers(-(10**8), 10**4))

@@ -115,6 +115,33 @@ def test_the_active_chain_is_never_shortened():
     assert entries(plan)["{b}.3"]["reasons"] == [{"code": "active_chain"}]
 
 
+@pytest.mark.parametrize("tails", ["keep", "remove"])
+@pytest.mark.parametrize(
+    "hours, newest",
+    [
+        ((-8, -7, -6, -5), 4),
+        ((-8, -7, -6, 6), 3),  # the last one is from the future
+        ((-8, 5, -6, 6), 3),  # and another one in the middle
+        ((-8, -5, -6, 6), 2),  # the clock was set back as well
+        ((-8, -5, -6, -7), 2),
+        ((-5, -6, -7, -8), 1),
+    ],
+)
+def test_the_newest_restorable_backup_is_never_merged_away(hours, newest, tails):
+    trees = [tree(chain("{a}", *(backup("{a}", number, NOW + hour * HOUR) for number, hour in enumerate(hours, 1))))]
+    plan = planned(trees, hourly={"count": 1, "pick": "oldest"}, keep_oldest=False, min_restorable=0, merge="allow", tails=tails)
+    identity = "{a}.%d" % newest if newest > 1 else "{a}"
+    assert {"code": "active_chain"} in entries(plan)[identity]["reasons"] and entries(plan)[identity]["verdict"] == "keep"
+    assert {"code": "active_chain"} in entries(plan)["{a}.4"]["reasons"], "nor is the end of its chain"
+
+
+def test_the_end_of_the_active_chain_stays_where_a_backup_from_the_future_follows_it():
+    times = [NOW - 3 * HOUR, NOW - HOUR, NOW - 2 * HOUR]
+    members = [backup("{a}", number, time) for number, time in enumerate([*times, NOW + DAY], 1)]
+    for there in (members[:3], members):
+        assert not let_go(planned([tree(chain("{a}", *there))], last=1, min_restorable=0, merge="allow", tails="remove"))
+
+
 def test_merge_takes_increments_out_of_the_middle_but_no_full_and_not_from_old_storage():
     trees = [tree(chain("{a}", *CHAIN), chain("{b}", *ACTIVE))]
     steps = planned(trees, last=1, pins=["a.4"], merge="allow", tails="remove")["vms"][0]["remove"]
