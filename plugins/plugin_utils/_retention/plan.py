@@ -186,7 +186,8 @@ class Draft:
         left = [position for position in survey.sound if not goes[position]]
         return guards.Numbers(
             duplicate_ids=len(self.vm.backups.id) - len(set(self.vm.backups.id)),
-            broken_chains=sum(not chain.restorable and not all(goes[position] for position in chain.members) for chain in survey.chains),
+            broken_chains=sum(not chain.restorable for chain in survey.chains),
+            backups=len(goes),
             restorable=len(survey.sound),
             restorable_left=len(left),
             chains_left=len(set(map(self.vm.backups.chain.__getitem__, left))),

@@ -394,6 +394,22 @@ def test_p19_a_refused_plan_removes_nothing(scene, policy, data):
         assert plan["totals"]["counts"]["remove"] <= 1
 
 
+@given(forests.scenes(), forests.policies(), st.sampled_from([0, 0.1, 0.25, 0.5, 0.75, 0.9, 1]), st.integers(0, 6), st.integers(0, 2))
+def test_p19_the_share_and_the_broken_chains_are_counted_as_promised(scene, policy, share, floor, broken):
+    trees, zone, now = scene
+    policy = {**policy, "timezone": zone, "max_remove_floor": floor}
+    free = make_plan(trees, policy, now)
+    limited = make_plan(trees, {**policy, "max_remove_share": share, "max_broken_chains": broken}, now)
+    for tree, one, other in zip(trees, free["vms"], limited["vms"]):
+        went = {entry["id"] for entry in one["backups"] if entry["verdict"] == "remove"}
+        whole = {entry["id"] for entry in one["backups"] if entry["id"] in restorable([tree]) and _instants.parse(entry["created"]) <= now + 300}
+        too_much = len(went) >= floor and (len(went) > share * len(one["backups"]) or len(went & whole) > share * len(whole))
+        headless = sum(not restorable([{"chains": [chain]}]) for chain in tree["chains"] if chain["backups"])
+        if one["status"] == "planned":
+            expected = "max_broken_chains" if headless > broken else "max_remove_share" if too_much else None
+            assert (other["guard"] and other["guard"]["name"]) == expected
+
+
 @given(forests.scenes(), forests.policies(guards=True))
 def test_p20_every_verdict_has_reasons_that_hold(scene, policy):
     trees, zone, now = scene

@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import pytest
 from ansible_collections.prlsdk.core.plugins.module_utils import _instants
-from ansible_collections.prlsdk.core.plugins.plugin_utils._retention import inventory
+from ansible_collections.prlsdk.core.plugins.plugin_utils._retention import guards, inventory
+from ansible_collections.prlsdk.core.plugins.plugin_utils._retention import policy as policies
 from ansible_collections.prlsdk.core.plugins.plugin_utils._retention.buckets import calendar
 from ansible_collections.prlsdk.core.plugins.plugin_utils._retention.candidates import Candidates
 from ansible_collections.prlsdk.core.plugins.plugin_utils._retention.plan import make_plan
+from ansible_collections.prlsdk.core.plugins.plugin_utils._retention.refusals import refusals
 from ansible_collections.prlsdk.core.plugins.plugin_utils._retention.zone import named
 
 from .forests import BARE, DAY, HOUR, all_backups, backup, chain, entries, kept, let_go, singles, tree, verdicts
@@ -216,6 +218,59 @@ def test_a_guard_refuses_the_whole_plan_of_a_vm_and_says_why(policy, guard):
     assert len(verdicts(plan, "refused")) == 39
 
 
+@pytest.mark.parametrize(
+    "at, past",
+    [
+        ({"max_remove": 10}, {"max_remove": 9}),
+        ({"max_remove_share": 0.625}, {"max_remove_share": 0.6249}),
+        ({"max_remove_share": 0.5, "max_remove_floor": 11}, {"max_remove_share": 0.5, "max_remove_floor": 10}),
+        ({"max_remove_total": 10}, {"max_remove_total": 9}),
+        ({"min_chains": 6}, {"min_chains": 7}),
+        ({"max_staleness": "1h"}, {"max_staleness": "59min"}),
+        ({"max_broken_chains": 1}, {"max_broken_chains": 0}),
+    ],
+)
+def test_a_guard_lets_pass_what_is_right_at_its_limit(at, past):
+    trees = [singles([*NIGHTLY[:16], NOW + DAY])]  # one of the future, which is in no number of the guards but that of all
+    trees[0]["chains"].append(HEADLESS)
+    assert refused_by(planned(trees, NOW + HOUR, last=6, **at)) == [None]
+    (refused,) = refused_by(planned(trees, NOW + HOUR, last=6, **past))
+    assert refused["name"] in past and refused["value"] != refused["limit"]
+
+
+@pytest.mark.parametrize(
+    "whole, headless, remove_broken, share",
+    [
+        (4, 6, False, 0.75),  # 3 of 4 restorable ones, of all 3 of 10
+        (1, 9, True, 0.9),  # 0 of 1, and 9 of 10
+        (8, 2, True, 0.9),  # 7 of 8, and 9 of 10
+    ],
+)
+def test_the_share_is_of_the_restorable_or_of_all_whichever_is_larger(whole, headless, remove_broken, share):
+    trees = [singles(NIGHTLY[:whole])]
+    trees[0]["chains"] += [chain("{h%d}" % number, backup("{h%d}" % number, 2, NOW - (50 + number) * DAY)) for number in range(headless)]
+    plan = planned(trees, last=1, max_remove_share=0.5, remove_broken=remove_broken)
+    assert refused_by(plan) == [{"name": "max_remove_share", "value": share, "limit": 0.5}]
+
+
+def test_broken_backups_that_go_count_for_the_floor_and_for_the_share():
+    trees = [singles(NIGHTLY[:3])]
+    trees[0]["chains"] += [HEADLESS]
+    policy = {"last": 1, "max_remove_share": 0.5, "max_remove_floor": 4}
+    assert refused_by(planned(trees, **policy)) == [None], "two of three go"
+    assert refused_by(planned(trees, remove_broken=True, **policy)) == [{"name": "max_remove_share", "value": 0.8, "limit": 0.5}]
+
+
+@pytest.mark.parametrize("removed, backups, limit, value", [(10001, 20001, 0.5, 0.5001), (2, 3, 0.5, 0.6667), (1, 3, 0.3, 0.3334), (4, 5, 0.5, 0.8)])
+def test_the_value_of_the_share_is_a_limit_that_lets_the_plan_pass(removed, backups, limit, value):
+    numbers = guards.Numbers(0, 0, backups, backups, backups - removed, 1, removed, removed, NOW)
+    policy = policies.read({"last": 1, "max_remove_share": limit, "max_remove_floor": 0})
+    assert guards.refusing(numbers, policy, named("UTC"), NOW) == {"name": "max_remove_share", "value": value, "limit": limit}
+    assert guards.refusing(numbers, policy._replace(max_remove_share=value), named("UTC"), NOW) is None
+    told = refusals([{"guard": {"name": "max_remove_share", "value": value, "limit": limit}, "vm": {"name": "a"}, "counts": {"refused": removed}}])
+    assert guards.refusing(numbers, policy._replace(max_remove_share=told[0]["allow"]), named("UTC"), NOW) is None
+
+
 def test_few_removals_are_under_the_floor_of_the_share():
     assert refused_by(planned([singles(NIGHTLY[:3])], last=1, max_remove_share=0.5)) == [None]
     assert refused_by(planned([singles(NIGHTLY[:3])], last=1, max_remove_share=0.5, max_remove_floor=2))[0]["name"] == "max_remove_share"
@@ -241,8 +296,31 @@ def test_a_chain_without_a_full_refuses_the_plan_until_the_policy_says_what_to_d
     assert refused_by(planned(trees, last=1, max_broken_chains=0)) == [{"name": "max_broken_chains", "value": 1, "limit": 0}]
     accepted = planned(trees, last=1, max_broken_chains=1)
     assert {"{h}.2", "{h}.3"} <= kept(accepted) and entries(accepted)["{h}.2"]["reasons"][0] == {"code": "broken"}
-    removed = planned(trees, last=1, max_broken_chains=0, remove_broken=True)
+    assert refused_by(planned(trees, last=1, max_broken_chains=0, remove_broken=True)) == [{"name": "max_broken_chains", "value": 1, "limit": 0}]
+    removed = planned(trees, last=1, max_broken_chains=1, remove_broken=True)
     assert {"{h}.2", "{h}.3"} <= verdicts(removed, "remove") and entries(removed)["{h}.3"]["reasons"] == [{"code": "broken"}]
+
+
+def test_chains_without_a_full_that_are_to_be_removed_count_for_the_guards():
+    trees = [singles([NOW])]
+    trees[0]["chains"] += [chain("{h%d}" % number, backup("{h%d}" % number, 2, NOW - number * DAY)) for number in range(1, 10)]
+    policy = {"last": 3, "remove_broken": True, "grace": "0h"}
+    (vm,) = make_plan(trees, policy, NOW)["vms"]
+    assert vm["guard"] == {"name": "max_broken_chains", "value": 9, "limit": 0} and vm["counts"] == {"keep": 1, "remove": 0, "refused": 9}
+    (vm,) = make_plan(trees, {**policy, "max_broken_chains": 9}, NOW)["vms"]
+    assert vm["guard"] == {"name": "max_remove_share", "value": 0.9, "limit": 0.5}
+    (vm,) = make_plan(trees, {**policy, "max_broken_chains": 9, "max_remove_share": 0.9}, NOW)["vms"]
+    assert vm["status"] == "planned" and vm["counts"]["remove"] == 9
+
+
+def test_broken_backups_newer_than_the_newest_restorable_one_stay_even_where_broken_ones_go():
+    trees = [singles([NOW - 2 * DAY, NOW - 5 * DAY])]
+    times = {"{old}": [NOW - 9 * DAY], "{around}": [NOW - 3 * DAY, NOW - DAY], "{young}": [NOW - DAY, NOW]}
+    trees[0]["chains"] += [chain(uuid, *(backup(uuid, number, time) for number, time in enumerate(given, 2))) for uuid, given in times.items()]
+    plan = planned(trees, last=1, remove_broken=True)
+    assert let_go(plan) == {"{c1}", "{old}.2"}
+    assert entries(plan)["{young}.2"]["reasons"] == [{"code": "broken"}, {"code": "needed_by", "ids": ["{young}.3"], "count": 1}]
+    assert [reason["code"] for reason in entries(plan)["{around}.2"]["reasons"]] == ["needed_by"]
 
 
 def test_a_vm_without_any_restorable_backup_is_left_alone():
