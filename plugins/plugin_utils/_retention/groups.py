@@ -59,7 +59,9 @@ def make_plans(backup_trees, policy, now, overrides=None, exclude=None, limits=N
                 excluded.append(vm)
             else:
                 next(group for group in groups if group.selector.fits(vm)).vms.append(vm)
-        return _together(groups, [Planner(group.policy, now).plan(group.vms) for group in groups], excluded, _unused(vms, groups, excluded_by))
+        repeated = inventory.repeated_ids(vms)
+        plans = [Planner(group.policy, now, repeated).plan(group.vms) for group in groups]
+        return _together(groups, plans, excluded, _unused(vms, groups, excluded_by))
 
 
 def _groups(policy, overrides, limits) -> list[Group]:

@@ -48,14 +48,19 @@ def make_plan(backup_trees, policy, now, reasons="all") -> dict[str, Any]:
     if reasons not in REASONS:
         raise InputError("reasons is %r; it must be one of %s" % (reasons, ", ".join(REASONS)))
     with collector.held():
-        return Planner(policy, now, reasons).plan(inventory.read(backup_trees))
+        vms = inventory.read(backup_trees)
+        return Planner(policy, now, inventory.repeated_ids(vms), reasons).plan(vms)
 
 
 class Planner:
-    """One policy at one instant. Holds the caches that all VMs share."""
+    """One policy at one instant. Holds the caches that all VMs share.
 
-    def __init__(self, policy: policies.Policy, now: int, reasons: str = "all"):
+    ``repeated_ids`` are those of :func:`inventory.repeated_ids` over all VMs that were gathered, be they planned by this policy or not.
+    """
+
+    def __init__(self, policy: policies.Policy, now: int, repeated_ids: dict[str, int], reasons: str = "all"):
         self.policy = policy
+        self.repeated_ids = repeated_ids
         self.reasons = reasons
         self.now = now
         self.zone = named(policy.timezone)
@@ -185,7 +190,7 @@ class Draft:
         survey, goes = self.survey, self.goes
         left = [position for position in survey.sound if not goes[position]]
         return guards.Numbers(
-            duplicate_ids=len(self.vm.backups.id) - len(set(self.vm.backups.id)),
+            duplicate_ids=self.planner.repeated_ids[self.vm.uuid],
             broken_chains=sum(not chain.restorable for chain in survey.chains),
             backups=len(goes),
             restorable=len(survey.sound),

@@ -54,9 +54,10 @@ def tree(*chains, name="web", uuid="{a1}", storage_version=5, **more):
     return {"vm": vm, "omitted": 0, "chains": list(chains), **more}
 
 
-def singles(instants, name="web", uuid="{a1}"):
-    """A VM that has fulls only."""
-    chains = [chain("{c%d}" % number, backup("{c%d}" % number, 1, instant)) for number, instant in enumerate(instants)]
+def singles(instants, name="web", uuid="{a1}", prefix="c"):
+    """A VM that has fulls only, with the ids {c0}, {c1}, ..."""
+    ids = ["{%s%d}" % (prefix, number) for number in range(len(instants))]
+    chains = [chain(identity, backup(identity, 1, instant)) for identity, instant in zip(ids, instants)]
     return tree(*chains, name=name, uuid=uuid)
 
 

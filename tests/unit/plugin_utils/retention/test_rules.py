@@ -11,6 +11,7 @@ from ansible_collections.prlsdk.core.plugins.plugin_utils._retention import guar
 from ansible_collections.prlsdk.core.plugins.plugin_utils._retention import policy as policies
 from ansible_collections.prlsdk.core.plugins.plugin_utils._retention.buckets import calendar
 from ansible_collections.prlsdk.core.plugins.plugin_utils._retention.candidates import Candidates
+from ansible_collections.prlsdk.core.plugins.plugin_utils._retention.groups import make_plans
 from ansible_collections.prlsdk.core.plugins.plugin_utils._retention.plan import make_plan
 from ansible_collections.prlsdk.core.plugins.plugin_utils._retention.refusals import refusals
 from ansible_collections.prlsdk.core.plugins.plugin_utils._retention.zone import named
@@ -277,7 +278,7 @@ def test_few_removals_are_under_the_floor_of_the_share():
 
 
 def test_the_guard_over_all_vms_refuses_all_of_them():
-    trees = [singles(NIGHTLY[:4], name, "{%s}" % name) for name in ("a1", "a2")] + [singles(NIGHTLY[:1], "a3", "{a3}")]
+    trees = [singles(NIGHTLY[: 4 if name < "c" else 1], name, "{%s}" % name, name) for name in ("a", "b", "c")]
     assert [vm["status"] for vm in planned(trees, last=1, max_remove_total=5)["vms"]] == ["refused", "refused", "nothing"]
     assert [vm["status"] for vm in planned(trees, last=1, max_remove_total=6)["vms"]] == ["planned", "planned", "nothing"]
 
@@ -330,6 +331,33 @@ def test_a_vm_without_any_restorable_backup_is_left_alone():
 def test_two_backups_of_one_id_refuse_the_plan():
     trees = [singles(NIGHTLY), singles(NIGHTLY)]
     assert refused_by(planned(trees, last=1)) == [{"name": "duplicate_ids", "value": 40, "limit": 0}]
+
+
+@pytest.mark.parametrize("spelled", ["{c1}", "{C1}", "c1", " {c1}"])
+def test_ids_are_compared_without_braces_and_case(spelled):
+    trees = [singles(NIGHTLY[:5])]
+    trees[0]["chains"].append(chain("{z}", {**backup("{z}", 1, NOW - 9 * DAY), "id": spelled}))
+    assert refused_by(planned(trees, last=1)) == [{"name": "duplicate_ids", "value": 1, "limit": 0}]
+
+
+@pytest.mark.parametrize("spelled", ["{c1}", "{C1}", "c1"])
+def test_an_id_that_two_vms_have_refuses_the_plans_of_both(spelled):
+    trees = [singles(NIGHTLY[:5], "a", "{a}"), tree(chain("{z}", backup("{z}", 1, NOW)), chain("{y}", backup("{y}", 1, NOW - DAY)), name="c", uuid="{c}")]
+    other = [chain("{b%d}" % number, backup("{b%d}" % number, 1, NOW - number * DAY)) for number in range(5)]
+    other[3]["backups"][0]["id"] = spelled
+    trees.append(tree(*other, name="b", uuid="{b}"))
+    assert refused_by(planned(trees, last=1)) == [{"name": "duplicate_ids", "value": 1, "limit": 0}] * 2 + [None]
+    # Even if one of the two is in another group, or is not planned at all.
+    policy = {**BARE, "last": 1}
+    grouped = make_plans(trees, policy, NOW, [{"match": {"name": "b"}, "policy": {"last": 2}}])
+    assert [vm["status"] for vm in grouped["vms"]] == ["refused", "refused", "planned"]
+    assert [vm["status"] for vm in make_plans(trees, policy, NOW, exclude=[{"name": "b"}])["vms"]] == ["refused", "planned"]
+
+
+def test_every_backup_of_a_repeated_id_counts_where_another_vm_has_it_too():
+    trees = [singles(NIGHTLY[:3], "a", "{a}"), singles(NIGHTLY[:3], "b", "{b}")]
+    trees[0]["chains"].append(chain("{z}", {**backup("{z}", 1, NOW - 9 * DAY), "id": "{C1}"}))
+    assert [guard["value"] for guard in refused_by(planned(trees, last=1))] == [4, 3]
 
 
 def lint(**policy):
