@@ -11,13 +11,13 @@ from typing import Any
 from ansible_collections.prlsdk.core.plugins.module_utils import _instants
 from ansible_collections.prlsdk.core.plugins.module_utils._errors import InputError
 
-from . import collector, guards, inventory, weekly
+from . import collector, guards, inventory, unknown, weekly
 from . import policy as policies
 from .buckets import calendar
 from .closure import close, explain_needs
 from .digest import Digest
 from .full_due import Present, full_due
-from .inventory import Vm, plain_id
+from .inventory import Vm
 from .keeping import explain, keep
 from .lint import lint, warning
 from .rules import NEVER
@@ -83,7 +83,7 @@ class Planner:
         if total:
             for result in results:
                 refuse(result, total)
-        warnings += _unknown_pins(self.policy, vms)
+        warnings += unknown.warnings([(self.policy, vms)])
         warnings += weekly.warnings(self.policy, weekly_costs)
         return {
             "digest": digest.hexdigest(),
@@ -221,10 +221,3 @@ class Draft:
         if late:
             message = "the newest restorable backup of %s is of %s, and max_staleness allows none before %s: nothing of it is removed"
             yield warning("stale", message % (name, late[0] or "no time: there is none", late[1]), vm=self.vm.uuid)
-
-
-def _unknown_pins(policy, vms):
-    if not policy.pins:
-        return []
-    there = {plain_id(identity) for vm in vms for identity in vm.backups.id}
-    return [warning("unknown_pin", "pins has %s, and no backup has this id" % pin, "pins") for pin in policy.pins if pin not in there]

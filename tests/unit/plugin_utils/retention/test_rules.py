@@ -190,6 +190,50 @@ def test_pins_are_found_by_id_pattern_and_tag():
     assert [warning["message"] for warning in plan["warnings"] if warning["code"] == "unknown_pin"] == ["pins has gone, and no backup has this id"]
 
 
+def unknown(plan):
+    return [(warning["code"], warning["rule"], warning["message"]) for warning in plan["warnings"] if warning["code"].startswith("unknown_")]
+
+
+TAGGED = [singles([NOW - number * DAY for number in range(9, 0, -1)])]
+for item, text in zip(all_backups(TAGGED), ["nightly #monthly", "#weekly #monthly"]):
+    item["description"] = text
+
+
+@pytest.mark.parametrize(
+    "tag, hint",
+    [
+        ("monthy", "; did you mean 'monthly'?"),
+        ("Monthly", "; did you mean 'monthly'?"),
+        (" monthly", "; did you mean 'monthly'?"),
+        ("monthly,m", "; did you mean 'monthly'?"),
+        ("#monthly", "; did you mean 'monthly'?"),
+        ("release", ""),
+    ],
+)
+def test_a_tag_that_no_backup_has_is_warned_of(tag, hint):
+    plan = planned(TAGGED, last=1, tags_pattern="#([a-z]+)", keep_tags=[tag, "weekly"])
+    assert kept(plan) == {"{c1}", "{c8}"}
+    assert unknown(plan) == [("unknown_tag", "keep_tags", "keep_tags has %r, and tags_pattern finds this tag in no description%s" % (tag, hint))]
+    assert unknown(planned(TAGGED, last=1, tags_pattern="#([a-z]+)", keep_tags=["monthly", "weekly"])) == []
+
+
+def test_a_group_that_takes_no_part_in_a_match_is_no_tag():
+    plan = planned(TAGGED, last=1, tags_pattern="#(weekly)|nightly", keep_tags=["weekly", "None"])
+    assert kept(plan) == {"{c1}", "{c8}"} and [code for code, rule, message in unknown(plan)] == ["unknown_tag"]
+
+
+def test_a_pin_or_tag_is_known_if_any_group_that_has_it_finds_it():
+    trees = [*TAGGED, singles(NIGHTLY[:3], "db", "{db}", "d")]
+    policy = {**BARE, "last": 1, "pins": ["c1", "c10", "d0"], "tags_pattern": "#([a-z]+)", "keep_tags": ["weekly", "yearly"]}
+    overrides = [{"match": {"name": "db"}, "policy": {"last": 2}}, {"match": {"name": "none"}, "policy": {"keep_tags": ["hourly"], "pins": ["e"]}}]
+    plan = make_plans(trees, policy, NOW, overrides)
+    told = ["pins has c10", "pins has e", "keep_tags has 'hourly'", "keep_tags has 'yearly'"]
+    assert [message.split(",")[0] for code, rule, message in unknown(plan)] == told
+    # The other group's policy has the tag, and its pattern does not find it.
+    plan = make_plans(trees, policy, NOW, [{"match": {"name": "web"}, "policy": {"tags_pattern": "@([a-z]+)"}}])
+    assert "keep_tags has 'weekly'" in [message.split(",")[0] for code, rule, message in unknown(plan)]
+
+
 def test_pinned_backups_can_be_left_out_of_the_count():
     trees = [singles(NIGHTLY[:5][::-1])]
     assert days_kept(planned(trees, last=2, pins=["c4"])) == [0, 1]
