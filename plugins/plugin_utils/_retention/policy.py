@@ -90,9 +90,9 @@ def _rule(row, value) -> Rule | None:
     settings = {"of": "any", "pick": "newest"}
     takes = "duration" if row.takes_duration else "count"
     if isinstance(value, Mapping):
-        if row.bucket is None:
+        if not row.settings:
             raise InputError("%s is %r; it must be %s" % (row.name, dict(value), "a duration" if row.takes_duration else "a number"))
-        known(value, (takes, "of", "pick"), row.name)
+        known(value, (takes, *row.settings), row.name)
         if value.get(takes) is None:
             raise InputError("%s has no %s" % (row.name, takes))
         for key, read in (("of", _one_of("any", "full")), ("pick", _one_of("newest", "oldest"))):

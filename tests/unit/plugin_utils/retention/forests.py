@@ -165,10 +165,10 @@ LASTING = ("within", "window", *("within_" + bucket for bucket in _BUCKETS))
 def _rule(chance, name):
     """One rule's value."""
     value = chance.choice(_DURATIONS) if name in LASTING else chance.randint(1, 6)
-    if name in ("last", "chains", "within", "window") or chance.random() < 0.5:
+    if name in ("chains", "within", "window") or chance.random() < 0.5:
         return value
     written = {"duration" if name in LASTING else "count": value, "of": chance.choice(["any", "any", "full"])}
-    if name not in LASTING:
+    if name not in LASTING and name != "last":
         written["pick"] = chance.choice(["newest", "newest", "oldest"])
     return written
 

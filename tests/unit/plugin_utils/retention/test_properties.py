@@ -288,6 +288,29 @@ def test_p12_a_count_rule_picks_the_extreme_of_each_of_the_newest_buckets(scene,
     assert sorted(reason["rank"] for identity, reason in picked) == list(range(1, len(picked) + 1))
 
 
+@given(forests.scenes(max_vms=1), forests.options(), st.integers(1, 6), st.sampled_from(["any", "full"]))
+def test_p12_last_picks_the_newest_of_all_or_of_the_fulls(scene, options, count, of):
+    trees, zone, now = scene
+    plan = make_plan(trees, {**options, "last": {"count": count, "of": of}, "timezone": zone, "count_pinned": True}, now)
+    whole = restorable(trees)
+    members = [
+        (_instants.parse(item["created"]), item["number"], chain["uuid"], item["id"])
+        for chain in trees[0]["chains"]
+        for item in chain["backups"]
+        if item["id"] in whole and _instants.parse(item["created"]) <= now + 300 and of in ("any", item["type"])
+    ]
+    ranks = {order[-1]: rank for rank, order in enumerate(sorted(members, reverse=True), 1)}
+    for identity, entry in entries(plan).items():
+        given_ranks = [reason["rank"] for reason in entry["reasons"] if reason["code"] in ("rule", "beyond_count")]
+        if entry["verdict"] == "keep":
+            assert given_ranks == [rank for rank in [ranks.get(identity)] if rank and rank <= count]
+        elif identity in ranks:
+            assert given_ranks == [ranks[identity]] and ranks[identity] > count
+        else:
+            code = "not_counted" if identity in whole else "broken"
+            assert [reason["code"] for reason in entry["reasons"]] == [code]
+
+
 @given(forests.scenes(), forests.options(counting="independent"), forests.rules())
 def test_p13_keeping_is_the_union_of_what_each_rule_keeps(scene, options, rules):
     trees, zone, now = scene

@@ -81,6 +81,51 @@ def test_of_full_looks_at_fulls_only():
     assert gone["reasons"] == [{"code": "not_counted", "rule": "weekly", "of": "full"}]
 
 
+WEEKLY = [chain("{c%d}" % week, *(backup("{c%d}" % week, day + 1, NOW - (27 - 7 * week - day) * DAY) for day in range(7))) for week in range(4)]
+
+
+@pytest.mark.parametrize(
+    "options, chosen, stays",
+    [
+        ({}, ["{c2}", "{c3}"], 14),  # their increments stay as tails
+        ({"tails": "remove"}, ["{c2}", "{c3}"], 8),  # but for those of the active chain
+        ({"tails": "remove", "merge": "allow"}, ["{c2}", "{c3}"], 3),  # of which the newest alone stays
+        ({"pins": ["c3", "c0"], "count_pinned": False}, ["{c1}", "{c2}"], 28),
+    ],
+)
+def test_last_of_full_keeps_the_newest_fulls(options, chosen, stays):
+    plan = planned([tree(*WEEKLY)], last={"count": 2, "of": "full"}, **options)
+    assert len(kept(plan)) == stays
+    reasons = {identity: reason for identity, entry in entries(plan).items() for reason in entry["reasons"] if reason["code"] == "rule"}
+    assert reasons == {
+        identity: {"code": "rule", "name": "last", "rank": rank, "of": 2, "bucket": None, "from": None, "to": None}
+        for rank, identity in enumerate(reversed(chosen), 1)
+    }
+
+
+def test_last_of_full_says_why_not():
+    plan = planned([tree(*WEEKLY)], last={"count": 2, "of": "full"})
+    assert entries(plan)["{c0}"]["reasons"] == [{"code": "beyond_count", "rule": "last", "rank": 4, "of": 2}]
+    assert entries(plan)["{c0}.7"]["reasons"] == [{"code": "not_counted", "rule": "last", "of": "full"}]
+    assert entries(plan)["{c2}.7"]["reasons"] == [{"code": "tail"}]
+
+
+@pytest.mark.parametrize(
+    "written, normalised",
+    [
+        (3, 3),
+        ({"count": 3}, 3),
+        ({"count": "3", "of": "any"}, 3),
+        ({"count": "all"}, "all"),
+        ({"count": 3, "of": "full"}, {"count": 3, "of": "full"}),
+        ({"count": "all", "of": "full"}, {"count": "all", "of": "full"}),
+    ],
+)
+def test_last_is_a_number_or_a_dictionary(written, normalised):
+    assert planned([], last=written)["policy"]["last"] == normalised
+    assert planned([], last=normalised)["policy"]["last"] == normalised
+
+
 def test_columns_are_worked_out_once_for_all_rules():
     (vm,) = inventory.read([singles(NIGHTLY)])
     candidates = Candidates(vm.backups, calendar(named("UTC"), 0))
@@ -413,6 +458,11 @@ def lint(**policy):
     [
         ({"monthly": 1}, {("keeps_only_newest", "monthly")}),
         ({"last": 1}, {("keeps_only_newest", "last")}),
+        ({"last": {"count": 1, "of": "full"}}, set()),
+        ({"last": {"count": 2, "of": "full"}, "daily": {"count": 1, "of": "full"}}, {("implied", "daily")}),
+        ({"last": {"count": 2, "of": "full"}, "daily": 1}, set()),
+        ({"last": {"count": "all", "of": "full"}, "daily": {"count": 7, "of": "full"}}, {("implied", "daily")}),
+        ({"last": {"count": "all", "of": "full"}, "daily": 7}, set()),
         ({"monthly": 1, "min_restorable": 4}, set()),
         ({"monthly": {"count": 1, "of": "full"}}, set()),
         ({"daily": 7, "weekly": 1}, {("implied", "weekly")}),
