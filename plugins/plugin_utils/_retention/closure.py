@@ -34,7 +34,7 @@ class Closure(NamedTuple):
     """What stays and what goes of one VM."""
 
     own: list[bool]  # by position: kept for a reason of its own
-    ends: list[tuple[int, str]]  # what no rule keeps and the chain may not lose all the same, mostly its end, and the reason's code
+    ends: list[tuple[int, str]]  # what a chain may not lose as long as something of it stays, mostly its end, and the reason's code
     steps: list[Step]  # in the order in which to remove
     mergeable: list[bool]  # by position: may be taken out of the middle of its chain
     tails_stay: bool  # the end of a chain of which something stays does so too
@@ -52,7 +52,7 @@ def close(survey: Survey, keeping: Keeping, policy: Policy, storage_version: int
     for chain in survey.chains:
         members, end = chain.members, chain.members[-1]
         if chain.uuid == keeping.active:
-            for position in _fixed(chain, survey):
+            for position in {end, *(newest for newest in _newest_by_now(chain, survey) if not own[newest])}:
                 closure.ends.append((position, "active_chain"))
                 own[position] = True
         elif not any(map(own.__getitem__, members)):
@@ -71,15 +71,13 @@ def close(survey: Survey, keeping: Keeping, policy: Policy, storage_version: int
     return closure
 
 
-def _fixed(chain: Chain, survey: Survey) -> list[int]:
-    """What the active chain never loses: the newest restorable backup, and its end.
+def _newest_by_now(chain: Chain, survey: Survey) -> set[int]:
+    """Of the active chain, the newest restorable backup and the last one that is not from the future.
 
-    The two are one, unless a clock was wrong: a later backup of the chain may have an earlier time, or be from the future. One from the
-    future does not count, so that the end without it stays as well.
+    Both are the end of the chain, unless a clock was wrong: a later backup of the chain may have an earlier time, or be from the future.
     """
     first_future = len(survey.backups) - len(survey.future)
-    end_by_now = next(position for position in reversed(chain.members) if position < first_future)
-    return sorted({survey.sound[-1], end_by_now, chain.members[-1]})
+    return {survey.sound[-1], next(position for position in reversed(chain.members) if position < first_future)}
 
 
 def _trim(members, closure):
