@@ -107,7 +107,7 @@ def repeated_ids(vms: Sequence[Vm]) -> dict[str, int]:
     for ids in ids_of:
         shared |= ids & seen
         seen |= ids
-    return {vm.uuid: len(vm.backups) - len(ids - shared) for vm, ids in zip(vms, ids_of)}
+    return {vm.uuid: len(vm.backups) - len(ids) + len(shared & ids) for vm, ids in zip(vms, ids_of)}
 
 
 def read(backup_trees) -> list[Vm]:

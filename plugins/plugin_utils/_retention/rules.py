@@ -111,10 +111,11 @@ def window(rule: Rule, candidates: Candidates, scene: Scene) -> Selection:
 
 def last(rule: Rule, candidates: Candidates, scene: Scene) -> Selection:
     """The newest candidates, or the newest fulls."""
-    ranks = dict(zip(reversed(candidates.fulls if rule.of == "full" else candidates.everything), itertools.count(1)))
-    newest = list(itertools.islice(ranks, rule.count))
+    looks_at = candidates.fulls if rule.of == "full" else candidates.everything
+    newest = list(looks_at[::-1][: rule.count])
 
     def why_not(positions):
+        ranks = dict(zip(reversed(looks_at), itertools.count(1)))
         return [
             {"code": "beyond_count", "rule": rule.name, "rank": ranks[position], "of": rule.count} if position in ranks else _not_counted(rule)
             for position in positions
