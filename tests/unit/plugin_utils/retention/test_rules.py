@@ -186,8 +186,8 @@ def test_the_newest_restorable_backup_is_never_merged_away(hours, newest, tails)
 
 def test_the_end_of_the_active_chain_stays_where_a_backup_from_the_future_follows_it():
     times = [NOW - 3 * HOUR, NOW - HOUR, NOW - 2 * HOUR]
-    members = [backup("{a}", number, time) for number, time in enumerate([*times, NOW + DAY], 1)]
-    for there in (members[:3], members):
+    members = [backup("{a}", number, time) for number, time in enumerate([*times, NOW + DAY, NOW + 2 * DAY], 1)]
+    for there in (members[:3], members[:4], members):
         assert not let_go(planned([tree(chain("{a}", *there))], last=1, min_restorable=0, merge="allow", tails="remove"))
 
 
@@ -537,6 +537,15 @@ def test_the_earliest_removal_is_that_of_the_last_backup_in_need():
     assert entries(plan)["{a}"]["earliest_removal"] == entries(plan)["{a}.5"]["earliest_removal"] == _instants.format(NOW + 15 * DAY)
     pinned = planned([tree(chain("{a}", *CHAIN), chain("{b}", *ACTIVE))], within="30d", pins=["a.5"], tails="remove")
     assert entries(pinned)["{a}"]["earliest_removal"] is None
+
+
+def test_a_tail_lasts_as_long_as_its_chain_but_the_active_end_may_be_merged_away_once_another_one_follows():
+    trees, policy = [tree(chain("{a}", *CHAIN), chain("{b}", *ACTIVE))], {"within_daily": {"duration": "30d", "of": "full"}}
+    lasting = [_instants.format(NOW + 11 * DAY), _instants.format(NOW + 30 * DAY - 9 * HOUR)]
+    for merge, active in (("never", lasting[1]), ("allow", None)):
+        plan = planned(trees, merge=merge, **policy)
+        ends = [entries(plan)[identity]["earliest_removal"] for identity in ("{a}", "{a}.5", "{b}", "{b}.3")]
+        assert ends == [lasting[0], lasting[0], lasting[1], active]
 
 
 def test_every_reason_against_a_backup_is_given_rule_by_rule():
