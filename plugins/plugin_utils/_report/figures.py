@@ -25,7 +25,8 @@ class Figures(NamedTuple):
     newest: int | None  # the newest restorable backup that is there
     chains: int
     chains_left: int  # restorable chains that the plan leaves, or would leave
-    broken_chains_left: int
+    broken_chains: int
+    backups: int
     restorable: int
     restorable_going: int
     going: int
@@ -33,8 +34,8 @@ class Figures(NamedTuple):
 
     @property
     def share(self) -> float:
-        """The part of the restorable backups that goes, or would go."""
-        return self.restorable_going / self.restorable if self.restorable else 0.0
+        """The part of the restorable backups, or of all, that goes or would go: the larger one."""
+        return max(self.restorable_going / self.restorable if self.restorable else 0.0, self.going / self.backups if self.backups else 0.0)
 
 
 _LOOKED_AT = operator.itemgetter("chain", "verdict", "created")
@@ -48,7 +49,7 @@ def count(vm: dict[str, Any], odd: bool, read: Reader) -> Figures:
     are looked at only where the plan warned that the VM is ``odd``, that is, has broken chains or backups from the future: reading all
     reasons of a large plan through Ansible's templates takes long.
     """
-    chains, left, broken_left = set(), set(), set()
+    chains, left, broken_chains = set(), set(), set()
     stays: list[tuple[int, str]] = []
     restorable = restorable_going = 0
     newest = None
@@ -57,8 +58,8 @@ def count(vm: dict[str, Any], odd: bool, read: Reader) -> Figures:
         chains.add(chain)
         if odd:
             codes = {reason["code"] for reason in backup["reasons"]}
-            if "broken" in codes and verdict == "keep":
-                broken_left.add(chain)
+            if "broken" in codes:
+                broken_chains.add(chain)
             if codes & {"broken", "future"}:
                 continue
         restorable += 1
@@ -73,7 +74,7 @@ def count(vm: dict[str, Any], odd: bool, read: Reader) -> Figures:
             stays.append((instant, created))
     counts = vm["counts"]
     going = counts["remove"] + counts["refused"]
-    return Figures(newest, len(chains), len(left), len(broken_left), restorable, restorable_going, going, _worst_gap(stays))
+    return Figures(newest, len(chains), len(left), len(broken_chains), len(vm["backups"]), restorable, restorable_going, going, _worst_gap(stays))
 
 
 def _worst_gap(stays: list[tuple[int, str]]) -> Gap | None:

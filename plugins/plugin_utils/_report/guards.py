@@ -70,10 +70,8 @@ def _fewest_chains(pairs, policy, now):
 
 _NEAREST = {
     "max_remove": _most(lambda vm, figures, policy, now: figures.going, str),
-    "max_remove_share": _most(
-        lambda vm, figures, policy, now: figures.share if figures.restorable_going >= policy["max_remove_floor"] else 0.0, _percent
-    ),
+    "max_remove_share": _most(lambda vm, figures, policy, now: figures.share if figures.going >= policy["max_remove_floor"] else 0.0, _percent),
     "min_chains": _fewest_chains,
     "max_staleness": _most(lambda vm, figures, policy, now: max(now - figures.newest, 0) if figures.newest is not None else 0, words.span),
-    "max_broken_chains": _most(lambda vm, figures, policy, now: figures.broken_chains_left, str),
+    "max_broken_chains": _most(lambda vm, figures, policy, now: figures.broken_chains, str),
 }

@@ -41,7 +41,7 @@ def rule_text(name: str, setting) -> str:
     """A rule of a normalised policy, as people write it."""
     if not isinstance(setting, dict):
         return "%s %s" % (name, setting)
-    details = [word for word in ("fulls" if setting["of"] == "full" else "", "oldest" if setting["pick"] == "oldest" else "") if word]
+    details = [word for word in ("fulls" if setting["of"] == "full" else "", "oldest" if setting.get("pick") == "oldest" else "") if word]
     return "%s %s%s" % (name, setting.get("count", setting.get("duration")), " (%s)" % ", ".join(details) if details else "")
 
 

@@ -11,7 +11,7 @@ from .inventory import FULL
 from .keeping import Keeping, Reasons
 from .policy import Policy
 from .rules import ANY_TIME
-from .survey import Survey
+from .survey import Chain, Survey
 
 CHAIN, INCREMENT, MERGE = "chain", "increment", "merge"
 
@@ -34,7 +34,7 @@ class Closure(NamedTuple):
     """What stays and what goes of one VM."""
 
     own: list[bool]  # by position: kept for a reason of its own
-    ends: list[tuple[int, str]]  # ends of chains that stay with the rest of it, and the reason's code
+    ends: list[tuple[int, str]]  # what a chain may not lose as long as something of it stays, mostly its end, and the reason's code
     steps: list[Step]  # in the order in which to remove
     mergeable: list[bool]  # by position: may be taken out of the middle of its chain
     tails_stay: bool  # the end of a chain of which something stays does so too
@@ -52,8 +52,9 @@ def close(survey: Survey, keeping: Keeping, policy: Policy, storage_version: int
     for chain in survey.chains:
         members, end = chain.members, chain.members[-1]
         if chain.uuid == keeping.active:
-            closure.ends.append((end, "active_chain"))
-            own[end] = True
+            for position in {end, *(newest for newest in _newest_by_now(chain, survey) if not own[newest])}:
+                closure.ends.append((position, "active_chain"))
+                own[position] = True
         elif not any(map(own.__getitem__, members)):
             closure.steps.append(Step(members[0], CHAIN, members[::-1]))
             continue
@@ -68,6 +69,15 @@ def close(survey: Survey, keeping: Keeping, policy: Policy, storage_version: int
     # Whole chains free most and cannot hurt; increments go from the end of a chain, before any merge rewrites an image.
     closure.steps.extend(sorted(later_steps, key=lambda step: step.action != INCREMENT))
     return closure
+
+
+def _newest_by_now(chain: Chain, survey: Survey) -> set[int]:
+    """Of the active chain, the newest restorable backup and the last one that is not from the future.
+
+    Both are the end of the chain, unless a clock was wrong: a later backup of the chain may have an earlier time, or be from the future.
+    """
+    first_future = len(survey.backups) - len(survey.future)
+    return {survey.sound[-1], next(position for position in reversed(chain.members) if position < first_future)}
 
 
 def _trim(members, closure):

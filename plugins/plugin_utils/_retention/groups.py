@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 from ansible_collections.prlsdk.core.plugins.module_utils import _instants
 from ansible_collections.prlsdk.core.plugins.module_utils._errors import InputError
 
-from . import collector, guards, inventory, selectors, written
+from . import collector, guards, inventory, selectors, unknown, written
 from . import policy as policies
 from .inventory import Vm, plain_id
 from .plan import Planner
@@ -59,7 +59,9 @@ def make_plans(backup_trees, policy, now, overrides=None, exclude=None, limits=N
                 excluded.append(vm)
             else:
                 next(group for group in groups if group.selector.fits(vm)).vms.append(vm)
-        return _together(groups, [Planner(group.policy, now).plan(group.vms) for group in groups], excluded, _unused(vms, groups, excluded_by))
+        repeated = inventory.repeated_ids(vms)
+        plans = [Planner(group.policy, now, repeated).plan(group.vms) for group in groups]
+        return _together(groups, plans, excluded, _unused(vms, groups, excluded_by))
 
 
 def _groups(policy, overrides, limits) -> list[Group]:
@@ -161,16 +163,8 @@ def _warnings(groups, plans):
     seen, warnings = set(), []
     for group, plan in zip(groups, plans):
         for warning in plan["warnings"]:
-            if group.vms and warning["code"] != "unknown_pin" and warning["message"] not in seen:
+            if group.vms and warning["code"] not in (unknown.PIN, unknown.TAG) and warning["message"] not in seen:
                 seen.add(warning["message"])
                 warnings.append(warning)
-    # The backup of a pin is in one group only, so it is unknown when every group that has the pin says so.
-    for pin in sorted({pin for group in groups for pin in group.policy.pins}):
-        said = [
-            next((warning for warning in plan["warnings"] if warning["code"] == "unknown_pin" and pin in warning["message"]), None)
-            for group, plan in zip(groups, plans)
-            if pin in group.policy.pins
-        ]
-        if all(said):
-            warnings.append(said[0])
-    return warnings
+    # The backup of a pin or of a tag may be in one group only, so it is unknown where no group that has the pin finds it.
+    return warnings + unknown.warnings([(group.policy, group.vms) for group in groups])

@@ -17,7 +17,8 @@ class Numbers(NamedTuple):
     """What a plan would do to one VM, in numbers."""
 
     duplicate_ids: int
-    broken_chains: int  # that the plan does not remove
+    broken_chains: int  # before, so that those that are to be removed count too
+    backups: int  # all of the VM, before
     restorable: int  # restorable and not in the future, before
     restorable_left: int  # and after
     chains_left: int  # that are restorable
@@ -79,11 +80,15 @@ def _max_remove(numbers, policy, zone, now):
 
 
 def _max_remove_share(numbers, policy, zone, now):
-    # Broken and future backups are in neither number: they must not dilute the share of what can be restored.
-    if numbers.removed_restorable < policy.max_remove_floor or not numbers.restorable:
+    if numbers.removed < policy.max_remove_floor:
         return None
-    share = numbers.removed_restorable / numbers.restorable
-    return (round(share, 4), policy.max_remove_share) if share > policy.max_remove_share else None
+    # Backups that stay and cannot be restored must not dilute the share of the restorable ones, and those that go must count.
+    shares = [(numbers.removed, numbers.backups), (numbers.removed_restorable, numbers.restorable)]
+    removed, total = max(shares, key=lambda share: share[0] / share[1] if share[1] else 0)
+    if removed / total <= policy.max_remove_share:
+        return None
+    # Rounded up, so that the value is above the limit as well, and is itself a limit that would let the plan pass.
+    return -(-removed * 10000 // total) / 10000, policy.max_remove_share
 
 
 _GUARDS = (_duplicate_ids, _max_broken_chains, _no_restorable_left, _max_staleness, _min_chains, _max_remove, _max_remove_share)

@@ -10,6 +10,7 @@ import operator
 from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
+from ansible_collections.prlsdk.core.plugins.module_utils import _ids
 from ansible_collections.prlsdk.core.plugins.module_utils._errors import InputError
 
 from .stamps import Reader
@@ -91,8 +92,22 @@ class Vm(NamedTuple):
 
 
 def plain_id(text: str) -> str:
-    """An id for comparison: without braces, in lower case."""
-    return text.replace("{", "").replace("}", "").lower()
+    """An id for comparison: without braces and outer blanks, in lower case, as the modules compare ids."""
+    return _ids.key(text)
+
+
+def repeated_ids(vms: Sequence[Vm]) -> dict[str, int]:
+    """By the UUID of each VM: how many of its backups have an id that another one has, of this VM or of any other.
+
+    Of several in one VM that no other VM has, the first is not counted: it is the one that the others repeat.
+    """
+    ids_of = [set(map(plain_id, vm.backups.id)) for vm in vms]
+    seen: set[str] = set()
+    shared: set[str] = set()
+    for ids in ids_of:
+        shared |= ids & seen
+        seen |= ids
+    return {vm.uuid: len(vm.backups) - len(ids) + len(shared & ids) for vm, ids in zip(vms, ids_of)}
 
 
 def read(backup_trees) -> list[Vm]:

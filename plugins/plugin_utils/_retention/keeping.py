@@ -98,6 +98,9 @@ def _protections(survey, policy, calendar, now):
         yield _protection(survey.future, {"code": "future"}, NEVER)
     if survey.broken and not policy.remove_broken:
         yield _protection(survey.broken, {"code": "broken"}, NEVER)
+    elif survey.broken and survey.sound:
+        # Later than everything that can be restored, they may be all that there is of the last days, and what is missing may come back.
+        yield _protection([position for position in survey.broken if position > survey.sound[-1]], {"code": "broken"}, ANY_TIME)
 
 
 def _protection(positions, reason, until):

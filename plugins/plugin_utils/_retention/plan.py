@@ -11,13 +11,13 @@ from typing import Any
 from ansible_collections.prlsdk.core.plugins.module_utils import _instants
 from ansible_collections.prlsdk.core.plugins.module_utils._errors import InputError
 
-from . import collector, guards, inventory, weekly
+from . import collector, guards, inventory, unknown, weekly
 from . import policy as policies
 from .buckets import calendar
 from .closure import close, explain_needs
 from .digest import Digest
 from .full_due import Present, full_due
-from .inventory import Vm, plain_id
+from .inventory import Vm
 from .keeping import explain, keep
 from .lint import lint, warning
 from .rules import NEVER
@@ -48,14 +48,19 @@ def make_plan(backup_trees, policy, now, reasons="all") -> dict[str, Any]:
     if reasons not in REASONS:
         raise InputError("reasons is %r; it must be one of %s" % (reasons, ", ".join(REASONS)))
     with collector.held():
-        return Planner(policy, now, reasons).plan(inventory.read(backup_trees))
+        vms = inventory.read(backup_trees)
+        return Planner(policy, now, inventory.repeated_ids(vms), reasons).plan(vms)
 
 
 class Planner:
-    """One policy at one instant. Holds the caches that all VMs share."""
+    """One policy at one instant. Holds the caches that all VMs share.
 
-    def __init__(self, policy: policies.Policy, now: int, reasons: str = "all"):
+    ``repeated_ids`` are those of :func:`inventory.repeated_ids` over all VMs that were gathered, be they planned by this policy or not.
+    """
+
+    def __init__(self, policy: policies.Policy, now: int, repeated_ids: dict[str, int], reasons: str = "all"):
         self.policy = policy
+        self.repeated_ids = repeated_ids
         self.reasons = reasons
         self.now = now
         self.zone = named(policy.timezone)
@@ -78,7 +83,7 @@ class Planner:
         if total:
             for result in results:
                 refuse(result, total)
-        warnings += _unknown_pins(self.policy, vms)
+        warnings += unknown.warnings([(self.policy, vms)])
         warnings += weekly.warnings(self.policy, weekly_costs)
         return {
             "digest": digest.hexdigest(),
@@ -185,8 +190,9 @@ class Draft:
         survey, goes = self.survey, self.goes
         left = [position for position in survey.sound if not goes[position]]
         return guards.Numbers(
-            duplicate_ids=len(self.vm.backups.id) - len(set(self.vm.backups.id)),
-            broken_chains=sum(not chain.restorable and not all(goes[position] for position in chain.members) for chain in survey.chains),
+            duplicate_ids=self.planner.repeated_ids[self.vm.uuid],
+            broken_chains=sum(not chain.restorable for chain in survey.chains),
+            backups=len(goes),
             restorable=len(survey.sound),
             restorable_left=len(left),
             chains_left=len(set(map(self.vm.backups.chain.__getitem__, left))),
@@ -215,10 +221,3 @@ class Draft:
         if late:
             message = "the newest restorable backup of %s is of %s, and max_staleness allows none before %s: nothing of it is removed"
             yield warning("stale", message % (name, late[0] or "no time: there is none", late[1]), vm=self.vm.uuid)
-
-
-def _unknown_pins(policy, vms):
-    if not policy.pins:
-        return []
-    there = {plain_id(identity) for vm in vms for identity in vm.backups.id}
-    return [warning("unknown_pin", "pins has %s, and no backup has this id" % pin, "pins") for pin in policy.pins if pin not in there]

@@ -90,9 +90,9 @@ def _rule(row, value) -> Rule | None:
     settings = {"of": "any", "pick": "newest"}
     takes = "duration" if row.takes_duration else "count"
     if isinstance(value, Mapping):
-        if row.bucket is None:
+        if not row.settings:
             raise InputError("%s is %r; it must be %s" % (row.name, dict(value), "a duration" if row.takes_duration else "a number"))
-        known(value, (takes, "of", "pick"), row.name)
+        known(value, (takes, *row.settings), row.name)
         if value.get(takes) is None:
             raise InputError("%s has no %s" % (row.name, takes))
         for key, read in (("of", _one_of("any", "full")), ("pick", _one_of("newest", "oldest"))):
@@ -202,6 +202,13 @@ def _pattern(value) -> str:
     return str(value)
 
 
+def _tags_pattern(value) -> str:
+    pattern = _pattern(value)
+    if not re.compile(pattern).groups:
+        raise ValueError("a regular expression with a group around what is the tag, such as '#([a-z]+)' for #monthly")
+    return pattern
+
+
 def _texts(value) -> tuple[str, ...]:
     texts = [value] if isinstance(value, str) else value
     if not isinstance(texts, (list, tuple)) or not all(isinstance(text, str) and text for text in texts):
@@ -231,7 +238,7 @@ _OPTIONS = {
     "grace": _Option(_duration, Duration(0, 0, 0, 0, 24, 0)),
     "pins": _Option(_ids, ()),
     "pin_pattern": _Option(_pattern, None),
-    "tags_pattern": _Option(_pattern, None),
+    "tags_pattern": _Option(_tags_pattern, None),
     "keep_tags": _Option(_texts, ()),
     "count_pinned": _Option(_truth, True),
     "tails": _Option(_one_of("keep", "remove"), "keep"),

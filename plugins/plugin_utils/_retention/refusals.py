@@ -20,7 +20,7 @@ def refusals(results: list[dict[str, Any]]) -> list[dict[str, Any]]:
     told = []
     for name, refused in by_guard.items():
         worst = _worst(name, [result["guard"] for result in refused])
-        allow = math.ceil(worst["value"] * 100) / 100 if name == "max_remove_share" else worst["value"]
+        allow = math.ceil(round(worst["value"] * 100, 6)) / 100 if name == "max_remove_share" else worst["value"]
         told.append({
             "guard": name,
             "vms": [result["vm"]["name"] or result["vm"]["uuid"] for result in refused],
@@ -51,7 +51,7 @@ def in_words(guard: dict[str, Any]) -> str:
 # Of one, of several, and the sentence with the value, one of these two, and the limit.
 _WORDS = {
     "max_remove": ("backup", "backups", "%s %s would go, at most %s may"),
-    "max_remove_share": ("", "", "%s%s of the restorable backups would go, at most %s may"),
+    "max_remove_share": ("", "", "%s%s of the restorable backups, or of all, would go, at most %s may"),
     "max_remove_total": ("backup", "backups", "%s %s of all VMs together would go, at most %s may"),
     "min_chains": ("chain", "chains", "%s restorable %s would be left, at least %s must be"),
     "max_staleness": ("", "", "the newest restorable backup is of %s%s, older than %s"),

@@ -33,6 +33,7 @@ class Row(NamedTuple):
     takes_duration: bool  # or else a count
     select: Callable[[Rule, Candidates, Scene], Selection]
     bucket: Bucket | None = None
+    settings: tuple[str, ...] = ()  # what may stand beside the count or the duration
 
 
 class Rule(NamedTuple):
@@ -55,9 +56,9 @@ class Rule(NamedTuple):
     def normalised(self) -> Any:
         """As a policy writes it in full."""
         amount = str(self.duration) if self.duration is not None else "all" if self.count is None else self.count
-        if self.bucket is None:
-            return amount
-        return {"duration" if self.duration is not None else "count": amount, "of": self.of, "pick": self.pick}
+        if self.bucket is not None:
+            return {"duration" if self.duration is not None else "count": amount, "of": self.of, "pick": self.pick}
+        return amount if self.of == "any" else {"count": amount, "of": self.of}
 
 
 class Scene(NamedTuple):
@@ -109,14 +110,18 @@ def window(rule: Rule, candidates: Candidates, scene: Scene) -> Selection:
 
 
 def last(rule: Rule, candidates: Candidates, scene: Scene) -> Selection:
-    """The newest candidates."""
-    newest = candidates.everything[::-1][: rule.count]
-    total = len(candidates.instants)
-    return Selection(
-        list(newest),
-        lambda: _explained(rule, [total - position for position in newest]),
-        lambda positions: [{"code": "beyond_count", "rule": "last", "rank": total - position, "of": rule.count} for position in positions],
-    )
+    """The newest candidates, or the newest fulls."""
+    looks_at = candidates.fulls if rule.of == "full" else candidates.everything
+    newest = list(looks_at[::-1][: rule.count])
+
+    def why_not(positions):
+        ranks = dict(zip(reversed(looks_at), itertools.count(1)))
+        return [
+            {"code": "beyond_count", "rule": rule.name, "rank": ranks[position], "of": rule.count} if position in ranks else _not_counted(rule)
+            for position in positions
+        ]
+
+    return Selection(newest, lambda: _explained(rule, range(1, len(newest) + 1)), why_not)
 
 
 def chains(rule: Rule, candidates: Candidates, scene: Scene) -> Selection:
@@ -232,6 +237,10 @@ def _ranked(rule, spans):
     ]
 
 
+def _not_counted(rule):
+    return {"code": "not_counted", "rule": rule.name, "of": rule.of}
+
+
 def _older_than(rule, edge, candidates, positions):
     instants, name = candidates.instants, rule.name
     return [{"code": "older_than", "rule": name, "by": edge - instants[position]} for position in positions]
@@ -265,7 +274,7 @@ def _superseded(rule, candidates, positions, kept):
     for position in positions:
         key = keys[position]
         if looks_at is not None and not looks_at[position]:
-            reason = {"code": "not_counted", "rule": name, "of": "full"}
+            reason = _not_counted(rule)
         elif key not in kept:
             reason = None
         elif key in of_bucket:
@@ -276,15 +285,17 @@ def _superseded(rule, candidates, positions, kept):
     return reasons
 
 
+_BUCKET_SETTINGS = ("of", "pick")
+
 #: Every rule by the policy's key, in the order in which ``counting: additional`` lets them choose.
 RULES = {
     row.name: row
     for row in (
         Row("within", True, within),
         Row("window", True, window),
-        *(Row("within_" + bucket.rule, True, bucket_within, bucket) for bucket in BUCKETS),
+        *(Row("within_" + bucket.rule, True, bucket_within, bucket, _BUCKET_SETTINGS) for bucket in BUCKETS),
         Row("chains", False, chains),
-        Row("last", False, last),
-        *(Row(bucket.rule, False, bucket_count, bucket) for bucket in BUCKETS),
+        Row("last", False, last, settings=("of",)),
+        *(Row(bucket.rule, False, bucket_count, bucket, _BUCKET_SETTINGS) for bucket in BUCKETS),
     )
 }

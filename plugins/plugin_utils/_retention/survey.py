@@ -78,9 +78,13 @@ class Surveyor:
             yield "pins"
         if self._pin and self._pin.search(description):
             yield "pin_pattern"
-        # A tag is the pattern's first group, or the whole match where it has none.
-        if self._tag and any(match[self._tag.groups and 1] in self._keep_tags for match in self._tag.finditer(description)):
+        if self._tag and not self._keep_tags.isdisjoint(tags(self._tag, description)):
             yield "keep_tags"
+
+
+def tags(pattern: re.Pattern[str], description: str) -> set[str]:
+    """The tags in a description: what the first group of each match holds."""
+    return {match[1] for match in pattern.finditer(description) if match[1] is not None}
 
 
 def standing(backups: Backups, future_from: int) -> Standing:

@@ -46,6 +46,11 @@ def test_a_rung_shows_a_bounded_number_of_slots_and_says_how_many_it_has():
     assert len(rung["slots"]) == ladder.SLOTS and rung["more"] == 31 and rung["note"] == "91 backups"
 
 
+def test_a_rung_of_the_newest_fulls_says_so():
+    (rung,) = details(tree(weeks=3), daily=0, last={"count": 5, "of": "full"})["ladder"]
+    assert rung["name"] == "last 5 (fulls)" and rung["note"] == "3 of 5 filled" and [slot["label"] for slot in rung["slots"][:3]] == ["1", "2", "3"]
+
+
 def test_instants_are_written_alike_and_other_texts_left_alone():
     page = make_page(dict(report(host(plan(), finished="yesterday")), generated_at="2026-11-22T09:00:05Z"))
     assert page["generated_at"] == "2026-11-22 09:00 UTC"

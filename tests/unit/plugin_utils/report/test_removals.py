@@ -54,3 +54,16 @@ def test_a_step_tells_what_became_of_it():
     planned = plan()
     rows = details(planned, applied=applied(planned))["removals"]["rows"]
     assert {row["outcome"] for row in rows} == {"removed"}
+
+
+def test_the_table_of_guards_counts_broken_chains_that_go_as_the_guards_do():
+    one = tree(weeks=1)
+    one["chains"] += [{"uuid": "{h%d}" % number, "backups": [dict(one["chains"][0]["backups"][1], id="{h%d}.2" % number)]} for number in range(20)]
+    for number, chain in enumerate(one["chains"][1:]):
+        chain["backups"][0]["created"] = "2026-10-%02dT06:00:00Z" % (number + 1)
+    planned = plan(one, remove_broken=True, max_broken_chains=20, max_remove_share=0.5)
+    assert planned["vms"][0]["guard"] == {"name": "max_remove_share", "value": 0.7408, "limit": 0.5}
+    (group,) = make_page(report(host(planned)))["hosts"][0]["plan"]["groups"]
+    rows = {row["name"]: row for row in group["guards"]}
+    assert rows["max_remove_share"]["value"] == "74.1%" and rows["max_remove_share"]["refused"] == 1
+    assert rows["max_broken_chains"]["value"] == "20" and rows["max_broken_chains"]["fill"] == 100

@@ -54,9 +54,10 @@ def tree(*chains, name="web", uuid="{a1}", storage_version=5, **more):
     return {"vm": vm, "omitted": 0, "chains": list(chains), **more}
 
 
-def singles(instants, name="web", uuid="{a1}"):
-    """A VM that has fulls only."""
-    chains = [chain("{c%d}" % number, backup("{c%d}" % number, 1, instant)) for number, instant in enumerate(instants)]
+def singles(instants, name="web", uuid="{a1}", prefix="c"):
+    """A VM that has fulls only, with the ids {c0}, {c1}, ..."""
+    ids = ["{%s%d}" % (prefix, number) for number in range(len(instants))]
+    chains = [chain(identity, backup(identity, 1, instant)) for identity, instant in zip(ids, instants)]
     return tree(*chains, name=name, uuid=uuid)
 
 
@@ -130,6 +131,9 @@ def _some_tree(chance, now, uuid, lengths, future, broken, pins):
         moment = now - chance.randrange(12) * step - chance.choice([0, 0, 1, 600, 7200])
         position = chance.choice([1, 1, 1, 1, 3])  # 3: the head went with its chain kept, and this one was promoted
         headless = broken and chance.random() < 0.15
+        steps = [0, 1, step // 2, step, step, step]  # ties, too
+        if chance.random() < 0.1:
+            steps += [-step // 2, -step]  # the clock was set back
         members = []
         for place in range(length):
             kind = "full" if place == 0 and not headless else "incremental"
@@ -144,7 +148,7 @@ def _some_tree(chance, now, uuid, lengths, future, broken, pins):
                     promoted=position > 1,
                 )
             )
-            moment += chance.choice([0, 1, step // 2, step, step, step])  # ties, too
+            moment += chance.choice(steps)
             position += chance.choice([1, 1, 1, 2])
         chains.append(chain(name, *members))
     if future and chance.random() < 0.2:
@@ -161,10 +165,10 @@ LASTING = ("within", "window", *("within_" + bucket for bucket in _BUCKETS))
 def _rule(chance, name):
     """One rule's value."""
     value = chance.choice(_DURATIONS) if name in LASTING else chance.randint(1, 6)
-    if name in ("last", "chains", "within", "window") or chance.random() < 0.5:
+    if name in ("chains", "within", "window") or chance.random() < 0.5:
         return value
     written = {"duration" if name in LASTING else "count": value, "of": chance.choice(["any", "any", "full"])}
-    if name not in LASTING:
+    if name not in LASTING and name != "last":
         written["pick"] = chance.choice(["newest", "newest", "oldest"])
     return written
 
@@ -181,6 +185,7 @@ def _options(chance, counting=None, anchor=None, guards=False):
         "grace": chance.choice(["0h", "24h", "3d"]),
         "remove_broken": chance.random() < 0.5,
         "pin_pattern": "keep",
+        "count_pinned": chance.random() < 0.8,
     }
     return some if guards else {**some, "max_remove_share": 1.0, "max_broken_chains": 1000000}
 

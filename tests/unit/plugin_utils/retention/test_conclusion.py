@@ -86,8 +86,8 @@ def test_what_is_no_plan_or_no_state_is_refused():
 @pytest.mark.parametrize(
     "guard, told",
     [
-        (("max_remove_share", 0.504, 0.5), "max_remove_share: 50.4% of the restorable backups would go, at most 50% may"),
-        (("max_remove_share", 0.50003, 0.5), "max_remove_share: 50.003% of the restorable backups would go, at most 50% may"),
+        (("max_remove_share", 0.504, 0.5), "max_remove_share: 50.4% of the restorable backups, or of all, would go, at most 50% may"),
+        (("max_remove_share", 0.50003, 0.5), "max_remove_share: 50.003% of the restorable backups, or of all, would go, at most 50% may"),
         (("min_chains", 1, 2), "min_chains: 1 restorable chain would be left, at least 2 must be"),
         (("max_broken_chains", 1, 0), "max_broken_chains: 1 chain has no full, at most 0 may (it hints that backups are missing from the list)"),
         (("max_staleness", None, NOW), "max_staleness: there is no restorable backup, and the newest must not be older than " + NOW),

@@ -9,7 +9,7 @@ import json
 import pytest
 from ansible_collections.prlsdk.core.plugins.plugin_utils._retention import inventory
 from ansible_collections.prlsdk.core.plugins.plugin_utils._retention import policy as policies
-from ansible_collections.prlsdk.core.plugins.plugin_utils._retention.digest import ENGINE, Digest
+from ansible_collections.prlsdk.core.plugins.plugin_utils._retention.digest import Digest
 from ansible_collections.prlsdk.core.plugins.plugin_utils._retention.zone import named
 
 from .forests import backup, chain, tree
@@ -30,7 +30,7 @@ def _digest(trees):
 
 
 def test_the_digest_is_that_of_the_policy_and_of_the_columns_of_each_vm():
-    policy = json.dumps([ENGINE, "2026-09-14", POLICY.normalised()], sort_keys=True)
+    policy = json.dumps([3, "2026-09-14", POLICY.normalised()], sort_keys=True)
     texts = "\x1f".join(["{c}", "{c}", "{c}", "{c}.2", "full", "incremental", ODD, ODD, "root", "root", "{5e}", ODD])
     numbers = [[1789275602, 1789362002], [1, 2], [10, 10], len(texts)]
     first, second = json.dumps([ODD, "{a1}", "vm", 5, *numbers]), json.dumps(["empty", "{a2}", "vm", 5, [], [], [], 0])

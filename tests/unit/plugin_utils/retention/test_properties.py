@@ -15,7 +15,7 @@ from ansible_collections.prlsdk.core.plugins.module_utils import _durations, _in
 from ansible_collections.prlsdk.core.plugins.plugin_utils._retention.buckets import BUCKETS, Calendar, calendar
 from ansible_collections.prlsdk.core.plugins.plugin_utils._retention.plan import make_plan
 from ansible_collections.prlsdk.core.plugins.plugin_utils._retention.zone import Zone, named
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from . import forests
@@ -108,6 +108,29 @@ def test_p03_the_newest_restorable_backup_is_kept(scene, policy):
         assert newest is None or newest in kept(plan)
 
 
+#: Nothing but the closure protects the newest restorable backup, and whatever may go does.
+UNPROTECTED = {"min_restorable": 0, "grace": "0h", "merge": "allow", "max_remove_share": 1.0, "max_broken_chains": 1000000}
+#: The newest restorable backup is the third one of its chain, and the fourth is from the future.
+SPLIT_TIMES = ("00:21:41Z", "06:21:41Z", "06:21:42Z", "12:21:42Z")
+SPLIT_BY_NOW = (
+    [forests.tree(forests.chain("{c}", *(forests.backup("{c}", number, "2026-03-08T" + time) for number, time in enumerate(SPLIT_TIMES, 1))))],
+    "America/New_York",
+    _instants.parse("2026-03-08T06:21:42Z"),
+)
+
+
+@given(forests.scenes(), forests.policies())
+@example(SPLIT_BY_NOW, {"hourly": {"count": 1, "pick": "oldest"}, "tails": "keep"})
+@example(SPLIT_BY_NOW, {"hourly": {"count": 1, "pick": "oldest"}, "tails": "remove"})
+def test_p03_nor_does_the_newest_one_go_where_nothing_else_protects_it(scene, policy):
+    trees, zone, now = scene
+    policy = {**policy, **UNPROTECTED, "timezone": zone}
+    plan = make_plan(trees, policy, now)
+    for tree in trees:
+        newest = newest_restorable(tree, now)
+        assert newest is None or (newest in kept(plan) and entries(plan)[newest]["own"])
+
+
 @given(forests.scenes(), forests.policies())
 def test_p04_after_every_prefix_of_the_removals_all_kept_ones_are_restorable(scene, policy):
     trees, zone, now = scene
@@ -181,7 +204,7 @@ def test_p08_the_order_of_the_input_changes_nothing(scene, policy, seed):
 @given(forests.scenes(), forests.policies(), st.data())
 def test_p09_a_pin_adds_its_backup_and_what_that_needs(scene, policy, data):
     trees, zone, now = scene
-    policy = {**policy, "timezone": zone, "tails": "remove"}
+    policy = {**policy, "timezone": zone, "tails": "remove", "count_pinned": True}
     for tree in trees:
         tree["vm"]["storage_version"] = 5  # below 4 a pin keeps the tail behind it, too
     without = make_plan(trees, policy, now)
@@ -208,6 +231,20 @@ def test_p10_a_backup_from_the_future_changes_no_other_verdict(scene, policy, ah
     assert {identity: (entry["verdict"], entry["reasons"]) for identity, entry in with_it.items()} == {
         identity: (entry["verdict"], entry["reasons"]) for identity, entry in without.items()
     }
+
+
+@given(forests.scenes(max_vms=1), forests.policies(guards=True), st.integers(301, 10**8))
+def test_p10_nor_does_one_that_joins_the_active_chain(scene, policy, ahead):
+    trees, zone, now = scene
+    policy = {**policy, "timezone": zone}
+    more = copy.deepcopy(trees)
+    newest = newest_restorable(trees[0], now)
+    for chain in more[0]["chains"]:
+        if newest in [item["id"] for item in chain["backups"]]:
+            chain["backups"].append(forests.backup("{new}", max(item["number"] for item in chain["backups"]) + 1, now + ahead))
+            chain["backups"][-1]["id"] = "{new}"
+    with_it, without = make_plan(more, policy, now), make_plan(trees, policy, now)
+    assert kept(with_it) - {"{new}"} == kept(without) and let_go(with_it) == let_go(without)
 
 
 @given(forests.scenes(), forests.policies(), st.integers(-(10**8), 10**4))
@@ -249,6 +286,29 @@ def test_p12_a_count_rule_picks_the_extreme_of_each_of_the_newest_buckets(scene,
     assert len(expected) == min(count, len(members))
     assert len({reason["bucket"] for identity, reason in picked}) == len(picked)
     assert sorted(reason["rank"] for identity, reason in picked) == list(range(1, len(picked) + 1))
+
+
+@given(forests.scenes(max_vms=1), forests.options(), st.integers(1, 6), st.sampled_from(["any", "full"]))
+def test_p12_last_picks_the_newest_of_all_or_of_the_fulls(scene, options, count, of):
+    trees, zone, now = scene
+    plan = make_plan(trees, {**options, "last": {"count": count, "of": of}, "timezone": zone, "count_pinned": True}, now)
+    whole = restorable(trees)
+    members = [
+        (_instants.parse(item["created"]), item["number"], chain["uuid"], item["id"])
+        for chain in trees[0]["chains"]
+        for item in chain["backups"]
+        if item["id"] in whole and _instants.parse(item["created"]) <= now + 300 and of in ("any", item["type"])
+    ]
+    ranks = {order[-1]: rank for rank, order in enumerate(sorted(members, reverse=True), 1)}
+    for identity, entry in entries(plan).items():
+        given_ranks = [reason["rank"] for reason in entry["reasons"] if reason["code"] in ("rule", "beyond_count")]
+        if entry["verdict"] == "keep":
+            assert given_ranks == [rank for rank in [ranks.get(identity)] if rank and rank <= count]
+        elif identity in ranks:
+            assert given_ranks == [ranks[identity]] and ranks[identity] > count
+        else:
+            code = "not_counted" if identity in whole else "broken"
+            assert [reason["code"] for reason in entry["reasons"]] == [code]
 
 
 @given(forests.scenes(), forests.options(counting="independent"), forests.rules())
@@ -355,6 +415,22 @@ def test_p19_a_refused_plan_removes_nothing(scene, policy, data):
         assert not verdicts(plan, "remove")
     if guard[0] == "max_remove_total":
         assert plan["totals"]["counts"]["remove"] <= 1
+
+
+@given(forests.scenes(), forests.policies(), st.sampled_from([0, 0.1, 0.25, 0.5, 0.75, 0.9, 1]), st.integers(0, 6), st.integers(0, 2))
+def test_p19_the_share_and_the_broken_chains_are_counted_as_promised(scene, policy, share, floor, broken):
+    trees, zone, now = scene
+    policy = {**policy, "timezone": zone, "max_remove_floor": floor}
+    free = make_plan(trees, policy, now)
+    limited = make_plan(trees, {**policy, "max_remove_share": share, "max_broken_chains": broken}, now)
+    for tree, one, other in zip(trees, free["vms"], limited["vms"]):
+        went = {entry["id"] for entry in one["backups"] if entry["verdict"] == "remove"}
+        whole = {entry["id"] for entry in one["backups"] if entry["id"] in restorable([tree]) and _instants.parse(entry["created"]) <= now + 300}
+        too_much = len(went) >= floor and (len(went) > share * len(one["backups"]) or len(went & whole) > share * len(whole))
+        headless = sum(not restorable([{"chains": [chain]}]) for chain in tree["chains"] if chain["backups"])
+        if one["status"] == "planned":
+            expected = "max_broken_chains" if headless > broken else "max_remove_share" if too_much else None
+            assert (other["guard"] and other["guard"]["name"]) == expected
 
 
 @given(forests.scenes(), forests.policies(guards=True))

@@ -7,10 +7,13 @@ from __future__ import annotations
 
 import pytest
 from ansible_collections.prlsdk.core.plugins.module_utils import _instants
-from ansible_collections.prlsdk.core.plugins.plugin_utils._retention import inventory
+from ansible_collections.prlsdk.core.plugins.plugin_utils._retention import guards, inventory
+from ansible_collections.prlsdk.core.plugins.plugin_utils._retention import policy as policies
 from ansible_collections.prlsdk.core.plugins.plugin_utils._retention.buckets import calendar
 from ansible_collections.prlsdk.core.plugins.plugin_utils._retention.candidates import Candidates
+from ansible_collections.prlsdk.core.plugins.plugin_utils._retention.groups import make_plans
 from ansible_collections.prlsdk.core.plugins.plugin_utils._retention.plan import make_plan
+from ansible_collections.prlsdk.core.plugins.plugin_utils._retention.refusals import refusals
 from ansible_collections.prlsdk.core.plugins.plugin_utils._retention.zone import named
 
 from .forests import BARE, DAY, HOUR, all_backups, backup, chain, entries, kept, let_go, singles, tree, verdicts
@@ -78,6 +81,51 @@ def test_of_full_looks_at_fulls_only():
     assert gone["reasons"] == [{"code": "not_counted", "rule": "weekly", "of": "full"}]
 
 
+WEEKLY = [chain("{c%d}" % week, *(backup("{c%d}" % week, day + 1, NOW - (27 - 7 * week - day) * DAY) for day in range(7))) for week in range(4)]
+
+
+@pytest.mark.parametrize(
+    "options, chosen, stays",
+    [
+        ({}, ["{c2}", "{c3}"], 14),  # their increments stay as tails
+        ({"tails": "remove"}, ["{c2}", "{c3}"], 8),  # but for those of the active chain
+        ({"tails": "remove", "merge": "allow"}, ["{c2}", "{c3}"], 3),  # of which the newest alone stays
+        ({"pins": ["c3", "c0"], "count_pinned": False}, ["{c1}", "{c2}"], 28),
+    ],
+)
+def test_last_of_full_keeps_the_newest_fulls(options, chosen, stays):
+    plan = planned([tree(*WEEKLY)], last={"count": 2, "of": "full"}, **options)
+    assert len(kept(plan)) == stays
+    reasons = {identity: reason for identity, entry in entries(plan).items() for reason in entry["reasons"] if reason["code"] == "rule"}
+    assert reasons == {
+        identity: {"code": "rule", "name": "last", "rank": rank, "of": 2, "bucket": None, "from": None, "to": None}
+        for rank, identity in enumerate(reversed(chosen), 1)
+    }
+
+
+def test_last_of_full_says_why_not():
+    plan = planned([tree(*WEEKLY)], last={"count": 2, "of": "full"})
+    assert entries(plan)["{c0}"]["reasons"] == [{"code": "beyond_count", "rule": "last", "rank": 4, "of": 2}]
+    assert entries(plan)["{c0}.7"]["reasons"] == [{"code": "not_counted", "rule": "last", "of": "full"}]
+    assert entries(plan)["{c2}.7"]["reasons"] == [{"code": "tail"}]
+
+
+@pytest.mark.parametrize(
+    "written, normalised",
+    [
+        (3, 3),
+        ({"count": 3}, 3),
+        ({"count": "3", "of": "any"}, 3),
+        ({"count": "all"}, "all"),
+        ({"count": 3, "of": "full"}, {"count": 3, "of": "full"}),
+        ({"count": "all", "of": "full"}, {"count": "all", "of": "full"}),
+    ],
+)
+def test_last_is_a_number_or_a_dictionary(written, normalised):
+    assert planned([], last=written)["policy"]["last"] == normalised
+    assert planned([], last=normalised)["policy"]["last"] == normalised
+
+
 def test_columns_are_worked_out_once_for_all_rules():
     (vm,) = inventory.read([singles(NIGHTLY)])
     candidates = Candidates(vm.backups, calendar(named("UTC"), 0))
@@ -113,6 +161,34 @@ def test_the_active_chain_is_never_shortened():
     plan = planned([tree(chain("{b}", *ACTIVE))], monthly={"count": 1, "pick": "oldest"}, keep_oldest=False, min_restorable=0, tails="remove")
     assert kept(plan) == {"{b}", "{b}.2", "{b}.3"}
     assert entries(plan)["{b}.3"]["reasons"] == [{"code": "active_chain"}]
+
+
+@pytest.mark.parametrize("tails", ["keep", "remove"])
+@pytest.mark.parametrize(
+    "hours, newest",
+    [
+        ((-5, -4, -3, -2), 4),
+        ((-5, -4, -3, 6), 3),  # the last one is from the future
+        ((-5, 5, -3, 6), 3),  # and another one in the middle
+        ((-5, -2, -3, 6), 2),  # the clock was set back as well
+        ((-5, -2, -3, -4), 2),
+        ((-2, -3, -4, -5), 1),  # a full is needed anyway
+    ],
+)
+def test_the_newest_restorable_backup_is_never_merged_away(hours, newest, tails):
+    trees = [tree(chain("{a}", *(backup("{a}", number, NOW + hour * HOUR) for number, hour in enumerate(hours, 1))))]
+    plan = planned(trees, daily={"count": 1, "pick": "oldest"}, keep_oldest=False, min_restorable=0, merge="allow", tails=tails)
+    identity = "{a}.%d" % newest if newest > 1 else "{a}"
+    reasons = [reason["code"] for reason in entries(plan)[identity]["reasons"] if reason["code"] != "needed_by"]
+    assert reasons == ["active_chain"] and entries(plan)[identity]["verdict"] == "keep"
+    assert {"code": "active_chain"} in entries(plan)["{a}.4"]["reasons"], "nor is the end of its chain"
+
+
+def test_the_end_of_the_active_chain_stays_where_a_backup_from_the_future_follows_it():
+    times = [NOW - 3 * HOUR, NOW - HOUR, NOW - 2 * HOUR]
+    members = [backup("{a}", number, time) for number, time in enumerate([*times, NOW + DAY, NOW + 2 * DAY], 1)]
+    for there in (members[:3], members[:4], members):
+        assert not let_go(planned([tree(chain("{a}", *there))], last=1, min_restorable=0, merge="allow", tails="remove"))
 
 
 def test_merge_takes_increments_out_of_the_middle_but_no_full_and_not_from_old_storage():
@@ -160,6 +236,50 @@ def test_pins_are_found_by_id_pattern_and_tag():
     assert [warning["message"] for warning in plan["warnings"] if warning["code"] == "unknown_pin"] == ["pins has gone, and no backup has this id"]
 
 
+def unknown(plan):
+    return [(warning["code"], warning["rule"], warning["message"]) for warning in plan["warnings"] if warning["code"].startswith("unknown_")]
+
+
+TAGGED = [singles([NOW - number * DAY for number in range(9, 0, -1)])]
+for item, text in zip(all_backups(TAGGED), ["nightly #monthly", "#weekly #monthly"]):
+    item["description"] = text
+
+
+@pytest.mark.parametrize(
+    "tag, hint",
+    [
+        ("monthy", "; did you mean 'monthly'?"),
+        ("Monthly", "; did you mean 'monthly'?"),
+        (" monthly", "; did you mean 'monthly'?"),
+        ("monthly,m", "; did you mean 'monthly'?"),
+        ("#monthly", "; did you mean 'monthly'?"),
+        ("release", ""),
+    ],
+)
+def test_a_tag_that_no_backup_has_is_warned_of(tag, hint):
+    plan = planned(TAGGED, last=1, tags_pattern="#([a-z]+)", keep_tags=[tag, "weekly"])
+    assert kept(plan) == {"{c1}", "{c8}"}
+    assert unknown(plan) == [("unknown_tag", "keep_tags", "keep_tags has %r, and tags_pattern finds this tag in no description%s" % (tag, hint))]
+    assert unknown(planned(TAGGED, last=1, tags_pattern="#([a-z]+)", keep_tags=["monthly", "weekly"])) == []
+
+
+def test_a_group_that_takes_no_part_in_a_match_is_no_tag():
+    plan = planned(TAGGED, last=1, tags_pattern="#(weekly)|nightly", keep_tags=["weekly", "None"])
+    assert kept(plan) == {"{c1}", "{c8}"} and [code for code, rule, message in unknown(plan)] == ["unknown_tag"]
+
+
+def test_a_pin_or_tag_is_known_if_any_group_that_has_it_finds_it():
+    trees = [*TAGGED, singles(NIGHTLY[:3], "db", "{db}", "d")]
+    policy = {**BARE, "last": 1, "pins": ["c1", "c10", "d0"], "tags_pattern": "#([a-z]+)", "keep_tags": ["weekly", "yearly"]}
+    overrides = [{"match": {"name": "db"}, "policy": {"last": 2}}, {"match": {"name": "none"}, "policy": {"keep_tags": ["hourly"], "pins": ["e"]}}]
+    plan = make_plans(trees, policy, NOW, overrides)
+    told = ["pins has c10", "pins has e", "keep_tags has 'hourly'", "keep_tags has 'yearly'"]
+    assert [message.split(",")[0] for code, rule, message in unknown(plan)] == told
+    # The other group's policy has the tag, and its pattern does not find it.
+    plan = make_plans(trees, policy, NOW, [{"match": {"name": "web"}, "policy": {"tags_pattern": "@([a-z]+)"}}])
+    assert "keep_tags has 'weekly'" in [message.split(",")[0] for code, rule, message in unknown(plan)]
+
+
 def test_pinned_backups_can_be_left_out_of_the_count():
     trees = [singles(NIGHTLY[:5][::-1])]
     assert days_kept(planned(trees, last=2, pins=["c4"])) == [0, 1]
@@ -189,13 +309,66 @@ def test_a_guard_refuses_the_whole_plan_of_a_vm_and_says_why(policy, guard):
     assert len(verdicts(plan, "refused")) == 39
 
 
+@pytest.mark.parametrize(
+    "at, past",
+    [
+        ({"max_remove": 10}, {"max_remove": 9}),
+        ({"max_remove_share": 0.625}, {"max_remove_share": 0.6249}),
+        ({"max_remove_share": 0.5, "max_remove_floor": 11}, {"max_remove_share": 0.5, "max_remove_floor": 10}),
+        ({"max_remove_total": 10}, {"max_remove_total": 9}),
+        ({"min_chains": 6}, {"min_chains": 7}),
+        ({"max_staleness": "1h"}, {"max_staleness": "59min"}),
+        ({"max_broken_chains": 1}, {"max_broken_chains": 0}),
+    ],
+)
+def test_a_guard_lets_pass_what_is_right_at_its_limit(at, past):
+    trees = [singles([*NIGHTLY[:16], NOW + DAY])]  # one of the future, which is in no number of the guards but that of all
+    trees[0]["chains"].append(HEADLESS)
+    assert refused_by(planned(trees, NOW + HOUR, last=6, **at)) == [None]
+    (refused,) = refused_by(planned(trees, NOW + HOUR, last=6, **past))
+    assert refused["name"] in past and refused["value"] != refused["limit"]
+
+
+@pytest.mark.parametrize(
+    "whole, headless, remove_broken, share",
+    [
+        (4, 6, False, 0.75),  # 3 of 4 restorable ones, of all 3 of 10
+        (1, 9, True, 0.9),  # 0 of 1, and 9 of 10
+        (8, 2, True, 0.9),  # 7 of 8, and 9 of 10
+    ],
+)
+def test_the_share_is_of_the_restorable_or_of_all_whichever_is_larger(whole, headless, remove_broken, share):
+    trees = [singles(NIGHTLY[:whole])]
+    trees[0]["chains"] += [chain("{h%d}" % number, backup("{h%d}" % number, 2, NOW - (50 + number) * DAY)) for number in range(headless)]
+    plan = planned(trees, last=1, max_remove_share=0.5, remove_broken=remove_broken)
+    assert refused_by(plan) == [{"name": "max_remove_share", "value": share, "limit": 0.5}]
+
+
+def test_broken_backups_that_go_count_for_the_floor_and_for_the_share():
+    trees = [singles(NIGHTLY[:3])]
+    trees[0]["chains"] += [HEADLESS]
+    policy = {"last": 1, "max_remove_share": 0.5, "max_remove_floor": 4}
+    assert refused_by(planned(trees, **policy)) == [None], "two of three go"
+    assert refused_by(planned(trees, remove_broken=True, **policy)) == [{"name": "max_remove_share", "value": 0.8, "limit": 0.5}]
+
+
+@pytest.mark.parametrize("removed, backups, limit, value", [(10001, 20001, 0.5, 0.5001), (2, 3, 0.5, 0.6667), (1, 3, 0.3, 0.3334), (4, 5, 0.5, 0.8)])
+def test_the_value_of_the_share_is_a_limit_that_lets_the_plan_pass(removed, backups, limit, value):
+    numbers = guards.Numbers(0, 0, backups, backups, backups - removed, 1, removed, removed, NOW)
+    policy = policies.read({"last": 1, "max_remove_share": limit, "max_remove_floor": 0})
+    assert guards.refusing(numbers, policy, named("UTC"), NOW) == {"name": "max_remove_share", "value": value, "limit": limit}
+    assert guards.refusing(numbers, policy._replace(max_remove_share=value), named("UTC"), NOW) is None
+    told = refusals([{"guard": {"name": "max_remove_share", "value": value, "limit": limit}, "vm": {"name": "a"}, "counts": {"refused": removed}}])
+    assert guards.refusing(numbers, policy._replace(max_remove_share=told[0]["allow"]), named("UTC"), NOW) is None
+
+
 def test_few_removals_are_under_the_floor_of_the_share():
     assert refused_by(planned([singles(NIGHTLY[:3])], last=1, max_remove_share=0.5)) == [None]
     assert refused_by(planned([singles(NIGHTLY[:3])], last=1, max_remove_share=0.5, max_remove_floor=2))[0]["name"] == "max_remove_share"
 
 
 def test_the_guard_over_all_vms_refuses_all_of_them():
-    trees = [singles(NIGHTLY[:4], name, "{%s}" % name) for name in ("a1", "a2")] + [singles(NIGHTLY[:1], "a3", "{a3}")]
+    trees = [singles(NIGHTLY[: 4 if name < "c" else 1], name, "{%s}" % name, name) for name in ("a", "b", "c")]
     assert [vm["status"] for vm in planned(trees, last=1, max_remove_total=5)["vms"]] == ["refused", "refused", "nothing"]
     assert [vm["status"] for vm in planned(trees, last=1, max_remove_total=6)["vms"]] == ["planned", "planned", "nothing"]
 
@@ -214,8 +387,31 @@ def test_a_chain_without_a_full_refuses_the_plan_until_the_policy_says_what_to_d
     assert refused_by(planned(trees, last=1, max_broken_chains=0)) == [{"name": "max_broken_chains", "value": 1, "limit": 0}]
     accepted = planned(trees, last=1, max_broken_chains=1)
     assert {"{h}.2", "{h}.3"} <= kept(accepted) and entries(accepted)["{h}.2"]["reasons"][0] == {"code": "broken"}
-    removed = planned(trees, last=1, max_broken_chains=0, remove_broken=True)
+    assert refused_by(planned(trees, last=1, max_broken_chains=0, remove_broken=True)) == [{"name": "max_broken_chains", "value": 1, "limit": 0}]
+    removed = planned(trees, last=1, max_broken_chains=1, remove_broken=True)
     assert {"{h}.2", "{h}.3"} <= verdicts(removed, "remove") and entries(removed)["{h}.3"]["reasons"] == [{"code": "broken"}]
+
+
+def test_chains_without_a_full_that_are_to_be_removed_count_for_the_guards():
+    trees = [singles([NOW])]
+    trees[0]["chains"] += [chain("{h%d}" % number, backup("{h%d}" % number, 2, NOW - number * DAY)) for number in range(1, 10)]
+    policy = {"last": 3, "remove_broken": True, "grace": "0h"}
+    (vm,) = make_plan(trees, policy, NOW)["vms"]
+    assert vm["guard"] == {"name": "max_broken_chains", "value": 9, "limit": 0} and vm["counts"] == {"keep": 1, "remove": 0, "refused": 9}
+    (vm,) = make_plan(trees, {**policy, "max_broken_chains": 9}, NOW)["vms"]
+    assert vm["guard"] == {"name": "max_remove_share", "value": 0.9, "limit": 0.5}
+    (vm,) = make_plan(trees, {**policy, "max_broken_chains": 9, "max_remove_share": 0.9}, NOW)["vms"]
+    assert vm["status"] == "planned" and vm["counts"]["remove"] == 9
+
+
+def test_broken_backups_newer_than_the_newest_restorable_one_stay_even_where_broken_ones_go():
+    trees = [singles([NOW - 2 * DAY, NOW - 5 * DAY])]
+    times = {"{old}": [NOW - 9 * DAY], "{around}": [NOW - 3 * DAY, NOW - DAY], "{young}": [NOW - DAY, NOW]}
+    trees[0]["chains"] += [chain(uuid, *(backup(uuid, number, time) for number, time in enumerate(given, 2))) for uuid, given in times.items()]
+    plan = planned(trees, last=1, remove_broken=True)
+    assert let_go(plan) == {"{c1}", "{old}.2"}
+    assert entries(plan)["{young}.2"]["reasons"] == [{"code": "broken"}, {"code": "needed_by", "ids": ["{young}.3"], "count": 1}]
+    assert [reason["code"] for reason in entries(plan)["{around}.2"]["reasons"]] == ["needed_by"]
 
 
 def test_a_vm_without_any_restorable_backup_is_left_alone():
@@ -227,6 +423,33 @@ def test_two_backups_of_one_id_refuse_the_plan():
     assert refused_by(planned(trees, last=1)) == [{"name": "duplicate_ids", "value": 40, "limit": 0}]
 
 
+@pytest.mark.parametrize("spelled", ["{c1}", "{C1}", "c1", " {c1}"])
+def test_ids_are_compared_without_braces_and_case(spelled):
+    trees = [singles(NIGHTLY[:5])]
+    trees[0]["chains"].append(chain("{z}", {**backup("{z}", 1, NOW - 9 * DAY), "id": spelled}))
+    assert refused_by(planned(trees, last=1)) == [{"name": "duplicate_ids", "value": 1, "limit": 0}]
+
+
+@pytest.mark.parametrize("spelled", ["{c1}", "{C1}", "c1"])
+def test_an_id_that_two_vms_have_refuses_the_plans_of_both(spelled):
+    trees = [singles(NIGHTLY[:5], "a", "{a}"), tree(chain("{z}", backup("{z}", 1, NOW)), chain("{y}", backup("{y}", 1, NOW - DAY)), name="c", uuid="{c}")]
+    other = [chain("{b%d}" % number, backup("{b%d}" % number, 1, NOW - number * DAY)) for number in range(5)]
+    other[3]["backups"][0]["id"] = spelled
+    trees.append(tree(*other, name="b", uuid="{b}"))
+    assert refused_by(planned(trees, last=1)) == [{"name": "duplicate_ids", "value": 1, "limit": 0}] * 2 + [None]
+    # Even if one of the two is in another group, or is not planned at all.
+    policy = {**BARE, "last": 1}
+    grouped = make_plans(trees, policy, NOW, [{"match": {"name": "b"}, "policy": {"last": 2}}])
+    assert [vm["status"] for vm in grouped["vms"]] == ["refused", "refused", "planned"]
+    assert [vm["status"] for vm in make_plans(trees, policy, NOW, exclude=[{"name": "b"}])["vms"]] == ["refused", "planned"]
+
+
+def test_every_backup_of_a_repeated_id_counts_where_another_vm_has_it_too():
+    trees = [singles(NIGHTLY[:3], "a", "{a}"), singles(NIGHTLY[:3], "b", "{b}")]
+    trees[0]["chains"].append(chain("{z}", {**backup("{z}", 1, NOW - 9 * DAY), "id": "{C1}"}))
+    assert [guard["value"] for guard in refused_by(planned(trees, last=1))] == [4, 3]
+
+
 def lint(**policy):
     return {(warning["code"], warning["rule"]) for warning in planned([], **policy)["warnings"]}
 
@@ -236,6 +459,11 @@ def lint(**policy):
     [
         ({"monthly": 1}, {("keeps_only_newest", "monthly")}),
         ({"last": 1}, {("keeps_only_newest", "last")}),
+        ({"last": {"count": 1, "of": "full"}}, set()),
+        ({"last": {"count": 2, "of": "full"}, "daily": {"count": 1, "of": "full"}}, {("implied", "daily")}),
+        ({"last": {"count": 2, "of": "full"}, "daily": 1}, set()),
+        ({"last": {"count": "all", "of": "full"}, "daily": {"count": 7, "of": "full"}}, {("implied", "daily")}),
+        ({"last": {"count": "all", "of": "full"}, "daily": 7}, set()),
         ({"monthly": 1, "min_restorable": 4}, set()),
         ({"monthly": {"count": 1, "of": "full"}}, set()),
         ({"daily": 7, "weekly": 1}, {("implied", "weekly")}),
@@ -309,6 +537,15 @@ def test_the_earliest_removal_is_that_of_the_last_backup_in_need():
     assert entries(plan)["{a}"]["earliest_removal"] == entries(plan)["{a}.5"]["earliest_removal"] == _instants.format(NOW + 15 * DAY)
     pinned = planned([tree(chain("{a}", *CHAIN), chain("{b}", *ACTIVE))], within="30d", pins=["a.5"], tails="remove")
     assert entries(pinned)["{a}"]["earliest_removal"] is None
+
+
+def test_a_tail_lasts_as_long_as_its_chain_but_the_active_end_may_be_merged_away_once_another_one_follows():
+    trees, policy = [tree(chain("{a}", *CHAIN), chain("{b}", *ACTIVE))], {"within_daily": {"duration": "30d", "of": "full"}}
+    lasting = [_instants.format(NOW + 11 * DAY), _instants.format(NOW + 30 * DAY - 9 * HOUR)]
+    for merge, active in (("never", lasting[1]), ("allow", None)):
+        plan = planned(trees, merge=merge, **policy)
+        ends = [entries(plan)[identity]["earliest_removal"] for identity in ("{a}", "{a}.5", "{b}", "{b}.3")]
+        assert ends == [lasting[0], lasting[0], lasting[1], active]
 
 
 def test_every_reason_against_a_backup_is_given_rule_by_rule():

@@ -50,10 +50,14 @@ def without(backup, key):
         ({"last": 1.5}, "last is 1.5; it must be a whole number"),
         ({"last": True}, "last is True; it must be a whole number"),
         ({"last": [3]}, r"last is \[3\]; it must be a whole number"),
-        ({"last": {"count": 3}}, "last is {'count': 3}; it must be a number"),
         ({"within": {"duration": "3d"}}, "it must be a duration"),
         ({"daily": {"cuont": 3}}, "daily has an unknown key 'cuont'; did you mean count?"),
         ({"daily": {"of": "full"}}, "daily has no count"),
+        ({"last": {"count": 1, "of": "fulls"}}, "last.of is 'fulls'; it must be one of any, full"),
+        ({"last": {"count": 1, "pick": "newest"}}, "last has an unknown key 'pick'; known are count, of"),
+        ({"last": {"of": "full"}}, "last has no count"),
+        ({"chains": {"count": 1}}, "chains is {'count': 1}; it must be a number"),
+        ({"within": {"duration": "1d"}}, "within is {'duration': '1d'}; it must be a duration"),
         ({"daily": {"count": "x"}}, "daily.count is 'x'; it must be a whole number"),
         ({"daily": {"count": 1, "of": "fulls"}}, "daily.of is 'fulls'; it must be one of any, full"),
         ({"daily": {"count": 1, "pick": "latest"}}, "daily.pick is 'latest'; it must be one of newest, oldest"),
@@ -70,6 +74,9 @@ def without(backup, key):
         ({"last": 1, "pins": [7]}, r"pins is \[7\]; it must be a list of backup ids"),
         ({"last": 1, "pin_pattern": "(["}, "pin_pattern is '..'; it must be a regular expression"),
         ({"last": 1, "keep_tags": ["a"]}, "keep_tags needs tags_pattern"),
+        ({"last": 1, "tags_pattern": "#[a-z]+"}, r"tags_pattern is '#\[a-z\]\+'; it must be a regular expression with a group around what is the tag"),
+        ({"last": 1, "tags_pattern": "(?:#)", "keep_tags": ["a"]}, "a regular expression with a group around what is the tag"),
+        ({"last": 1, "tags_pattern": "(#"}, "at this one Python says"),
         ({"last": 1, "max_remove": "many"}, "max_remove is 'many'; it must be a whole number"),
         ({"last": 1, "max_remove_share": 50}, "max_remove_share is 50; it must be a number from 0 to 1"),
         ({"last": 1, "max_remove_share": float("nan")}, "it must be a number from 0 to 1"),
@@ -173,7 +180,7 @@ def plain(value):
 def test_what_comes_back_is_plain_and_shares_nothing_with_what_went_in():
     backups = ({**FULL, "id": Tagged("{c}")}, {**PART, "created": Tagged(PART["created"])})
     odd = [{"vm": {**VM, "name": Tagged("web")}, "chains": ({"uuid": Tagged("{c}"), "backups": backups},)}]
-    plan = retention_plan(odd, {Tagged("last"): 1, "pins": (Tagged("{x}"),), "tags_pattern": Tagged("x")}, Tagged("2026-09-15T00:00:00Z"))
+    plan = retention_plan(odd, {Tagged("last"): 1, "pins": (Tagged("{x}"),), "tags_pattern": Tagged("(x)")}, Tagged("2026-09-15T00:00:00Z"))
     assert plain(plan)
     assert plain(backup_list(odd))
 
