@@ -65,7 +65,9 @@ def test_a_policy_alone_shows_and_removes_nothing_then_its_digest_applies_it_the
     status, said, planned = retention(server, reports)
     assert status == 0 and "changed=0" in said
     assert mutating(server) == [] and ids(server) == before
-    assert "Plan only, nothing was changed." in said and (reports / "index.html").exists()
+    assert "Plan only, nothing was changed." in said
+    modes = {path.name: path.stat().st_mode & 0o7777 for path in [reports, *reports.iterdir()]}
+    assert modes == {"reports": 0o750, "localhost.json": 0o640, "index.html": 0o640}
     assert planned["status"] == "planned" and planned["applied"] is None
     digest = planned["plan"]["digest"]
     assert "backup_retention_confirm=" + digest[:16] in said
@@ -249,14 +251,16 @@ def wait_for(true):
 def test_names_of_hosts_that_are_no_file_names_hosts_without_a_report_and_selectors_that_fit_nothing(server, tmp_path):
     inventory = tmp_path / "inventory.yml"
     local = {"ansible_connection": "local", "ansible_python_interpreter": sys.executable}
-    inventory.write_text(json.dumps({"all": {"vars": local, "hosts": {"rack1/n4": {}, "late": {"backup_retention_show": "some"}}}}))
+    inventory.write_text(json.dumps({"all": {"vars": local, "hosts": {"rack1/n4": {}, "Rack1/N4": {}, "late": {"backup_retention_show": "some"}}}}))
     done = playbook(
         server, BOOK, "-i", inventory,
         *extra(tmp_path / "reports", hosts="all", exclude=[{"name": "stagng-*"}], overrides=[{"name": "db", "match": {"name": "bd-*"}, "policy": {"last": 9}}]),
     )
     assert "rack1/n4                   : ok=" in done.stdout and "failed=1" in done.stdout, done.stdout[-3000:]
-    report = json.loads((tmp_path / "reports" / "rack1_n4.json").read_text())
-    assert report["host"] == "rack1/n4" and report["status"] == "planned"
+    assert {path.name for path in (tmp_path / "reports").iterdir()} == {"rack1%2fn4.json", "%52ack1%2f%4e4.json", "index.html"}
+    for host, name in (("rack1/n4", "rack1%2fn4.json"), ("Rack1/N4", "%52ack1%2f%4e4.json")):
+        report = json.loads((tmp_path / "reports" / name).read_text())
+        assert report["host"] == host and report["status"] == "planned"
     assert "unused: no VM of this host that has backups fits override db, exclusion name=stagng-*" in done.stdout
     page = (tmp_path / "reports" / "index.html").read_text()
     assert "<bdi>late</bdi>" in page and "no report" in page and "This run has no report of the host." in page
