@@ -7,7 +7,7 @@ import pytest
 import yaml
 from lxml import etree
 
-from tests.harness import ROOT, playbook
+from tests.harness import ROOT, playbook, run_module
 
 NOW = "2026-11-22T06:00:00Z"
 ROLE = ROOT / "roles" / "backup_compliance"
@@ -117,6 +117,19 @@ def test_a_node_that_shows_nothing_fails_and_one_that_cannot_be_looked_at_does_n
     assert set(result) == {"host", "compliant", "error"} and result["compliant"] is False and result["error"]
     assert (suite.get("tests"), suite.get("failures"), suite.get("errors")) == ("1", "0", "1")
     assert suite[0][0].tag == "error" and suite[0][0].get("message") == result["error"]
+
+
+def test_a_vm_whose_backups_cannot_be_read_is_a_finding_and_the_others_are_checked(node, tmp_path):
+    (tmp_path / "broken.xml").write_text("<BackupTree><VmItem>")
+    (found,) = run_module("prl_vm_info", node, vms=["web-01"])["vms"]
+    node("fault", "add", "get_backup_tree", "answer", tmp_path / "broken.xml", "--match", found["uuid"], "--always")
+    done = compliance(node, backup_compliance_report_dir=str(tmp_path), backup_compliance_orphans=False)
+    assert done.returncode == 2, done.stdout
+    assert "2 of 29 VMs and containers do not comply: web-01 (backups cannot be read), fresh-install (never backed up)." in done.stdout
+    result, suite = files(tmp_path)
+    assert result["totals"]["findings"]["damaged"] == 1 and result["totals"]["status"]["ok"] == 27
+    (case,) = [case for case in suite if case.get("name") == "web-01"]
+    assert case.find("failure").get("type") == "damaged" and "The backups of VM web-01" in case.find("failure").get("message")
 
 
 def test_defaults_equal_the_specification():

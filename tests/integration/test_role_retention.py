@@ -240,6 +240,41 @@ def test_a_backup_that_somebody_writes_after_the_plan_is_looked_for_again_and_no
     assert second in report["message"] and first not in report["message"] and "gone" not in report["message"]
 
 
+def damage(stub, name, *when):
+    """Give this VM's answers a text that is none."""
+    broken = stub.state.parent / "broken.xml"
+    broken.write_text("<BackupTree><VmItem>")
+    stub("fault", "add", "get_backup_tree", "answer", broken, "--match", vm_uuid(stub, name), *when)
+
+
+def vm_uuid(stub, name):
+    return re.search("<Uuid>([^<]+)</Uuid>\\s*<Name>%s</Name>" % name, stub("tree"))[1]
+
+
+def test_a_vm_whose_backups_cannot_be_read_stays_whole_and_is_named(server, tmp_path):
+    damage(server, "vm-0002", "--always")
+    status, said, report = retention(server, tmp_path, scope="registered", confirm=True)
+    assert status != 0 and report["status"] == "failed" and mutating(server) == [], said
+    assert "The backups of VM vm-0002 (" in report["message"]
+    status, said, report = retention(server, tmp_path, scope="registered", confirm=True, on_damaged="skip")
+    assert status == 0 and report["status"] == "applied", said
+    assert [vm["vm"]["name"] for vm in report["plan"]["vms"]] == ["vm-0001", "vm-0003"]
+    assert [one["name"] for one in report["plan"]["damaged"]] == ["vm-0002"]
+    assert {backup["vm"] for backup in report["applied"]} == {vm_uuid(server, name) for name in ("vm-0001", "vm-0003")}
+    assert "Nothing was planned for vm-0002, because it is not known which backups it has." in report["message"]
+    assert "warning: nothing is planned for vm-0002" in said
+
+
+def test_after_a_removal_a_vm_that_cannot_be_read_is_unknown_and_not_missing(server, tmp_path):
+    """It is read once for the plan, lets nothing go, and then is looked at again only by the verification."""
+    damage(server, "vm-0002", "--nth", "2", "--always")
+    whole = [{"name": "whole", "match": {"name": "vm-0002"}, "policy": {"last": "all"}}]
+    status, said, report = retention(server, tmp_path, scope="registered", confirm=True, overrides=whole, busy_timeout=0)
+    assert status != 0 and report["status"] == "failed" and report["applied"], said
+    assert report["message"].startswith("The removal was reported as done, and what could be looked at is as planned. What is there of vm-0002 now is ")
+    assert "not in the list" not in report["message"]
+
+
 def wait_for(true):
     for _wait in range(600):
         if true():
