@@ -181,7 +181,7 @@ class Reader(object):
                 "The answer of %s for all VMs together cannot be read, so nothing is known of any of them. %s With 'scope: registered' the server "
                 "is asked VM by VM, and 'on_damaged: skip' then leaves out the one that is damaged." % (self._server, problem)
             )
-        name = "VM %s (%s)" % (shown(spooled["name"]), spooled["uuid"]) if spooled["name"] else "VM %s" % spooled["uuid"]
+        name = "VM %s (%s)" % (spooled["name"], spooled["uuid"]) if spooled["name"] else "VM %s" % spooled["uuid"]
         hint = "" if self._skip else " 'on_damaged: skip' gathers the other VMs all the same."
         return "The backups of %s, asked of %s, cannot be read. %s%s" % (name, self._server, problem, hint)
 
@@ -211,12 +211,6 @@ def check_window(chosen):
         raise InputError(
             "newer_than: %s is not before older_than, %s; no backup can be in between. Exchange them?" % (chosen["newer_than"], chosen["older_than"])
         )
-
-
-def shown(text):
-    """A name that the server gave, safe to show inside a message."""
-    text = "".join(character if character.isprintable() else "?" for character in text)
-    return text if len(text) <= 60 else text[:57] + "..."
 
 
 def listed(words):

@@ -56,13 +56,13 @@ def check(vms, backup_trees, objective, now, overrides=None, exclude=None, fail_
         raise InputError("now: %s" % error) from None
     groups, excluded = read_groups(objective, overrides), read_exclusions(exclude)
     settings = Check(groups, excluded, _codes(fail_on), _truth(templates, "templates"), now, plain_id(node) if node else None)
-    unknown = damages.read(damaged)
-    messages = {plain_id(one.uuid): one.message for one in unknown}
-    trees = {plain_id(vm.uuid): vm for vm in damages.without(inventory.read(backup_trees), unknown)}
+    unread = damages.read(damaged)
+    messages = {plain_id(one.uuid): one.message for one in unread}
+    trees = {plain_id(vm.uuid): vm for vm in damages.without(inventory.read(backup_trees), unread)}
     machines = [_machine(vm, "vms[%d]" % number) for number, vm in enumerate(_list(vms))]
     results = [_checked(machine, trees.get(plain_id(machine["uuid"] or "")), messages.get(plain_id(machine["uuid"] or "")), settings) for machine in machines]
     known = {plain_id(machine["uuid"]) for machine in machines if machine["uuid"]}
-    strays = [one for one in unknown if plain_id(one.uuid) not in known and not any(selector.fits(one.vm()) for selector in excluded)]
+    strays = [one for one in unread if plain_id(one.uuid) not in known and not any(selector.fits(one.vm()) for selector in excluded)]
     orphans, foreign = _orphans([tree for uuid, tree in trees.items() if uuid not in known and tree.backups], settings)
     return _result(results, orphans, foreign, strays, settings)
 

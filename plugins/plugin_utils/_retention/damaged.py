@@ -53,15 +53,16 @@ def read(damaged) -> list[Damaged]:
 
 def without(vms: list[Vm], damaged: list[Damaged]) -> list[Vm]:
     """The VMs of which everything is known."""
-    unknown = {plain_id(one.uuid) for one in damaged}
-    return [vm for vm in vms if plain_id(vm.uuid) not in unknown] if unknown else vms
+    unread = {plain_id(one.uuid) for one in damaged}
+    return [vm for vm in vms if plain_id(vm.uuid) not in unread] if unread else vms
 
 
 def tell(plan: dict[str, Any], damaged: list[Damaged]) -> dict[str, Any]:
     """The plan with its ``damaged``, a warning for each, and without what nobody can say while a part is not known."""
     plan["damaged"] = [{"uuid": one.uuid, "name": one.name, "message": one.message} for one in damaged]
     if damaged:
-        known = [one for one in plan["warnings"] if one["code"] != "unknown_pin"]
+        # What no backup has may be one's that cannot be read.
+        known = [one for one in plan["warnings"] if not one["code"].startswith("unknown_")]
         message = "nothing is planned for %s, because it is not known which backups it has: %s"
         plan["warnings"] = [warning("damaged", message % (one.called, one.message), vm=one.uuid) for one in damaged] + known
     return plan

@@ -55,16 +55,16 @@ def make_plans(backup_trees, policy, now, overrides=None, exclude=None, limits=N
         raise InputError("now: %s" % error) from None
     with collector.held():
         excluded = []
-        unknown = damages.read(damaged)
-        vms = damages.without(inventory.read(backup_trees), unknown)
+        unread = damages.read(damaged)
+        vms = damages.without(inventory.read(backup_trees), unread)
         for vm in vms:
             if any(selector.fits(vm) for selector in excluded_by):
                 excluded.append(vm)
             else:
                 next(group for group in groups if group.selector.fits(vm)).vms.append(vm)
         plans = [Planner(group.policy, now).plan(group.vms) for group in groups]
-        plan = _together(groups, plans, excluded, _unused(vms, groups, excluded_by, unknown))
-        return damages.tell(plan, [one for one in unknown if not any(selector.fits(one.vm()) for selector in excluded_by)])
+        plan = _together(groups, plans, excluded, _unused(vms, groups, excluded_by, unread))
+        return damages.tell(plan, [one for one in unread if not any(selector.fits(one.vm()) for selector in excluded_by)])
 
 
 def _groups(policy, overrides, limits) -> list[Group]:
@@ -102,11 +102,11 @@ def _policy(policy, where):
         raise InputError("%s: %s" % (where, error) if where else str(error)) from None
 
 
-def _unused(vms, groups, excluded_by, unknown) -> list[str]:
+def _unused(vms, groups, excluded_by, unread) -> list[str]:
     """Overrides and exclusions that fit no VM, whoever else fits it: a typing error there gives its VMs another policy without a word."""
     named = [("override %s" % group.name, group.selector) for group in groups[:-1]]
     named += [("exclusion %s" % _written(selector), selector) for selector in excluded_by]
-    named = [(name, selector) for name, selector in named if not any(one.may_be_meant(selector) for one in unknown)]
+    named = [(name, selector) for name, selector in named if not any(one.may_be_meant(selector) for one in unread)]
     return [name for name, selector in named if not any(selector.fits(vm) for vm in vms)]
 
 

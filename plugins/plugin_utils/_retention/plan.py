@@ -49,9 +49,9 @@ def make_plan(backup_trees, policy, now, reasons="all", damaged=None) -> dict[st
         raise InputError("now: %s" % error) from None
     if reasons not in REASONS:
         raise InputError("reasons is %r; it must be one of %s" % (reasons, ", ".join(REASONS)))
-    unknown = damages.read(damaged)
+    unread = damages.read(damaged)
     with collector.held():
-        return damages.tell(Planner(policy, now, reasons).plan(damages.without(inventory.read(backup_trees), unknown)), unknown)
+        return damages.tell(Planner(policy, now, reasons).plan(damages.without(inventory.read(backup_trees), unread)), unread)
 
 
 class Planner:
