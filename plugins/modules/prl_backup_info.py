@@ -314,9 +314,10 @@ truncated:
   sample: false
 damaged:
   description:
-    - The VMs whose answer could not be read. It is not known whether they have backups, and nothing in this result counts them.
+    - The VMs whose answer could not be read. It is not known whether they have backups, and nothing in this result counts them. Empty unless
+      O(on_damaged=skip).
     - P(prlsdk.core.retention_plans#filter) and P(prlsdk.core.backup_compliance#filter) take this list.
-  returned: success. Empty unless O(on_damaged=skip)
+  returned: success
   type: list
   elements: dict
   contains:
