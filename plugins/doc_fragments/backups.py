@@ -13,11 +13,13 @@ class ModuleDocFragment:
 options:
   vms:
     description:
-      - Only the backups of these VMs, each a name, a container's ID, or a UUID with or without braces, in any case.
+      - Only the backups of these VMs, each a name, a glob for names, a container's ID, or a UUID with or without braces, in any case.
       - The server is asked VM by VM. A name that the node does not know may be that of a VM that is gone; then the whole tree is
         searched for it too, unless O(scope=registered).
+      - In a glob, V(*) is any text, V(?) any character, and V([ab]) one of these. Upper and lower case differ. It fits the names of the VMs that
+        the node knows and, with O(scope=all), the names in the whole tree, which is then read. If a VM has exactly this name, only that VM is meant.
       - The server compares UUIDs as text. One is sent as it is written here, and in other spellings only when that brings nothing.
-      - A name that fits more than one VM is an error that lists them.
+      - A name that more than one VM has is an error that lists them. A glob may fit any number of VMs.
     type: list
     elements: str
   types:
@@ -49,6 +51,17 @@ options:
     type: str
     choices: [any, this_node]
     default: any
+  on_damaged:
+    description:
+      - What to do when the server's answer for one VM cannot be read.
+      - V(fail) fails the task. The message names the VM.
+      - V(skip) gathers the other VMs. The result has this VM in RV(ignore:damaged) and nothing else of it, and the task warns. It is not known whether it
+        has backups.
+      - Only the answer for a single VM can be skipped, so this works with O(scope=registered), with O(vms), and for VMs with a backup directory of
+        their own. If the whole tree is damaged, the task fails, because it is not known which VMs the damage concerns.
+    type: str
+    choices: [fail, skip]
+    default: fail
   gather:
     description:
       - What to return. V(backups) are the trees, V(summary) the counts. V(disks) and V(files) add to each backup its virtual disks
@@ -62,6 +75,7 @@ options:
     description:
       - What to do when an entry of O(vms) has no backup, or a backup asked for by its ID is not there. V(ok) reports it in RV(missing),
         V(fail) fails the task.
+      - A VM that O(on_damaged=skip) left out is not missing.
     type: str
     choices: [ok, fail]
     default: ok

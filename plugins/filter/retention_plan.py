@@ -12,7 +12,7 @@ from ansible_collections.prlsdk.core.plugins.module_utils._errors import InputEr
 from ansible_collections.prlsdk.core.plugins.plugin_utils._templated import refuse_undefined
 
 
-def retention_plan(backup_trees, policy=None, now=None, reasons="all"):
+def retention_plan(backup_trees, policy=None, now=None, reasons="all", damaged=None):
     """What ``policy`` keeps and removes of ``backup_trees``; the only place that reads the clock, if ``now`` is not given."""
     # Loaded when it is called: to find one filter, each task that uses one loads the files of all of them.
     from ansible_collections.prlsdk.core.plugins.plugin_utils._retention.plan import make_plan
@@ -21,7 +21,8 @@ def retention_plan(backup_trees, policy=None, now=None, reasons="all"):
         refuse_undefined(backup_trees, "backup_trees")
         refuse_undefined(policy, "policy")
         refuse_undefined(now, "now")
-        return make_plan(backup_trees, policy, int(time.time()) if now is None else now, reasons)
+        refuse_undefined(damaged, "damaged")
+        return make_plan(backup_trees, policy, int(time.time()) if now is None else now, reasons, damaged)
     except InputError as error:
         raise AnsibleFilterError("retention_plan: %s" % error) from error
 

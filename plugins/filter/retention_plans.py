@@ -12,18 +12,19 @@ from ansible_collections.prlsdk.core.plugins.module_utils._errors import InputEr
 from ansible_collections.prlsdk.core.plugins.plugin_utils._templated import refuse_undefined
 
 
-def retention_plans(backup_trees, policy=None, now=None, overrides=None, exclude=None, guards=None):
+def retention_plans(backup_trees, policy=None, now=None, overrides=None, exclude=None, guards=None, damaged=None):
     """What the policies keep and remove of ``backup_trees``; the only place that reads the clock, if ``now`` is not given."""
     # Loaded when it is called: to find one filter, each task that uses one loads the files of all of them.
     from ansible_collections.prlsdk.core.plugins.plugin_utils._retention.groups import make_plans
 
     try:
         refuse_undefined(backup_trees, "backup_trees")
-        for name, value in (("policy", policy), ("now", now), ("overrides", overrides), ("exclude", exclude), ("guards", guards)):
+        given = {"policy": policy, "now": now, "overrides": overrides, "exclude": exclude, "guards": guards, "damaged": damaged}
+        for name, value in given.items():
             refuse_undefined(value, name)
         for number, override in enumerate(overrides or []):
             refuse_undefined(override, "overrides[%d]" % number)
-        return make_plans(backup_trees, policy, int(time.time()) if now is None else now, overrides, exclude, guards)
+        return make_plans(backup_trees, policy, int(time.time()) if now is None else now, overrides, exclude, guards, damaged)
     except InputError as error:
         raise AnsibleFilterError("retention_plans: %s" % error) from error
 

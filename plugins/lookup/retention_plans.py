@@ -19,7 +19,7 @@ description:
 options:
   _terms:
     description:
-      - The name of the variable with the result of M(prlsdk.core.prl_backup_info).
+      - The name of the variable with the result of M(prlsdk.core.prl_backup_info). Nothing is planned for the VMs in its C(damaged).
     type: list
     elements: str
     required: true
@@ -94,7 +94,8 @@ _list:
     outcome:
       description:
         - What of O(earlier) did not come true. C(left) is what was to be removed and is there, C(missing) what was to stay and is not in the list,
-          each a list of C(vm), C(id) and C(created). C(new) is how many backups are there that it did not know.
+          each a list of C(vm), C(id) and C(created). C(new) is how many backups are there that it did not know. C(unknown) is a list of the VMs (C(vm),
+          C(message)) that could not be read this time. Nothing of them is left or missing.
       returned: with O(earlier)
       type: dict
 """
@@ -127,9 +128,10 @@ def _plan(result, name, policy, now, overrides, exclude, guards, earlier):
         trees = result["backup_trees"]
     except (KeyError, TypeError):
         raise InputError("the variable %s has no backup_trees; name the one that prl_backup_info was registered in" % name) from None
-    plan = make_plans(trees, policy, int(time.time()) if now is None else now, overrides, exclude, guards)
+    damaged = result.get("damaged")
+    plan = make_plans(trees, policy, int(time.time()) if now is None else now, overrides, exclude, guards, damaged)
     small = {key: value for key, value in plan.items() if key not in ("vms", "remove", "groups")}
     small.update(packed=pack(plan), steps=len(plan["remove"]))
     if earlier is not None:
-        small["outcome"] = hold_against(unpack(earlier), trees)
+        small["outcome"] = hold_against(unpack(earlier), trees, damaged)
     return small

@@ -7,6 +7,7 @@ from __future__ import absolute_import, division, print_function
 
 __metaclass__ = type
 
+import fnmatch
 import os
 
 if __name__.startswith("ansible_collections."):
@@ -75,13 +76,30 @@ def resolve(wanted, vms):
     return found
 
 
+def is_glob(word):
+    return any(character in word for character in "*?[")
+
+
+def resolve_globs(wanted, vms):
+    """[(word, the VMs that it means, whether as a glob)], as resolve(), for words that may be globs for names. A VM whose name is the word comes first."""
+    found = []
+    for word, vm in resolve(wanted, vms):
+        glob = vm is None and is_glob(word)
+        found.append((word, named_like(word, vms) if glob else [vm] if vm else [], glob))
+    return found
+
+
+def named_like(glob, vms):
+    return [vm for vm in vms if vm["name"] and fnmatch.fnmatchcase(vm["name"], glob)]
+
+
 def vms_operation(connection, arguments, spool):
     """arguments: types, wanted (null: all). -> server, vms, unknown (the wanted words that mean no VM)"""
     vms, unknown = list_vms(connection.node, arguments["types"]), []
     if arguments["wanted"] is not None:
-        found = resolve(arguments["wanted"], vms)
-        vms = unique([vm for word, vm in found if vm])
-        unknown = [word for word, vm in found if not vm]
+        found = resolve_globs(arguments["wanted"], vms)
+        vms = unique([vm for word, fits, glob in found for vm in fits])
+        unknown = [word for word, fits, glob in found if not fits]
     return {"server": connection.node.server, "vms": vms, "unknown": unknown}
 
 
@@ -89,11 +107,14 @@ def trees_operation(connection, arguments, spool):
     """Fetch backup trees into files of ``spool``.
 
     arguments: scope (all, registered), types, wanted (null: every VM). ->
-    server; trees [{file, uuid ('' for the whole tree), directory}]; wanted [[word, uuid or null]] when VMs were named;
+    server; trees [{file, uuid ('' for the whole tree), name (null where it is not known), directory}]; wanted [[word, uuid or null]] when VMs
+    were named, where a glob comes once for each VM that it fits and once with null for those that only the whole tree knows;
     registered: UUIDs of the VMs that the node knows (null when nobody had to ask).
     """
-    types = arguments["types"]
-    plan, registered, wanted = plan_trees(connection, arguments)
+    types, words = arguments["types"], arguments["wanted"]
+    known = None if only_uuids(words) else list_vms(connection.node, types)
+    names = dict((uuid_key(vm["uuid"]), vm["name"]) for vm in known or () if vm["uuid"])
+    plan, registered, wanted = plan_trees(connection, arguments, known)
     trees = []
     for number, (uuid, directory) in enumerate(plan):
         text = tree_text(connection, uuid, types)
@@ -102,30 +123,43 @@ def trees_operation(connection, arguments, spool):
             uuid, text = in_another_spelling(connection, uuid, types, registered) or (uuid, text)
         path = os.path.join(spool, "tree-%05d.xml" % number)
         write_spool(path, text)
-        trees.append({"file": path, "uuid": uuid, "directory": directory})
+        trees.append({"file": path, "uuid": uuid, "name": names.get(uuid_key(uuid)), "directory": directory})
     # All requests go through the node; its uuid tells the backups that it made.
     return {"server": connection.node.server, "trees": trees, "registered": registered, "wanted": wanted}
 
 
-def plan_trees(connection, arguments):
-    """Which trees to ask for, [(uuid, directory)]; the UUIDs that the node knows or None; the words wanted with their UUIDs."""
+def only_uuids(words):
+    return words is not None and all(uuid_key(word) for word in words)
+
+
+def plan_trees(connection, arguments, known=None):
+    """Which trees to ask for, [(uuid, directory)]; the UUIDs that the node knows or None; the words wanted with their UUIDs.
+
+    ``known`` are the node's VMs, where they were listed already.
+    """
     words, scope, types = arguments["wanted"], arguments["scope"], arguments["types"]
     whole = ("", None)
-    if words is not None and all(uuid_key(word) for word in words):
+    if only_uuids(words):
         wanted = [(word, braced(word)) for word in words]
         return each_vm_once([(uuid, None) for word, uuid in wanted]), None, wanted
-    known = [vm for vm in list_vms(connection.node, types) if vm["uuid"]]
+    known = [vm for vm in (list_vms(connection.node, types) if known is None else known) if vm["uuid"]]
     registered = [vm["uuid"] for vm in known]
     if words is not None:
-        place = places(connection, kept_by(connection, known, types))
+        kept = kept_by(connection, known, types)
+        place = places(connection, kept)
+        apart = set(uuid_key(vm["uuid"]) for vm in kept if vm["uuid"] and vm["backup_directory"])
         plan, wanted = [], []
-        for word, vm in resolve(words, known):
-            uuid = vm["uuid"] if vm else braced(word) if uuid_key(word) else None
-            wanted.append((word, uuid))
-            if uuid:
-                plan.append((uuid, place(uuid)))
-            elif scope == "all":
+        for word, fits, glob in resolve_globs(words, known):
+            uuids = [vm["uuid"] for vm in fits] or ([braced(word)] if uuid_key(word) else [])
+            search = scope == "all" and (glob or not uuids)
+            wanted += [(word, uuid) for uuid in uuids]
+            if search or not uuids:
+                wanted.append((word, None))
+            if search:
                 plan.append(whole)  # which alone knows the names of VMs that are gone from the node
+            if search and glob:  # it shows what fits, but for directories of a VM's own
+                uuids = [uuid for uuid in uuids + [vm["uuid"] for vm in named_like(word, kept) if vm["uuid"]] if uuid_key(uuid) in apart]
+            plan += [(uuid, place(uuid)) for uuid in uuids]
         return each_vm_once(plan), registered, wanted
     if scope == "registered":
         place = places(connection, kept_by(connection, known, types))

@@ -7,20 +7,22 @@ from __future__ import absolute_import, division, print_function
 
 __metaclass__ = type
 
+import fnmatch
 import itertools
 import os
 import time
 
 from ansible_collections.prlsdk.core.plugins.module_utils import _backup_select, _backup_tree, _ids, _instants
-from ansible_collections.prlsdk.core.plugins.module_utils._errors import InputError, PrlError, naming
+from ansible_collections.prlsdk.core.plugins.module_utils._errors import InputError, PrlError, TreeError, naming
 
 
 def gather_facts(params, ask):
     """The result of prl_backup_facts."""
     gathered_at = _instants.format(time.time())
     result = gather_backups(params, ask)
-    facts = dict((key, result.pop(key)) for key in ("backup_trees", "summary", "raw") if key in result)
+    facts = dict((key, result.pop(key)) for key in ("backup_trees", "summary", "raw", "damaged") if key in result)
     return {
+        "warnings": result["warnings"],
         "changed": False,
         "ansible_facts": {"prl_backups": dict(facts, gathered_at=gathered_at)},
         "missing": result["missing"],
@@ -47,11 +49,12 @@ def gather_backups(params, ask):
     with naming("backup_ids"):
         _backup_select.filters(backup_ids=chosen["backup_ids"])  # before the server is asked for anything
     answer = ask("trees", {"types": params["types"], "wanted": params["vms"], "scope": params["scope"]})
-    result = {"changed": False, "server": answer.result["server"], "sdk": answer.sdk}
+    result = {"changed": False, "server": answer.result["server"], "sdk": answer.sdk, "damaged": []}
     try:
         fill(result, params, answer.result, chosen, limit)
     except PrlError as error:
         raise error.with_result(**result)
+    result["warnings"] = [unknown["message"] for unknown in result["damaged"]]
     return result
 
 
@@ -60,15 +63,16 @@ def fill(result, params, answer, chosen, limit):
     gather = params["gather"]
     if "raw" in gather:
         result["raw"] = [{"uuid": tree["uuid"], "xml": text_of(tree["file"])} for tree in answer["trees"]]
-    wanted = answer["wanted"]
-    if wanted is not None:
-        chosen["vms"] = [uuid or word for word, uuid in wanted]
+    reader = Reader(answer["trees"], gather, place_of(params, result["server"]), params["on_damaged"] == "skip", result["damaged"])
+    targets = None if answer["wanted"] is None else targets_of(answer["wanted"], reader)
+    if targets is not None:
+        chosen["vms"] = [target for word in targets for target in targets[word]]
     if params["owner"] == "this_node":
         chosen["owner"] = answer["server"]["uuid"]
-    selected = _backup_select.select(
-        read_trees(answer["trees"], gather), _backup_select.filters(**chosen), limit=limit, keep="backups" in gather
-    )
-    result.update(total=selected.total, truncated=selected.truncated, missing=missing(selected, wanted, chosen["backup_ids"]))
+    selected = _backup_select.select(reader.trees(), _backup_select.filters(**chosen), limit=limit, keep="backups" in gather)
+    unread = set(_ids.key(vm["uuid"]) for vm in result["damaged"])
+    missing = missing_vms(params["vms"], targets, set(selected.missing_vms), unread) + missing_ids(selected, chosen["backup_ids"])
+    result.update(total=selected.total, truncated=selected.truncated, missing=missing)
     if "backups" in gather:
         known = answer["registered"] and set(_ids.key(uuid) for uuid in answer["registered"])
         result["backup_trees"] = [
@@ -83,24 +87,103 @@ def fill(result, params, answer, chosen, limit):
         )
 
 
-def missing(selected, wanted, backup_ids):
-    """What was asked for and is not there, in the words in which it was asked for."""
-    vms, ids = set(selected.missing_vms), set(selected.missing_backup_ids)
-    return [word for word, uuid in wanted or () if (uuid or word) in vms] + [written for written in backup_ids or () if _ids.key(written) in ids]
+def targets_of(wanted, reader):
+    """{word of ``vms``: the UUIDs, or the name, that it means}; ``wanted`` as the worker gives it."""
+    targets, open_words = {}, set()
+    for word, uuid in wanted:
+        targets.setdefault(word, [])
+        if uuid:
+            targets[word].append(uuid)
+        else:
+            open_words.add(word)
+    globs = [word for word in open_words if any(character in word for character in "*?[")]
+    names = reader.names() if globs else []
+    for word in open_words:
+        if word in globs and not any(name == word for name, uuid in names):
+            targets[word] += [uuid for name, uuid in names if fnmatch.fnmatchcase(name, word)]
+        else:
+            targets[word] = [word]
+    return targets
 
 
-def read_trees(spooled, gather):
-    """One stream of VmTree out of the spooled answers; each file is removed as soon as it is read."""
+def missing_vms(words, targets, without, unread):
+    """The words of ``vms`` of which nothing is there. What could not be read is not known to be missing."""
+    return [word for word in words or () if all(target in without and _ids.key(target) not in unread for target in targets[word])]
 
-    def read(tree):
-        parsed = _backup_tree.parse(tree["file"], disks="disks" in gather, files="files" in gather)
-        yield from _backup_select.placed(parsed, tree["directory"])
-        os.remove(tree["file"])
 
-    # Only the whole tree and a VM's own one can speak of the same VM.
-    whole = [read(tree) for tree in spooled if not tree["uuid"]]
-    single = [read(tree) for tree in spooled if tree["uuid"]]
-    return _backup_select.merge(whole[0], single) if whole else _backup_select.merge(itertools.chain.from_iterable(single))
+def missing_ids(selected, backup_ids):
+    ids = set(selected.missing_backup_ids)
+    return [written for written in backup_ids or () if _ids.key(written) in ids]
+
+
+def place_of(params, server):
+    """The server that keeps the backups, as messages call it."""
+    storage = params.get("storage")
+    if not storage:
+        return server["host"]
+    return "the default backup server of %s" % server["host"] if storage["default"] else storage["host"]
+
+
+class Reader(object):
+    """The spooled answers, which are read at most twice: for the names in the whole tree, and as trees; then each file is removed.
+
+    Only an answer of a VM's own can be told apart from the others. With ``skip`` one that is damaged is noted in ``damaged``, and nothing at all is
+    said of that VM, whatever the whole tree has of it: a part of its chains would look like all of them.
+    """
+
+    def __init__(self, spooled, gather, server, skip, damaged):
+        self._whole = [tree for tree in spooled if not tree["uuid"]]
+        self._single = [tree for tree in spooled if tree["uuid"]]
+        self._gather, self._server, self._skip, self._damaged = gather, server, skip, damaged
+
+    def names(self):
+        """[(name, UUID)] of the VMs in the whole tree; none where it was not asked for."""
+        return [(tree.name, tree.uuid) for spooled in self._whole for tree in self._told(spooled, _backup_tree.parse(spooled["file"]))]
+
+    def trees(self):
+        """One stream of VmTree."""
+        if not self._whole:
+            return _backup_select.merge(itertools.chain.from_iterable(map(self._read_single, self._single)))
+        # Only the whole tree and a VM's own one can speak of the same VM.
+        single = [self._read_single(tree) for tree in self._single]
+        unread = set(_ids.key(vm["uuid"]) for vm in self._damaged)
+        whole = (tree for tree in self._read(self._whole[0]) if _ids.key(tree.uuid) not in unread)
+        return _backup_select.merge(whole, single)
+
+    def _read_single(self, spooled):
+        """The trees of a VM's own answer, one or none. They are nobody's before the answer was read to its end."""
+        try:
+            trees = list(self._read(spooled))
+            if len(trees) > 1 or any(_ids.key(tree.uuid) != _ids.key(spooled["uuid"]) for tree in trees):
+                raise TreeError(self._message(spooled, "The answer is for %s." % (" and ".join(tree.uuid for tree in trees))))
+            return trees
+        except TreeError as error:
+            if not self._skip:
+                raise
+            self._damaged.append({"uuid": spooled["uuid"], "name": spooled["name"], "message": error.message})
+            return []
+
+    def _read(self, spooled):
+        parsed = _backup_tree.parse(spooled["file"], disks="disks" in self._gather, files="files" in self._gather)
+        yield from _backup_select.placed(self._told(spooled, parsed), spooled["directory"])
+        os.remove(spooled["file"])
+
+    def _told(self, spooled, trees):
+        """The trees, with an error that says whose answer is damaged."""
+        try:
+            yield from trees
+        except TreeError as error:
+            raise TreeError(self._message(spooled, error.message))
+
+    def _message(self, spooled, problem):
+        if not spooled["uuid"]:
+            return (
+                "The answer of %s for all VMs together cannot be read, so nothing is known of any of them. %s With 'scope: registered' the server "
+                "is asked VM by VM, and 'on_damaged: skip' then leaves out the one that is damaged." % (self._server, problem)
+            )
+        name = "VM %s (%s)" % (spooled["name"], spooled["uuid"]) if spooled["name"] else "VM %s" % spooled["uuid"]
+        hint = "" if self._skip else " 'on_damaged: skip' gathers the other VMs all the same."
+        return "The backups of %s, asked of %s, cannot be read. %s%s" % (name, self._server, problem, hint)
 
 
 def text_of(path):

@@ -30,11 +30,14 @@ def make_module(options, **more):
 
 
 def run(module, act):
-    """Exit with what ``act(parameters, ask)`` returns. ``ask(operation, arguments)`` is one request to the SDK, an Answer."""
+    """Exit with what ``act(parameters, ask)`` returns, but for its ``warnings``. ``ask(operation, arguments)`` is one request to the SDK, an Answer."""
     # The worker inherits the environment, and needs no secret from there.
     os.environ.pop(ENVIRONMENT["password"], None)
     try:
-        module.exit_json(**act(module.params, connect(module)))
+        result = act(module.params, connect(module))
+        for warning in result.pop("warnings", ()):
+            module.warn(warning)
+        module.exit_json(**result)
     except PrlError as error:
         module.fail_json(msg=error.message, **error.result)
 
@@ -44,13 +47,7 @@ def run_change(module, act):
     progress = Progress(Logbook(module), find_job_file())
     way = Way(module.check_mode, module._diff, progress)
 
-    def warned(params, ask):
-        result = act(params, functools.partial(ask, watch=progress.line), way)
-        for warning in result.pop("warnings", ()):
-            module.warn(warning)
-        return result
-
-    run(module, warned)
+    run(module, lambda params, ask: act(params, functools.partial(ask, watch=progress.line), way))
 
 
 def connect(module):

@@ -103,6 +103,7 @@ def backup_options():
         vm_options(),
         scope={"type": "str", "choices": ["all", "registered"], "default": "all"},
         owner={"type": "str", "choices": ["any", "this_node"], "default": "any"},
+        on_damaged={"type": "str", "choices": ["fail", "skip"], "default": "fail"},
         gather={
             "type": "list",
             "elements": "str",

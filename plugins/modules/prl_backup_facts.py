@@ -245,12 +245,20 @@ ansible_facts:
           returned: when O(gather) has V(raw)
           type: list
           elements: dict
+        damaged:
+          description: >-
+            The VMs whose answer could not be read, as M(prlsdk.core.prl_backup_info) returns them. It is not known whether they have backups. Empty
+            unless O(on_damaged=skip).
+          returned: success
+          type: list
+          elements: dict
         gathered_at:
           description: When the facts were gathered, by the clock of the target host, in UTC.
           type: str
           sample: "2026-11-22T06:00:00Z"
 missing:
-  description: The entries of O(vms) that have no backup, as they were written.
+  description: >-
+    The entries of O(vms) that have no backup, as they were written. A VM in C(damaged) is not in it.
   returned: success
   type: list
   elements: str

@@ -79,6 +79,16 @@ EXAMPLES = r"""
     vms: [web-01, 9531985d-5d9d-49f8-9818-e811892f902b]
     missing: fail
 
+- name: Ask for all VMs whose name begins with web-
+  prlsdk.core.prl_backup_info:
+    vms: ["web-*"]
+    scope: registered
+
+- name: Gather what can be read, also where the answer for one VM is damaged
+  prlsdk.core.prl_backup_info:
+    scope: registered
+    on_damaged: skip
+
 - name: Gather the newest backup of each VM that the node knows
   prlsdk.core.prl_backup_info:
     scope: registered
@@ -302,8 +312,33 @@ truncated:
   returned: success
   type: bool
   sample: false
+damaged:
+  description:
+    - The VMs whose answer could not be read. It is not known whether they have backups, and nothing in this result counts them. Empty unless
+      O(on_damaged=skip).
+    - P(prlsdk.core.retention_plans#filter) and P(prlsdk.core.backup_compliance#filter) take this list.
+  returned: success
+  type: list
+  elements: dict
+  contains:
+    uuid:
+      description: UUID with braces, as the server was asked for it.
+      type: str
+      sample: "{9531985d-5d9d-49f8-9818-e811892f902b}"
+    name:
+      description: The name that the node knows it by; V(null) where all O(vms) are given by UUID, and for a VM that is gone from the node.
+      type: str
+      sample: web-01
+    message:
+      description: What is wrong with the answer.
+      type: str
+      sample: >-
+        The backups of VM web-01 ({9531985d-5d9d-49f8-9818-e811892f902b}), asked of localhost, cannot be read. The server's backup tree is damaged …
 missing:
-  description: The entries of O(vms) that have no backup, and the entries of O(backup_ids) that were not found, as they were written.
+  description:
+    - The entries of O(vms) that have no backup, and the entries of O(backup_ids) that were not found, as they were written. A glob is in it if no VM
+      with backups fits it.
+    - A VM in RV(damaged) is not in it. A backup ID that was not found may be one of such a VM.
   returned: success
   type: list
   elements: str

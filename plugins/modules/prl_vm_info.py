@@ -23,8 +23,10 @@ extends_documentation_fragment:
 options:
   vms:
     description:
-      - Only these, each a name, a container's ID, or a UUID with or without braces, in any case.
-      - A name that fits more than one VM is an error that lists them.
+      - Only these, each a name, a glob for names, a container's ID, or a UUID with or without braces, in any case.
+      - In a glob, V(*) is any text, V(?) any character, and V([ab]) one of these. Upper and lower case differ. If a VM has exactly this name, only that
+        VM is meant.
+      - A name that more than one VM has is an error that lists them. A glob may fit any number of VMs.
     type: list
     elements: str
   types:
@@ -36,7 +38,7 @@ options:
     default: [vm, ct]
   missing:
     description:
-      - What to do about an entry of O(vms) that the server does not know. V(ok) reports it in RV(missing), V(fail) fails the task.
+      - What to do about an entry of O(vms) that the server does not know, or a glob that fits no VM. V(ok) reports it in RV(missing), V(fail) fails the task.
     type: str
     choices: [ok, fail]
     default: ok
@@ -52,6 +54,10 @@ EXAMPLES = r"""
 - name: Show the containers that are not running
   ansible.builtin.debug:
     msg: "{{ node.vms | selectattr('type', 'eq', 'ct') | rejectattr('state', 'eq', 'running') | map(attribute='name') }}"
+
+- name: Look at the VMs whose name begins with db-
+  prlsdk.core.prl_vm_info:
+    vms: ["db-*"]
 
 - name: Look at two VMs of another server
   prlsdk.core.prl_vm_info:
@@ -109,7 +115,7 @@ vms:
       elements: str
       sample: []
 missing:
-  description: The entries of O(vms) that the server does not know.
+  description: The entries of O(vms) that the server does not know, and the globs that fit no VM, as they were written.
   returned: success
   type: list
   elements: str

@@ -14,6 +14,7 @@ import sys
 import tempfile
 import time
 
+from tests.bench import tree_generator
 from tests.harness import STUB_SDK, Stub, playbook, run_module
 
 # What the SDK is asked for, made again call by call without looking at any answer.
@@ -37,9 +38,14 @@ prlsdkapi.deinit_sdk()
 
 
 def server(folder, vms, weeks, increments):
+    """A stub with that many VMs, of which each has ``weeks`` chains of a full and ``increments``."""
     folder.mkdir(parents=True)
     stub = Stub(folder)
-    stub("demo", "--vms", vms, "--weeks", weeks, "--increments", increments, "--now", "2026-11-22T06:00:00Z")
+    if weeks == 1:  # the demonstration makes no backup of the future, so that its last chain is short
+        tree_generator.write(folder / "tree.xml", vms * (1 + increments), vms, chain_length=1 + increments)
+        stub("load", folder / "tree.xml")
+    else:
+        stub("demo", "--vms", vms, "--weeks", weeks, "--increments", increments, "--now", "2026-11-22T06:00:00Z")
     stub("log", "--clear")
     return stub
 

@@ -177,17 +177,19 @@ def _through_ansible(backups):
 
 def main(sizes=SIZES, through_ansible=100_000):
     """Print the figures; the marks stand beside them."""
+    from tests.bench import marks
+
     print("retention_plan: %d rules, %d backups to a VM" % (sum(key not in ("timezone", "max_remove_share") for key in POLICY), BACKUPS_PER_VM))
     costs = {}
     for backups in sizes:
         planned, sorting, peak = _measure_apart(backups)
         costs[backups] = planned / backups
         print(
-            "%9d backups: %6.2f s, %5.1f us for each, %5.0f MiB more at the peak, %4.0f times as long as sorting the instants (mark: %d)"
-            % (backups, planned, costs[backups] * 1e6, peak, planned / sorting, SORT_MARK)
+            "%9d backups: %6.2f s, %5.1f us for each, %5.0f MiB more at the peak, %4.0f times as long as sorting the instants %s"
+            % (backups, planned, costs[backups] * 1e6, peak, planned / sorting, marks.at_most(planned / sorting, SORT_MARK, "retention: plan to sort"))
         )
     growth = costs[max(sizes)] / costs[min(sizes)]
-    print("cost for each at %d against %d: %.2f (mark: at most %.1f)" % (max(sizes), min(sizes), growth, LINEAR_MARK))
+    print("cost for each at %d against %d: %.2f %s" % (max(sizes), min(sizes), growth, marks.at_most(growth, LINEAR_MARK, "retention: growth")))
     if through_ansible:
         _through_ansible(through_ansible)
 

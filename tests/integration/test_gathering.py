@@ -8,6 +8,7 @@ from tests.harness import run_module
 from tests.pythons import VERSIONS, interpreters
 
 BACKUP = "backup.example"
+EVERYTHING = '"sUuid": ""'  # in the arguments of a request for the whole tree
 
 
 def names(result):
@@ -310,8 +311,127 @@ def test_the_worker_gives_the_same_answer_under_each_python(node, version):
         result.pop("invocation")
         result.pop("sdk")
     assert mine == other
-    assert run_module("prl_vm_info", node, sdk_python=interpreters()[version], vms=["почта"])["vms"][0]["name"] == "почта"
+    for word in ("почта", "поч?*"):
+        assert run_module("prl_vm_info", node, sdk_python=interpreters()[version], vms=[word])["vms"][0]["name"] == "почта"
     assert {call["python"][:4].rstrip(".") for call in node.calls()[-3:]} == {version}
+
+
+# --- globs for names
+
+
+def test_a_glob_means_every_vm_whose_name_fits(node):
+    webs = ["web-%02d" % number for number in range(1, 7)]
+    assert names(run_module("prl_backup_info", node, vms=["web-*"])) == webs
+    assert names(run_module("prl_backup_info", node, vms=["web-*"], scope="registered")) == webs
+    assert [found["name"] for found in run_module("prl_vm_info", node, vms=["web-*"])["vms"]] == webs
+    assert names(run_module("prl_backup_info", node, vms=["web-0[12]", "?ail", "web-02"])) == ["mail", "web-01", "web-02"]
+    facts = run_module("prl_backup_facts", node, vms=["db-*"])
+    assert names(facts["ansible_facts"]["prl_backups"]) == ["db-primary", "db-replica"]
+
+
+def test_a_glob_that_fits_nothing_is_missing(node):
+    for module in ("prl_backup_info", "prl_vm_info"):
+        result = run_module(module, node, vms=["web-01", "wbe-*", "WEB-*"])
+        assert result["missing"] == ["wbe-*", "WEB-*"], "upper and lower case differ"
+        result = run_module(module, node, vms=["web-01", "wbe-*"], missing="fail")
+        assert result["failed"] and "'wbe-*'" in result["msg"]
+    assert run_module("prl_backup_info", node, vms=["fresh-*"])["missing"] == ["fresh-*"], "the VM is there and has no backup"
+    assert run_module("prl_vm_info", node, vms=["fresh-*"])["missing"] == []
+
+
+def test_a_glob_fits_vms_that_are_gone_and_directories_of_their_own(node):
+    gone = "decommissioned-win2008"
+    result = run_module("prl_backup_info", node, vms=["*e[cr][op]*"])
+    assert {gone, "erp"} <= set(names(result))
+    assert {chain["directory"] for chain in tree_of(result, "erp")["chains"]} == {"/mnt/backup/erp"}
+    assert run_module("prl_backup_info", node, vms=["decom*"], scope="registered")["missing"] == ["decom*"]
+    node("log", "--clear")
+    run_module("prl_backup_info", node, vms=["*"])
+    asked = [call["args"]["sUuid"] for call in node.calls() if call["call"] == "get_backup_tree"]
+    assert len(asked) == 2 and "" in asked, "what fits is in the whole tree, but for the one with a directory of its own"
+
+
+@pytest.mark.parametrize("scope", ["all", "registered"])
+def test_a_vm_whose_name_is_the_glob_itself_is_meant_alone(stub, scope):
+    for name in ("web[1]", "web1", "a*", "ab"):
+        stub("vm", "add", name)
+        run_module("prl_backup", stub, vm=name, type="full")
+    assert names(run_module("prl_backup_info", stub, vms=["web[1]", "a*"], scope=scope)) == ["a*", "web[1]"]
+    assert [found["name"] for found in run_module("prl_vm_info", stub, vms=["a*"])["vms"]] == ["a*"]
+    stub("vm", "remove", "a*")
+    expected = {"all": ["a*"], "registered": ["ab"]}[scope]
+    assert names(run_module("prl_backup_info", stub, vms=["a*"], scope=scope)) == expected, "also where only its backups are left"
+
+
+# --- answers that cannot be read
+
+
+def damage(stub, name, text="<BackupTree><VmItem>"):
+    """Give this VM a damaged answer; returns its UUID."""
+    uuid = vm(stub, name)["uuid"]
+    path = stub.state.parent / "broken.xml"
+    path.write_text(text)
+    stub("fault", "add", "get_backup_tree", "answer", path, "--match", uuid, "--always")
+    return uuid
+
+
+@pytest.mark.parametrize("options", [{"scope": "registered"}, {"vms": ["web-01", "web-02"]}, {"vms": ["web-0[12]"], "scope": "registered"}])
+def test_a_damaged_answer_fails_and_the_message_names_vm_and_server(node, options):
+    uuid = damage(node, "web-01")
+    result = run_module("prl_backup_info", node, **options)
+    assert result["failed"] and result["error"]["symbol"] == "DAMAGED_TREE"
+    assert result["msg"].startswith("The backups of VM web-01 (%s), asked of localhost, cannot be read. " % uuid)
+    assert "'on_damaged: skip'" in result["msg"]
+    result = run_module("prl_backup_info", node, vms=[uuid])
+    assert result["msg"].startswith("The backups of VM %s, asked of localhost, cannot be read. " % uuid), "no list was asked for"
+
+
+def test_a_damaged_answer_can_be_skipped_and_the_vm_is_not_told_to_have_no_backup(node):
+    whole = run_module("prl_backup_info", node, scope="registered")
+    uuid = damage(node, "web-01")
+    result = run_module("prl_backup_info", node, scope="registered", on_damaged="skip", missing="fail")
+    assert [(unread["uuid"], unread["name"]) for unread in result["damaged"]] == [(uuid, "web-01")]
+    assert "is damaged" in result["damaged"][0]["message"] and result["damaged"][0]["message"] in str(result["warnings"])
+    assert result["backup_trees"] == [tree for tree in whole["backup_trees"] if tree["vm"]["uuid"] != uuid]
+    for vms in (["web-01", "nobody"], [uuid, "nobody"], ["web-01*", "nobody"]):
+        result = run_module("prl_backup_info", node, vms=vms, scope="registered", on_damaged="skip")
+        assert result["missing"] == ["nobody"] and len(result["damaged"]) == 1 and result["total"] == 0
+    facts = run_module("prl_backup_facts", node, vms=["web-01"], scope="registered", on_damaged="skip")
+    assert [unread["uuid"] for unread in facts["ansible_facts"]["prl_backups"]["damaged"]] == [uuid]
+    node("fault", "clear")
+    assert run_module("prl_backup_info", node, scope="registered", on_damaged="skip")["damaged"] == []
+
+
+def test_of_a_vm_whose_own_directory_cannot_be_read_nothing_is_told(node):
+    """Its chains in the default directory would look like all of them."""
+    node("vm", "set", "web-01", "--backup-directory", "/mnt/new")
+    uuid = damage(node, "web-01")
+    for options in ({}, {"vms": ["web-*"]}):
+        result = run_module("prl_backup_info", node, on_damaged="skip", **options)
+        assert [unread["uuid"] for unread in result["damaged"]] == [uuid] and result["missing"] == []
+        assert "web-01" not in names(result) and "web-02" in names(result)
+
+
+def test_a_damaged_whole_tree_is_damage_of_everything(node):
+    (node.state.parent / "broken.xml").write_text("<BackupTree><VmItem>")
+    node("fault", "add", "get_backup_tree", "answer", node.state.parent / "broken.xml", "--match", EVERYTHING, "--always")
+    for options in ({}, {"vms": ["web-*"]}, {"vms": ["gone"]}):
+        result = run_module("prl_backup_info", node, on_damaged="skip", **options)
+        assert result["failed"] and "for all VMs together cannot be read, so nothing is known of any of them" in result["msg"], options
+        assert "'scope: registered'" in result["msg"] and "backup_trees" not in result
+
+
+def test_an_answer_for_another_vm_is_damage_of_the_one_that_was_asked_for(node):
+    damage(node, "web-01", node("tree", vm(node, "web-02")["uuid"]))
+    result = run_module("prl_backup_info", node, scope="registered", on_damaged="skip")
+    assert [unread["name"] for unread in result["damaged"]] == ["web-01"] and "The answer is for" in result["damaged"][0]["message"]
+    assert "web-02" in names(result)
+
+
+def test_the_server_that_keeps_the_backups_is_named(node, storage):
+    node("fault", "add", "get_backup_tree", "answer", __file__, "--match", EVERYTHING, "--always")
+    for given, named in ((storage, BACKUP), ({"default": True}, "the default backup server of localhost")):
+        assert "The answer of %s for all VMs" % named in run_module("prl_backup_info", node, storage=given)["msg"]
 
 
 # --- facts

@@ -65,7 +65,9 @@ def test_a_policy_alone_shows_and_removes_nothing_then_its_digest_applies_it_the
     status, said, planned = retention(server, reports)
     assert status == 0 and "changed=0" in said
     assert mutating(server) == [] and ids(server) == before
-    assert "Plan only, nothing was changed." in said and (reports / "index.html").exists()
+    assert "Plan only, nothing was changed." in said
+    modes = {path.name: path.stat().st_mode & 0o7777 for path in [reports, *reports.iterdir()]}
+    assert modes == {"reports": 0o750, "localhost.json": 0o640, "index.html": 0o640}
     assert planned["status"] == "planned" and planned["applied"] is None
     digest = planned["plan"]["digest"]
     assert "backup_retention_confirm=" + digest[:16] in said
@@ -238,6 +240,41 @@ def test_a_backup_that_somebody_writes_after_the_plan_is_looked_for_again_and_no
     assert second in report["message"] and first not in report["message"] and "gone" not in report["message"]
 
 
+def damage(stub, name, *when):
+    """Give this VM's answers a text that is none."""
+    broken = stub.state.parent / "broken.xml"
+    broken.write_text("<BackupTree><VmItem>")
+    stub("fault", "add", "get_backup_tree", "answer", broken, "--match", vm_uuid(stub, name), *when)
+
+
+def vm_uuid(stub, name):
+    return re.search("<Uuid>([^<]+)</Uuid>\\s*<Name>%s</Name>" % name, stub("tree"))[1]
+
+
+def test_a_vm_whose_backups_cannot_be_read_stays_whole_and_is_named(server, tmp_path):
+    damage(server, "vm-0002", "--always")
+    status, said, report = retention(server, tmp_path, scope="registered", confirm=True)
+    assert status != 0 and report["status"] == "failed" and mutating(server) == [], said
+    assert "The backups of VM vm-0002 (" in report["message"]
+    status, said, report = retention(server, tmp_path, scope="registered", confirm=True, on_damaged="skip")
+    assert status == 0 and report["status"] == "applied", said
+    assert [vm["vm"]["name"] for vm in report["plan"]["vms"]] == ["vm-0001", "vm-0003"]
+    assert [one["name"] for one in report["plan"]["damaged"]] == ["vm-0002"]
+    assert {backup["vm"] for backup in report["applied"]} == {vm_uuid(server, name) for name in ("vm-0001", "vm-0003")}
+    assert "Nothing was planned for vm-0002, because it is not known which backups it has." in report["message"]
+    assert "warning: nothing is planned for vm-0002" in said
+
+
+def test_after_a_removal_a_vm_that_cannot_be_read_is_unknown_and_not_missing(server, tmp_path):
+    """It is read once for the plan, lets nothing go, and then is looked at again only by the verification."""
+    damage(server, "vm-0002", "--nth", "2", "--always")
+    whole = [{"name": "whole", "match": {"name": "vm-0002"}, "policy": {"last": "all"}}]
+    status, said, report = retention(server, tmp_path, scope="registered", confirm=True, overrides=whole, busy_timeout=0)
+    assert status != 0 and report["status"] == "failed" and report["applied"], said
+    assert report["message"].startswith("The removal was reported as done, and what could be looked at is as planned. What is there of vm-0002 now is ")
+    assert "not in the list" not in report["message"]
+
+
 def wait_for(true):
     for _wait in range(600):
         if true():
@@ -249,14 +286,16 @@ def wait_for(true):
 def test_names_of_hosts_that_are_no_file_names_hosts_without_a_report_and_selectors_that_fit_nothing(server, tmp_path):
     inventory = tmp_path / "inventory.yml"
     local = {"ansible_connection": "local", "ansible_python_interpreter": sys.executable}
-    inventory.write_text(json.dumps({"all": {"vars": local, "hosts": {"rack1/n4": {}, "late": {"backup_retention_show": "some"}}}}))
+    inventory.write_text(json.dumps({"all": {"vars": local, "hosts": {"rack1/n4": {}, "Rack1/N4": {}, "late": {"backup_retention_show": "some"}}}}))
     done = playbook(
         server, BOOK, "-i", inventory,
         *extra(tmp_path / "reports", hosts="all", exclude=[{"name": "stagng-*"}], overrides=[{"name": "db", "match": {"name": "bd-*"}, "policy": {"last": 9}}]),
     )
     assert "rack1/n4                   : ok=" in done.stdout and "failed=1" in done.stdout, done.stdout[-3000:]
-    report = json.loads((tmp_path / "reports" / "rack1_n4.json").read_text())
-    assert report["host"] == "rack1/n4" and report["status"] == "planned"
+    assert {path.name for path in (tmp_path / "reports").iterdir()} == {"rack1%2fn4.json", "%52ack1%2f%4e4.json", "index.html"}
+    for host, name in (("rack1/n4", "rack1%2fn4.json"), ("Rack1/N4", "%52ack1%2f%4e4.json")):
+        report = json.loads((tmp_path / "reports" / name).read_text())
+        assert report["host"] == host and report["status"] == "planned"
     assert "unused: no VM of this host that has backups fits override db, exclusion name=stagng-*" in done.stdout
     page = (tmp_path / "reports" / "index.html").read_text()
     assert "<bdi>late</bdi>" in page and "no report" in page and "This run has no report of the host." in page

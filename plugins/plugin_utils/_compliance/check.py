@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 from ansible_collections.prlsdk.core.plugins.module_utils import _durations, _instants
 from ansible_collections.prlsdk.core.plugins.module_utils._errors import InputError
 from ansible_collections.prlsdk.core.plugins.plugin_utils._report import words
+from ansible_collections.prlsdk.core.plugins.plugin_utils._retention import damaged as damages
 from ansible_collections.prlsdk.core.plugins.plugin_utils._retention import inventory
 from ansible_collections.prlsdk.core.plugins.plugin_utils._retention.inventory import Backup, Backups, Vm, plain_id
 from ansible_collections.prlsdk.core.plugins.plugin_utils._retention.selectors import Selector
@@ -20,9 +21,9 @@ from .objectives import Group, Objective, read_exclusions, read_groups
 from .text import table, worst
 
 #: Every finding, the worst first.
-FINDINGS = ("no_vms", "unreadable", "never", "not_restorable", "rpo", "chain_age", "chain_length", "future", "full_due", "orphan")
+FINDINGS = ("no_vms", "unreadable", "damaged", "never", "not_restorable", "rpo", "chain_age", "chain_length", "future", "full_due", "orphan")
 #: Those that are violations unless somebody says otherwise; the others are notices.
-FAIL_ON = ("no_vms", "unreadable", "never", "not_restorable", "rpo", "chain_age", "chain_length")
+FAIL_ON = ("no_vms", "unreadable", "damaged", "never", "not_restorable", "rpo", "chain_age", "chain_length")
 #: Clocks of nodes and servers differ: a backup is of the future if it is later than the check by more than this.
 SKEW = _durations.parse("5min").exact_seconds
 
@@ -38,13 +39,14 @@ class Check(NamedTuple):
     node: str | None  # without braces, in lower case
 
 
-def check(vms, backup_trees, objective, now, overrides=None, exclude=None, fail_on=FAIL_ON, templates=False, node=None) -> dict[str, Any]:
+def check(vms, backup_trees, objective, now, overrides=None, exclude=None, fail_on=FAIL_ON, templates=False, node=None, damaged=None) -> dict[str, Any]:
     """Hold VMs and their backups against objectives.
 
     :arg vms: as the module ``prl_vm_info`` returns them.
     :arg backup_trees: as the module ``prl_backup_info`` returns them.
     :arg now: ISO 8601 text or epoch seconds.
     :arg node: UUID of the node; of backups without a VM only those that it made are its orphans.
+    :arg damaged: the VMs whose backups could not be read, as the module ``prl_backup_info`` returns them: it is not known whether they have any.
     :returns: plain dictionaries, lists, texts, numbers; documented with the filter ``backup_compliance``.
     :raises InputError: names what cannot be used as it is.
     """
@@ -54,12 +56,15 @@ def check(vms, backup_trees, objective, now, overrides=None, exclude=None, fail_
         raise InputError("now: %s" % error) from None
     groups, excluded = read_groups(objective, overrides), read_exclusions(exclude)
     settings = Check(groups, excluded, _codes(fail_on), _truth(templates, "templates"), now, plain_id(node) if node else None)
-    trees = {plain_id(vm.uuid): vm for vm in inventory.read(backup_trees)}
+    unread = damages.read(damaged)
+    messages = {plain_id(one.uuid): one.message for one in unread}
+    trees = {plain_id(vm.uuid): vm for vm in damages.without(inventory.read(backup_trees), unread)}
     machines = [_machine(vm, "vms[%d]" % number) for number, vm in enumerate(_list(vms))]
-    results = [_checked(machine, trees.get(plain_id(machine["uuid"] or "")), settings) for machine in machines]
+    results = [_checked(machine, trees.get(plain_id(machine["uuid"] or "")), messages.get(plain_id(machine["uuid"] or "")), settings) for machine in machines]
     known = {plain_id(machine["uuid"]) for machine in machines if machine["uuid"]}
+    strays = [one for one in unread if plain_id(one.uuid) not in known and not any(selector.fits(one.vm()) for selector in excluded)]
     orphans, foreign = _orphans([tree for uuid, tree in trees.items() if uuid not in known and tree.backups], settings)
-    return _result(results, orphans, foreign, settings)
+    return _result(results, orphans, foreign, strays, settings)
 
 
 def _codes(fail_on):
@@ -85,8 +90,8 @@ def _machine(vm, where) -> dict[str, Any]:
     return plain
 
 
-def _checked(machine, tree: Vm | None, settings: Check) -> dict[str, Any]:
-    """One VM's part of the result."""
+def _checked(machine, tree: Vm | None, damage: str | None, settings: Check) -> dict[str, Any]:
+    """One VM's part of the result; ``damage`` is why its backups could not be read."""
     name, uuid, kind = machine["name"] or "", machine["uuid"] or "", machine["type"] or ""
     vm = Vm(name, uuid, kind, 0, tree.backups if tree else Backups([]))
     group = next(group for group in settings.groups if group.selector.fits(vm))
@@ -96,15 +101,18 @@ def _checked(machine, tree: Vm | None, settings: Check) -> dict[str, Any]:
         "objective": group.objective.plain(),
         "status": "excluded",
         "newest": None,
-        "backups": len(vm.backups),
-        "chains": len(set(vm.backups.chain)),
+        "backups": len(vm.backups) if damage is None else None,
+        "chains": len(set(vm.backups.chain)) if damage is None else None,
         "chain": None,
         "full_due": False,
         "findings": [],
     }
     if (machine["template"] and not settings.templates) or any(selector.fits(vm) for selector in settings.excluded):
         return result
-    findings = _findings(result, machine, vm.backups, group.objective, settings.now)
+    if damage is None:
+        findings = _findings(result, machine, vm.backups, group.objective, settings.now)
+    else:
+        findings = [("damaged", "it is not known which backups it has: %s" % damage, None, None)]
     result["findings"] = [
         {"code": code, "severity": "violation" if code in settings.fail_on else "notice", "message": message, "value": value, "limit": limit}
         for code, message, value, limit in sorted(findings, key=lambda finding: FINDINGS.index(finding[0]))
@@ -188,10 +196,12 @@ def _orphans(trees: list[Vm], settings: Check):
     return orphans, foreign
 
 
-def _result(results, orphans, foreign, settings: Check) -> dict[str, Any]:
+def _result(results, orphans, foreign, strays, settings: Check) -> dict[str, Any]:
     findings = [] if results else [_nothing_seen(settings)]
+    findings += [_stray(one, settings) for one in strays]
     counts = {code: sum(finding["code"] == code for result in results for finding in result["findings"]) for code in FINDINGS}
-    counts.update(orphan=len(orphans), no_vms=len(findings))
+    counts.update(orphan=len(orphans), no_vms=len(findings) - len(strays))
+    counts["damaged"] += len(strays)
     statuses = {status: sum(result["status"] == status for result in results) for status in ("ok", "notice", "violation", "excluded")}
     violated = statuses["violation"] + sum(each["severity"] == "violation" for each in [*orphans, *findings])
     used = {result["group"] for result in results}
@@ -212,6 +222,13 @@ def _nothing_seen(settings: Check) -> dict[str, Any]:
     """Where nothing is seen nothing can be wrong, which is no proof of anything: whoever may not see the VMs is shown an empty list."""
     severity = "violation" if "no_vms" in settings.fail_on else "notice"
     return {"code": "no_vms", "severity": severity, "message": "the node shows no VM or container to this login", "value": 0, "limit": 1}
+
+
+def _stray(one, settings: Check) -> dict[str, Any]:
+    """A VM that the node does not list and whose backups cannot be read: whether it leaves any behind is not known."""
+    severity = "violation" if "damaged" in settings.fail_on else "notice"
+    message = "it is not known which backups %s has, which the node does not list: %s" % (one.called, one.message)
+    return {"code": "damaged", "severity": severity, "message": message, "value": None, "limit": None}
 
 
 def _list(value, where="vms"):

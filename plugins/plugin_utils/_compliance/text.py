@@ -15,6 +15,8 @@ NAMED, ROWS = 5, 50
 
 _SHORT = {
     "unreadable": "cannot be read",
+    "damaged": "backups cannot be read",
+    "no_vms": "no VM or container",
     "never": "never backed up",
     "not_restorable": "nothing restorable",
     "chain_age": "chain too old",
@@ -26,7 +28,8 @@ _NOTHING = (
     "The node shows no VM or container to this login, so nothing could be checked. Log in as a user who sees them all, mostly with become: true; "
     "where there are none on purpose, take no_vms out of the findings that are violations."
 )
-_RANKS = {code: rank for rank, code in enumerate(("unreadable", "never", "not_restorable", "rpo", "chain_age", "chain_length", "future", "full_due"))}
+_ORDER = ("unreadable", "damaged", "never", "not_restorable", "rpo", "chain_age", "chain_length", "future", "full_due")
+_RANKS = {code: rank for rank, code in enumerate(_ORDER)}
 
 
 def worst(results: list[dict[str, Any]], orphans: list[dict[str, Any]], findings: list[dict[str, Any]], now: int) -> str:
@@ -35,8 +38,12 @@ def worst(results: list[dict[str, Any]], orphans: list[dict[str, Any]], findings
     offenders = sorted((result for result in checked if result["status"] == "violation"), key=lambda result: _badness(result, now))
     named = ["%s (%s)" % (_name(result), _why(_violations(result), result, now)) for result in offenders]
     named += ["%s (orphan, %s)" % (_name(orphan), words.size(orphan["size"])) for orphan in orphans if orphan["severity"] == "violation"]
-    if any(finding["severity"] == "violation" for finding in findings):
+    strays = [finding for finding in findings if finding["code"] == "damaged" and finding["severity"] == "violation"]
+    named += ["a VM that the node does not list (%s)" % _SHORT["damaged"] for finding in strays]
+    if any(finding["severity"] == "violation" and finding["code"] == "no_vms" for finding in findings):
         return _NOTHING + " Backups without a VM are left: %s." % _some(named) if named else _NOTHING
+    if strays and not offenders:
+        return "Not everything could be checked: %s." % _some(named)
     if not checked and not named:
         return "There is no VM or container to check."
     if not named:
@@ -62,7 +69,7 @@ def table(results: list[dict[str, Any]], orphans: list[dict[str, Any]], findings
         left_out, rows = len(rows) - len(bad), bad
     cells = [("", "VM", "newest", "objective", "chain", "findings")]
     marks = {"violation": "FAIL", "notice": "note", "ok": "ok", "excluded": "skip"}
-    cells += [(marks[finding["severity"]], "(the node)", "", "", "", "no VM or container") for finding in findings]
+    cells += [(marks[finding["severity"]], "(the node)", "", "", "", _SHORT[finding["code"]]) for finding in findings]
     cells += [
         (marks[row["status"]], _name(row), _age(row, now), row["objective"]["rpo"], _chain(row, now), "; ".join(_short(f, row) for f in row["findings"]))
         for row in rows

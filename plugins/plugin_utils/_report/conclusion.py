@@ -28,7 +28,7 @@ def conclude(plan: dict[str, Any], state: str, confirmed: bool = False, stops: b
     """
     if state not in STATES:
         raise InputError("state is %r; it must be one of %s" % (state, ", ".join(STATES)))
-    return " ".join([_told(plan, state, confirmed, stops, digest_length), *_refusals(plan["refusals"])])
+    return " ".join([_told(plan, state, confirmed, stops, digest_length), *_damaged(plan.get("damaged", [])), *_refusals(plan["refusals"])])
 
 
 def _told(plan, state, confirmed, stops, digest_length):
@@ -57,12 +57,25 @@ def _nothing(plan):
     if stay:
         who, does = ("the only backup", "stays") if stay == 1 else ("all %d backups" % stay, "stay")
         return "Nothing to remove: %s of %s %s." % (who, words.count(vms, "VM"), does)
+    if plan.get("damaged"):
+        return "Nothing to remove."
     return "Nothing to remove: %s." % ("every VM with backups is excluded" if plan.get("excluded") else "there are no backups")
 
 
 def _there(counts):
     stay = counts["keep"] + counts["refused"]
     return "the one backup that the plan keeps is there" if stay == 1 else "all %d backups that the plan keeps are there" % stay
+
+
+def _damaged(damaged) -> Iterator[str]:
+    """The VMs of which nothing is known, by name, and what is wrong with the first."""
+    if damaged:
+        names = ", ".join(words.shown(one["name"] or one["uuid"]) for one in damaged[:NAMED])
+        more = len(damaged) - NAMED
+        yield "Nothing was planned for %s%s, because it is not known which backups %s. %s" % (
+            names, " and %s" % words.count(more, "more VM") if more > 0 else "", "it has" if len(damaged) == 1 else "they have",
+            words.shown(damaged[0]["message"], 500),
+        )
 
 
 def _refusals(refusals) -> Iterator[str]:

@@ -14,6 +14,7 @@ from ansible_collections.prlsdk.core.plugins.module_utils import _instants
 from ansible_collections.prlsdk.core.plugins.module_utils._errors import InputError
 
 from . import collector, guards, inventory, selectors, unknown, written
+from . import damaged as damages
 from . import policy as policies
 from .inventory import Vm, plain_id
 from .plan import Planner
@@ -36,12 +37,13 @@ class Group(NamedTuple):
     vms: list[Vm]
 
 
-def make_plans(backup_trees, policy, now, overrides=None, exclude=None, limits=None) -> dict[str, Any]:
+def make_plans(backup_trees, policy, now, overrides=None, exclude=None, limits=None, damaged=None) -> dict[str, Any]:
     """As :func:`plan.make_plan`, with a policy for each group of VMs.
 
     :arg overrides: a list of {name, match, policy}; a policy is laid over the default one, key by key.
     :arg exclude: a list of what may stand under match; VMs that are not planned at all.
     :arg limits: guards that are laid over every policy.
+    :arg damaged: the VMs whose backups could not be read, as the module returns them; nothing is planned for them.
     :returns: a plan with ``groups``, ``excluded``, ``unused``, ``remove`` of all VMs, and ``group`` with each VM.
     :raises InputError: names what cannot be used as it is.
     """
@@ -53,7 +55,8 @@ def make_plans(backup_trees, policy, now, overrides=None, exclude=None, limits=N
         raise InputError("now: %s" % error) from None
     with collector.held():
         excluded = []
-        vms = inventory.read(backup_trees)
+        unread = damages.read(damaged)
+        vms = damages.without(inventory.read(backup_trees), unread)
         for vm in vms:
             if any(selector.fits(vm) for selector in excluded_by):
                 excluded.append(vm)
@@ -61,7 +64,8 @@ def make_plans(backup_trees, policy, now, overrides=None, exclude=None, limits=N
                 next(group for group in groups if group.selector.fits(vm)).vms.append(vm)
         repeated = inventory.repeated_ids(vms)
         plans = [Planner(group.policy, now, repeated).plan(group.vms) for group in groups]
-        return _together(groups, plans, excluded, _unused(vms, groups, excluded_by))
+        plan = _together(groups, plans, excluded, _unused(vms, groups, excluded_by, unread))
+        return damages.tell(plan, [one for one in unread if not any(selector.fits(one.vm()) for selector in excluded_by)])
 
 
 def _groups(policy, overrides, limits) -> list[Group]:
@@ -99,10 +103,11 @@ def _policy(policy, where):
         raise InputError("%s: %s" % (where, error) if where else str(error)) from None
 
 
-def _unused(vms, groups, excluded_by) -> list[str]:
+def _unused(vms, groups, excluded_by, unread) -> list[str]:
     """Overrides and exclusions that fit no VM, whoever else fits it: a typing error there gives its VMs another policy without a word."""
     named = [("override %s" % group.name, group.selector) for group in groups[:-1]]
     named += [("exclusion %s" % _written(selector), selector) for selector in excluded_by]
+    named = [(name, selector) for name, selector in named if not any(one.may_be_meant(selector) for one in unread)]
     return [name for name, selector in named if not any(selector.fits(vm) for vm in vms)]
 
 

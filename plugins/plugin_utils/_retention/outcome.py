@@ -7,24 +7,32 @@ from __future__ import annotations
 
 from typing import Any
 
+from . import damaged as damages
 from . import inventory
 from .inventory import plain_id
 from .stamps import Reader
 
 
-def hold_against(plan: dict[str, Any], backup_trees) -> dict[str, Any]:
+def hold_against(plan: dict[str, Any], backup_trees, damaged=None) -> dict[str, Any]:
     """What of the plan did not come true.
 
     :arg backup_trees: as ``prl_backup_info`` returns them, gathered the same way as those of the plan, or more widely: what is more is ``new``.
+    :arg damaged: the VMs whose backups could not be read this time, as the module returns them.
     :returns: ``left``, what was to be removed and is there; ``missing``, what was to be kept and is not; ``new``, how many are there
-        that the plan did not know. Each of the first two is a list of {vm, id, created}.
+        that the plan did not know. Each of the first two is a list of {vm, id, created}. ``unknown``, the planned VMs that could not be read, a list
+        of {vm, message}: nothing of them is left or missing.
     :raises InputError: names what cannot be read.
     """
-    vms = inventory.read(backup_trees)
+    unread = damages.read(damaged)
+    messages = {plain_id(one.uuid): one.message for one in unread}
+    vms = damages.without(inventory.read(backup_trees), unread)
     there = {key for vm in vms for key in _keys(vm)}
     stamp = Reader()
-    known, left, missing = set(), [], []
+    known, left, missing, unknown = set(), [], [], []
     for vm in plan["vms"]:
+        if plain_id(vm["vm"]["uuid"]) in messages:
+            unknown.append({"vm": vm["vm"]["name"] or vm["vm"]["uuid"], "message": messages[plain_id(vm["vm"]["uuid"])]})
+            continue
         for backup in vm["backups"]:
             key = (backup["id"], stamp(backup["created"]))
             known.add(key)
@@ -38,7 +46,7 @@ def hold_against(plan: dict[str, Any], backup_trees) -> dict[str, Any]:
         if plain_id(vm.uuid) not in excluded
         for key in _keys(vm)
     )
-    return {"left": left, "missing": missing, "new": new}
+    return {"left": left, "missing": missing, "new": new, "unknown": unknown}
 
 
 def _keys(vm):

@@ -12,6 +12,7 @@ from ansible_collections.prlsdk.core.plugins.module_utils import _instants
 from ansible_collections.prlsdk.core.plugins.module_utils._errors import InputError
 
 from . import collector, guards, inventory, unknown, weekly
+from . import damaged as damages
 from . import policy as policies
 from .buckets import calendar
 from .closure import close, explain_needs
@@ -30,13 +31,14 @@ from .zone import named
 REASONS = ("all", "kept", "none")
 
 
-def make_plan(backup_trees, policy, now, reasons="all") -> dict[str, Any]:
+def make_plan(backup_trees, policy, now, reasons="all", damaged=None) -> dict[str, Any]:
     """What a policy keeps and removes of some VMs' backups.
 
     :arg backup_trees: as the module ``prl_backup_info`` returns them.
     :arg policy: a dictionary; see ``docs/retention.md``.
     :arg now: ISO 8601 text or epoch seconds.
     :arg reasons: one of :data:`REASONS`: of all backups, of the kept ones only, of none; the lists of the others are empty.
+    :arg damaged: the VMs whose backups could not be read, as the module returns them; nothing is planned for them.
     :returns: plain dictionaries, lists, strings, integers; documented with the filter ``retention_plan``.
     :raises InputError: names what cannot be used as it is.
     """
@@ -47,9 +49,10 @@ def make_plan(backup_trees, policy, now, reasons="all") -> dict[str, Any]:
         raise InputError("now: %s" % error) from None
     if reasons not in REASONS:
         raise InputError("reasons is %r; it must be one of %s" % (reasons, ", ".join(REASONS)))
+    unread = damages.read(damaged)
     with collector.held():
-        vms = inventory.read(backup_trees)
-        return Planner(policy, now, inventory.repeated_ids(vms), reasons).plan(vms)
+        vms = damages.without(inventory.read(backup_trees), unread)
+        return damages.tell(Planner(policy, now, inventory.repeated_ids(vms), reasons).plan(vms), unread)
 
 
 class Planner:

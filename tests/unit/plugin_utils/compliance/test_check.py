@@ -61,6 +61,54 @@ def test_only_restorable_backups_count():
     assert codes([backup(1000, HOUR)], broken) == []
 
 
+def test_a_vm_with_only_broken_backups_is_stale_however_new_they_are():
+    trees = [tree([backup(1001, HOUR, number=2)], [backup(1002, 0, number=3)])]
+    row = check([vm()], trees, {"rpo": "1d"}, NOW)["vms"][0]
+    assert row["status"] == "violation" and row["newest"] is None and row["chain"] is None and row["backups"] == 2
+    plan = make_plan(trees, {"last": 1, "max_staleness": "1d"}, NOW)
+    said = [warning["message"] for warning in plan["warnings"] if warning["code"] == "stale"]
+    assert len(said) == 1 and "is of no time: there is none" in said[0] and plan["vms"][0]["remove"] == []
+
+
+def damaged(number=1, **more):
+    return dict({"uuid": uuid(number).upper(), "name": "vm-%d" % number, "message": "The answer is damaged."}, **more)
+
+
+def test_a_vm_whose_backups_cannot_be_read_is_neither_compliant_nor_without_backups():
+    result = check([vm(1), vm(2)], [tree([backup(2000, HOUR)], number=2)], {"rpo": "1d"}, NOW, damaged=[damaged()])
+    row = result["vms"][0]
+    assert [finding["code"] for finding in row["findings"]] == ["damaged"] and row["status"] == "violation" and not result["compliant"]
+    assert row["backups"] is row["chains"] is row["newest"] is None, "nothing is known"
+    assert row["findings"][0]["message"] == "it is not known which backups it has: The answer is damaged."
+    assert result["message"] == "1 of 2 VMs and containers do not comply: vm-1 (backups cannot be read)."
+    assert result["totals"]["findings"]["damaged"] == 1 and result["totals"]["findings"]["never"] == 0
+    assert "backups cannot be read" in "\n".join(result["table"])
+    lenient = check([vm(1)], [], {"rpo": "1d"}, NOW, damaged=[damaged()], fail_on=["never"])
+    assert lenient["vms"][0]["status"] == "notice" and lenient["compliant"]
+
+
+def test_nothing_is_concluded_from_a_part_of_the_backups_of_a_vm_that_cannot_be_read():
+    for trees in ([tree([backup(1000, HOUR)])], [tree([backup(1000, 9 * DAY)])]):
+        row = check([vm()], trees, {"rpo": "1d"}, NOW, damaged=[damaged()])["vms"][0]
+        assert [finding["code"] for finding in row["findings"]] == ["damaged"]
+    assert check([vm(2)], [tree([backup(1000, HOUR)])], {"rpo": "1d"}, NOW, damaged=[damaged()])["orphans"] == []
+
+
+def test_a_vm_that_cannot_be_read_and_that_the_node_does_not_list_is_a_finding_of_the_node():
+    result = check([vm(2)], [tree([backup(2000, HOUR)], number=2)], {"rpo": "1d"}, NOW, damaged=[damaged(name=None)])
+    assert [(finding["code"], finding["severity"]) for finding in result["findings"]] == [("damaged", "violation")]
+    assert uuid(1).upper() in result["findings"][0]["message"] and not result["compliant"]
+    assert result["message"] == "Not everything could be checked: a VM that the node does not list (backups cannot be read)."
+    assert result["totals"]["findings"]["damaged"] == 1 and result["totals"]["findings"]["no_vms"] == 0
+    assert check([vm(2)], [tree([backup(2000, HOUR)], number=2)], {"rpo": "1d"}, NOW, damaged=[damaged()], exclude=[{"name": "vm-1"}])["compliant"]
+
+
+def test_a_list_of_damaged_vms_that_is_none_is_refused():
+    for wrong, said in (("web", "damaged must be a list"), ([{"name": "web"}], r"damaged\[0\] has no uuid")):
+        with pytest.raises(InputError, match=said):
+            check([], [], {"rpo": "1d"}, NOW, damaged=wrong)
+
+
 def test_a_promoted_head_is_a_full():
     assert codes([backup(1000, HOUR, number=3, kind="full"), backup(1000, 0, number=4)]) == []
 
