@@ -52,7 +52,7 @@ def ids(stub, server=None):
 
 def going(report):
     """The ids of all backups that go by the plan of a report."""
-    return {identity for step in report["plan"]["remove"] for identity in step["removes"]}
+    return {gone["id"] for step in report["plan"]["remove"] for gone in step["removes"]}
 
 
 def mutating(stub):
@@ -84,7 +84,7 @@ def test_a_policy_alone_shows_and_removes_nothing_then_its_digest_applies_it_the
     assert {backup["outcome"] for backup in predicted["applied"]} == {"removed"}
     assert "Check mode, nothing was changed." in said
     gone = re.findall(r"^-\S+ (\{\S+)", said, re.M)
-    assert sorted(gone) == sorted(identity for step in planned["plan"]["remove"] for identity in step["removes"]), "--diff shows what goes"
+    assert sorted(gone) == sorted(gone["id"] for step in planned["plan"]["remove"] for gone in step["removes"]), "--diff shows what goes"
 
     status, said, applied = retention(server, reports, confirm=digest[:12])
     assert status == 0 and "changed=1" in said and "Removed " in said

@@ -60,7 +60,8 @@ class Outcomes:
             identity = entry.get("id")
             if entry.get("outcome"):
                 outcome = Outcome(self._text(entry["outcome"]), entry["outcome"] not in _DONE)
-                outcomes.update(dict.fromkeys([identity, *self._steps.get(identity, {}).get("removes", ())], outcome))
+                along = [gone["id"] for gone in self._steps.get(identity, {}).get("removes", ())]
+                outcomes.update(dict.fromkeys([identity, *along], outcome))
             if entry.get("outcome") != "removed":
                 outcomes.update(dict.fromkeys((gone for gone in entry.get("removed") or [] if gone != identity), Outcome(self._texts["removed"])))
         return outcomes

@@ -27,7 +27,7 @@ def steps(vm: dict[str, Any]) -> list[Step]:
     A refused plan has none. What it would have removed is told by its verdicts, and by chain, as the order in which is not.
     """
     backups = {backup["id"]: backup for backup in vm["backups"]}
-    planned = [Step(backups[step["id"]], [backups[identity] for identity in step["removes"]], step["action"]) for step in vm["remove"]]
+    planned = [Step(backups[step["id"]], [backups[gone["id"]] for gone in step["removes"]], step["action"]) for step in vm["remove"]]
     refused = by_chain(backup for backup in vm["backups"] if backup["verdict"] == "refused")
     return planned + [Step(gone[-1], gone, "chain" if gone[-1]["type"] == "full" else "increment") for gone in refused]
 

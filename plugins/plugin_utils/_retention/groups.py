@@ -159,7 +159,7 @@ def _would_go(result):
 
 def _digest(digests, limit, removals):
     """Over every removal too: rules and grace let more go within a day whose plans all have one digest, and who confirms confirms what was shown."""
-    steps = [[plain_id(step["vm"]), step["id"], step["created"], step["action"], step["removes"]] for step in removals]
+    steps = [[plain_id(step["vm"]), step["id"], step["created"], step["action"], [gone["id"] for gone in step["removes"]]] for step in removals]
     return hashlib.sha256(json.dumps([sorted(digests), limit, steps]).encode("ascii")).hexdigest()
 
 

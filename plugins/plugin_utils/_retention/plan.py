@@ -180,14 +180,12 @@ class Draft:
         return reasons
 
     def _step(self, step):
-        backups, position = self.vm.backups, step.position
-        return {
-            "id": backups.id[position],
-            "created": self.planner.stamp(backups.instant[position]),
-            "size": backups.size[position],
-            "action": step.action,
-            "removes": [backups.id[each] for each in step.removes],
-        }
+        return dict(self._known(step.position), action=step.action, removes=[self._known(each) for each in step.removes])
+
+    def _known(self, position):
+        """What tells a backup from another one that is given the same id later."""
+        backups = self.vm.backups
+        return {"id": backups.id[position], "created": self.planner.stamp(backups.instant[position]), "size": backups.size[position]}
 
     def _numbers(self):
         survey, goes = self.survey, self.goes

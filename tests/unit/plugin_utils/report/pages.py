@@ -58,7 +58,7 @@ def applied(planned, outcome="removed", **more):
         dict(
             {
                 "id": step["id"], "vm": vm["vm"]["uuid"], "outcome": outcome, "reason": None, "message": None, "error": None,
-                "removed": step["removes"] if outcome == "removed" else [],
+                "removed": [gone["id"] for gone in step["removes"]] if outcome == "removed" else [],
             },
             **more,
         )

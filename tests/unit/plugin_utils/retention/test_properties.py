@@ -45,9 +45,13 @@ def needs(trees):
     return found
 
 
+def ids_of(step):
+    return [gone["id"] for gone in step["removes"]]
+
+
 def merged(plan):
     """Ids that go without what is built on them."""
-    return {gone for vm in plan["vms"] for step in vm["remove"] if step["action"] == "merge" for gone in step["removes"]}
+    return {gone for vm in plan["vms"] for step in vm["remove"] if step["action"] == "merge" for gone in ids_of(step)}
 
 
 def own_reasons(plan):
@@ -81,7 +85,7 @@ def test_p01_verdicts_partition_the_inventory(scene, policy):
         for verdict, number in vm["counts"].items():
             assert number == sum(entry["verdict"] == verdict for entry in vm["backups"])
         assert sum(vm["bytes"].values()) == sum(entry["size"] for entry in vm["backups"])
-        removes = [identity for step in vm["remove"] for identity in step["removes"]]
+        removes = [identity for step in vm["remove"] for identity in ids_of(step)]
         assert sorted(removes) == sorted(entry["id"] for entry in vm["backups"] if entry["verdict"] == "remove")
 
 
@@ -140,7 +144,7 @@ def test_p04_after_every_prefix_of_the_removals_all_kept_ones_are_restorable(sce
     excused = set()  # a merge hands its data on to the next one
     for vm in plan["vms"]:
         for step in vm["remove"]:
-            gone = set(step["removes"])
+            gone = set(ids_of(step))
             chain = {identity for identity in there if identity in needed and needed[identity] & gone} - gone
             if step["action"] == "merge":
                 excused |= gone
