@@ -70,6 +70,7 @@ OUT_OF_REACH = Verdict(REFUSED, "other_directory", (
     "Remove it while the VM has no directory of its own."
 ))
 TOO_FEW_LEFT = "After that fewer than %d backups of the VM could be left, so it was not asked for. Run again when that removal has ended." % LEFT_WITH_DEBTS
+NOT_ASKED_AGAIN = "The connection was lost during its removal, which the server may still do. It was not asked for again. %s"
 REMOVAL_RUNNING = Verdict(BUSY_OUTCOME, "removal_running", "The server was at another removal when this task logged in, which may be one of this VM. " + TOO_FEW_LEFT)
 
 
@@ -510,7 +511,9 @@ class Removal:
                     verdict = verdicts[entry]
                     if verdict.outcome == ABSENT and self._was_there(vm.uuid, entry.key):
                         verdict = GONE_MEANWHILE
-                    self.settle(entry, verdict)
+                    elif tries.lost and verdict.outcome not in GOOD and entry in settled_with(tries.lost.step):
+                        verdict = Verdict(FAILED, "connection_lost", NOT_ASKED_AGAIN % verdict.message)
+                    self.settle(entry, verdict, tries.lost.answer.error if verdict.reason == "connection_lost" and tries.lost else None)
             self._check_errors(group)
             if any(verdict.outcome in (FAILED, BUSY_OUTCOME) for verdict in verdicts.values()):
                 self._give_up_chain(group)
