@@ -11,7 +11,7 @@ import types
 
 import pytest
 
-from ansible_collections.prlsdk.core.plugins.module_utils import _change_operations, _changes, _errors, _progress, _sdk, _sessions, _wire
+from ansible_collections.prlsdk.core.plugins.module_utils import _change_operations, _changes, _errors, _progress, _removal, _sdk, _sessions, _wire
 from tests.unit.operate.world import OTHERS, SYMBOLS, US, Api, Killed, Request, World, written_time
 
 RUNS = int(os.environ.get("CAMPAIGN_RUNS", 0)) or {"quick": 200, "soak": 50000}.get(os.environ.get("HYPOTHESIS_PROFILE"), 2000)
@@ -369,6 +369,7 @@ def stale_calls(log):
     return wrong
 
 
+@pytest.mark.property
 @pytest.mark.parametrize("part", range(PARTS))
 def test_nothing_is_lost_that_nobody_asked_for_and_nothing_told_that_is_not_so(part):
     tally, failures = collections.Counter(), []
@@ -380,3 +381,63 @@ def test_nothing_is_lost_that_nobody_asked_for_and_nothing_told_that_is_not_so(p
     assert not failures, "%d of %d runs: %s" % (len(failures), RUNS // PARTS, failures[:5])
     missing = [kind for kind in LOSSES + DEATHS + REFUSALS + ["chain hidden", "chain in use"] if not tally[kind]]
     assert RUNS < 1000 or not missing, "these never struck: %s" % missing
+
+
+# --- without any one of the rules the campaign fails ------------------------------------------------------------------------------
+
+
+def on_old_looks(monkeypatch):
+    """Go on with what was seen before a pause, a refusal or a search."""
+
+    def remove(self, vm, step, limit):
+        self._server.remove(vm.uuid, step.id, step.keep_chain, limit)
+
+    monkeypatch.setattr(_removal.FreshServer, "remove", remove)
+    monkeypatch.setattr(_removal.Removal, "_fresh", lambda self, vm: vm)
+
+
+def without_debts(monkeypatch):
+    monkeypatch.setattr(_removal, "too_few_left", lambda vm, step, debts: None)
+
+
+def without_debts_of_others(monkeypatch):
+    """Take no notice of what the server was at when we logged in."""
+    plain = _removal.Removal._debts_of
+    monkeypatch.setattr(_removal.Removal, "_debts_of", lambda self, uuid: plain(self, uuid)._replace(running=0))
+
+
+def with_forgotten_debts(monkeypatch):
+    monkeypatch.setattr(_removal.Removal, "_owe", lambda self, uuid, identity: None)
+
+
+def with_the_hidden_taken_for_gone(monkeypatch):
+    def give_up(self, before, vm, step, tries, answer):
+        self._conclude(before, step, step.intended - vm.keys(), answer.error)
+
+    monkeypatch.setattr(_removal.Removal, "_give_up", give_up)
+
+
+def with_a_crash_taken_for_success(monkeypatch):
+    def probe(wanted, backups, arguments, way, ask):
+        for backup in backups:
+            if "trying" in backup:
+                backup.update(outcome="removed", reason=None, message=None, removed=backup["trying"]["intended"])
+
+    monkeypatch.setattr(_changes, "probe_after_crash", probe)
+
+
+def with_ids_alone(monkeypatch):
+    monkeypatch.setattr(_removal, "differs", lambda backup, known: None)
+
+
+def asking_again_at_any_risk(monkeypatch):
+    monkeypatch.setattr(_removal.Removal, "_may_ask_again", lambda self, vm, step, tries, answer: step.kind == "chain" and not answer.done)
+
+
+@pytest.mark.parametrize("spoil", [
+    on_old_looks, without_debts, without_debts_of_others, with_forgotten_debts, with_the_hidden_taken_for_gone, with_a_crash_taken_for_success,
+    with_ids_alone, asking_again_at_any_risk,
+])
+def test_the_campaign_notices_a_removal(spoil, monkeypatch):
+    spoil(monkeypatch)
+    assert any(play(seed) for seed in range(6000)), "nobody noticed"
