@@ -7,6 +7,8 @@ from __future__ import absolute_import, division, print_function
 
 __metaclass__ = type
 
+from ansible_collections.prlsdk.core.plugins.module_utils._errors import TemporaryFolderError
+from ansible_collections.prlsdk.core.plugins.module_utils._terminal_text import printable
 from ansible_collections.prlsdk.core.plugins.module_utils._wire import LOST, NOT_TWICE
 
 # The SDK's call -> what it was doing, for people. {subject} is the VM, backup or host that it was about.
@@ -62,6 +64,7 @@ ADVICE = {
     "UNKNOWN_VM": "Check the name, or give the UUID.",
     "AMBIGUOUS_BACKUP": "Name the VM with 'vm'.",
     "AMBIGUOUS_VM_NAME": "Use the UUID instead of the name.",
+    TemporaryFolderError.symbol: TemporaryFolderError.ADVICE,
     "READY_FILE_FAILED": "Give a path that the task's user can write to and that no other task uses.",
 }
 
@@ -93,4 +96,4 @@ def explain(error, asked=None):
     if call in NOT_TWICE and LOST.match(symbol):
         advice = ADVICE_FOR_LOST
     parts = ["%s failed: %s" % (act, error["message"]) if act else error["message"], "(%s)." % code, advice]
-    return " ".join(part for part in parts if part)
+    return printable(" ".join(part for part in parts if part))

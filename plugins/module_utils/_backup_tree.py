@@ -27,7 +27,8 @@ else:
     HAS_LXML = True
     LXML_IMPORT_ERROR = None
 
-from ansible_collections.prlsdk.core.plugins.module_utils._errors import MissingLibraryError, TreeError
+from ansible_collections.prlsdk.core.plugins.module_utils._errors import MissingLibraryError, TemporaryFolderError, TreeError
+from ansible_collections.prlsdk.core.plugins.module_utils._terminal_text import printable
 
 _CHUNK = 64 * 1024
 # The server writes the root at once. A document that does not come to it within this size is something else.
@@ -137,7 +138,7 @@ def parse(source, disks=False, files=False):
     try:
         stream = open(source, "rb")
     except EnvironmentError as error:
-        raise _unreadable(error)
+        raise unreadable(error)
     with stream:
         yield from _Parser(stream, disks, files).trees()
 
@@ -200,17 +201,13 @@ def _damaged(problem, line=None, column=None):
     )
 
 
-def _unreadable(error):
-    return TreeError(
-        "The server's backup tree could not be read back: %s. Reading it changed nothing. Check the space and the rights in "
-        "the temporary directory of the managed node, then run the module again." % error
-    )
+def unreadable(error):
+    return TemporaryFolderError("The server's backup tree could not be read back from the temporary folder: %s." % error)
 
 
 def _shorten(text, limit=160):
-    """Text of the document, safe to show inside a message."""
-    text = " ".join(text.split())
-    text = "".join(character if character.isprintable() else "?" for character in text)
+    """Text of the document, short and on one line, for a message."""
+    text = printable(" ".join(text.split()))
     return text if len(text) <= limit else text[: limit - 3] + "..."
 
 
@@ -259,7 +256,7 @@ class _Parser(object):
         try:
             return self._stream.read(size)
         except (EnvironmentError, ValueError) as error:  # ValueError: the stream was closed
-            raise _unreadable(error)
+            raise unreadable(error)
 
     def _check_prologue(self, options):
         """Read up to the root element; refuse a DOCTYPE and a foreign root. Return the bytes read so far.

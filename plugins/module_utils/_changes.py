@@ -14,6 +14,7 @@ from ansible_collections.prlsdk.core.plugins.module_utils import _durations, _id
 from ansible_collections.prlsdk.core.plugins.module_utils._advice import explain
 from ansible_collections.prlsdk.core.plugins.module_utils._errors import BackupsLeftError, InputError, PrlError, WorkerError, naming
 from ansible_collections.prlsdk.core.plugins.module_utils._removal import GOOD
+from ansible_collections.prlsdk.core.plugins.module_utils._terminal_text import printable
 
 # Seconds for a look at what became of a removal whose worker died.
 LOOK = 30.0
@@ -145,6 +146,7 @@ def with_message(backup):
         backup["error"] = dict((name, backup["error"].get(name)) for name in ("code", "symbol", "operation", "retryable", "details"))
     if backup["outcome"] not in GOOD and not backup["message"]:
         backup["message"] = MESSAGES.get(backup["reason"])
+    backup["message"] = backup["message"] and printable(backup["message"])
     return backup
 
 
@@ -218,11 +220,11 @@ def stop_error(stop):
 
 
 def diff(before, after):
-    """Before and after as texts with a line for each backup, the form that Ansible compares line by line."""
+    """Before and after as lists of lines, one for each backup; the module makes a text of them."""
 
     def lines(trees):
-        return "".join("%s %s\n" % (trees[uuid]["name"] or before.get(uuid, {}).get("name") or uuid, identity)
-                       for uuid in sorted(trees, key=lambda uuid: (before.get(uuid, {}).get("name") or "", uuid)) for identity in trees[uuid]["ids"])
+        return ["%s %s" % (trees[uuid]["name"] or before.get(uuid, {}).get("name") or uuid, identity)
+                for uuid in sorted(trees, key=lambda uuid: (before.get(uuid, {}).get("name") or "", uuid)) for identity in trees[uuid]["ids"]]
 
     return {"before": lines(before), "after": lines(after), "before_header": "backups", "after_header": "backups"}
 

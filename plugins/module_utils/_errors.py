@@ -66,6 +66,16 @@ class TreeError(PrlError):
     symbol = "DAMAGED_TREE"
 
 
+class TemporaryFolderError(PrlError):
+    """The module's temporary folder cannot be made, written or read: it is full, read-only, or somebody else's."""
+
+    symbol = "TEMPORARY_FOLDER_FAILED"
+    ADVICE = "Free space there or correct its rights, or choose another folder with 'ansible_remote_tmp'. Nothing was changed."
+
+    def __init__(self, problem, **result):
+        super(TemporaryFolderError, self).__init__("%s %s" % (problem, self.ADVICE), **result)
+
+
 class SdkUnavailableError(PrlError):
     """No interpreter on the host could load the SDK. ``result['candidates']`` has each one tried, and why it failed."""
 

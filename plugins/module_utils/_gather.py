@@ -7,6 +7,7 @@ from __future__ import absolute_import, division, print_function
 
 __metaclass__ = type
 
+import contextlib
 import itertools
 import os
 import time
@@ -95,7 +96,8 @@ def read_trees(spooled, gather):
     def read(tree):
         parsed = _backup_tree.parse(tree["file"], disks="disks" in gather, files="files" in gather)
         yield from _backup_select.placed(parsed, tree["directory"])
-        os.remove(tree["file"])
+        with contextlib.suppress(OSError):  # it would go with its folder
+            os.remove(tree["file"])
 
     # Only the whole tree and a VM's own one can speak of the same VM.
     whole = [read(tree) for tree in spooled if not tree["uuid"]]
@@ -104,8 +106,11 @@ def read_trees(spooled, gather):
 
 
 def text_of(path):
-    with open(path, "rb") as spooled:
-        return spooled.read().decode("utf-8", "replace")
+    try:
+        with open(path, "rb") as spooled:
+            return spooled.read().decode("utf-8", "replace")
+    except OSError as error:
+        raise _backup_tree.unreadable(error)
 
 
 def moment(params, option):

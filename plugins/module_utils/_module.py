@@ -12,45 +12,84 @@ import os
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.prlsdk.core.plugins.module_utils import _process
-from ansible_collections.prlsdk.core.plugins.module_utils._errors import InputError, PrlError
+from ansible_collections.prlsdk.core.plugins.module_utils import _hangup, _process
+from ansible_collections.prlsdk.core.plugins.module_utils._errors import InputError, PrlError, TemporaryFolderError
 from ansible_collections.prlsdk.core.plugins.module_utils._options import ENVIRONMENT, connection_options
 from ansible_collections.prlsdk.core.plugins.module_utils._progress import Progress, Way, find_job_file
 from ansible_collections.prlsdk.core.plugins.module_utils._sdk import Sdk
+from ansible_collections.prlsdk.core.plugins.module_utils._terminal_text import printable, printable_lines
 
 # Seconds; more is a slip, and too much for the kernel's timer.
 LONGEST = 31536000
 
 
+class Module(AnsibleModule):
+    """All that a module says passes here, so that no text of a server reaches a terminal as it is; values of the result stay as they are."""
+
+    _needs_folder = False
+
+    def warn(self, warning, **more):
+        super(Module, self).warn(printable(warning), **more)
+
+    def fail_json(self, msg, **more):
+        if self._needs_folder:  # older releases of ansible-core end here where newer ones raise an exception
+            raise TemporaryFolderError("There is no temporary folder. %s." % str(msg).rstrip("."))
+        super(Module, self).fail_json(msg=printable(msg), **more)
+
+    def private_folder(self):
+        """The folder that is removed with the module. Raises TemporaryFolderError."""
+        self._needs_folder = True
+        try:
+            return self.tmpdir
+        except PrlError:
+            raise
+        except Exception as error:
+            cause = error.__cause__ or error
+            raise TemporaryFolderError("There is no temporary folder. %s: %s." % (str(error).rstrip("."), getattr(cause, "strerror", None) or cause)) from None
+        finally:
+            self._needs_folder = False
+
+
 def make_module(options, **more):
     """An AnsibleModule with the connection's options beside its own ones; check mode is supported by all."""
+    _hangup.end_tidily()
     specification = connection_options()
     specification.update(options)
-    return AnsibleModule(argument_spec=specification, required_by={"host": ["username", "password"]}, supports_check_mode=True, **more)
+    return Module(argument_spec=specification, required_by={"host": ["username", "password"]}, supports_check_mode=True, **more)
 
 
 def run(module, act):
     """Exit with what ``act(parameters, ask)`` returns. ``ask(operation, arguments)`` is one request to the SDK, an Answer."""
     # The worker inherits the environment, and needs no secret from there.
     os.environ.pop(ENVIRONMENT["password"], None)
+    failure = None
     try:
-        module.exit_json(**act(module.params, connect(module)))
-    except PrlError as error:
-        module.fail_json(msg=error.message, **error.result)
+        try:
+            result = act(module.params, connect(module))
+        except PrlError as error:
+            failure, result = error, error.result
+        # Not in the "except" above: Ansible would add the exception that is being handled to the message.
+        for warning in result.pop("warnings", ()):
+            module.warn(warning)
+        if "diff" in result:
+            result["diff"] = shown(result["diff"])
+        if failure is not None:
+            module.fail_json(msg=failure.message, **result)
+        module.exit_json(**result)
+    finally:
+        _hangup.ignore_from_now_on()
+
+
+def shown(diff):
+    """The form in which Ansible shows a difference. ``before`` and ``after`` are lists of lines here."""
+    return dict((name, value if name.endswith("_header") else printable_lines(value)) for name, value in diff.items())
 
 
 def run_change(module, act):
     """As run(), for modules that change something: ``act(parameters, ask, way)`` with a Way of doing it, whose progress is shown."""
     progress = Progress(Logbook(module), find_job_file())
     way = Way(module.check_mode, module._diff, progress)
-
-    def warned(params, ask):
-        result = act(params, functools.partial(ask, watch=progress.line), way)
-        for warning in result.pop("warnings", ()):
-            module.warn(warning)
-        return result
-
-    run(module, warned)
+    run(module, lambda params, ask: act(params, functools.partial(ask, watch=progress.line), way))
 
 
 def connect(module):
@@ -59,7 +98,7 @@ def connect(module):
     for name in ("timeout", "login_timeout"):
         if not 0 < params[name] <= LONGEST:
             raise InputError("%s: %d is not a time to wait. Give a number of seconds from 1 to %d (a year)." % (name, params[name], LONGEST))
-    sdk = Sdk(_process.run, module.tmpdir, params["sdk_python"], params["sdk_path"], params["sdk_mode"])
+    sdk = Sdk(_process.run, module.private_folder(), params["sdk_python"], params["sdk_path"], params["sdk_mode"])
     login = login_of(params, params["login_timeout"])
     storage = params.get("storage")
     if storage and storage["default"]:
@@ -84,4 +123,4 @@ class Logbook:
 
     def write(self, text):
         if not self._module.no_log:
-            self._module.log(text)
+            self._module.log(printable(text))

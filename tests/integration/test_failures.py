@@ -1,6 +1,7 @@
 """What users see when something is wrong: one clear message, typed, in time, and nothing lost."""
 
 import importlib
+import json
 import os
 import signal
 import stat
@@ -252,6 +253,36 @@ def test_noise_on_standard_output_never_reaches_the_result(node):
     node("fault", "add", "*", "noise", '{"kind": "result", "result": {"vms": []}}', "--always")
     result = run_module("prl_vm_info", node)
     assert len(result["vms"]) == 29
+
+
+MEASURED = """
+import resource, subprocess, sys
+done = subprocess.run([sys.executable, "-m", "ansible_collections.prlsdk.core.plugins.modules.prl_vm_info"])
+print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)
+"""
+
+
+@pytest.mark.parametrize("tail", ["", "exit 7"], ids=["an answer comes", "none comes"])
+def test_noise_of_200_megabytes_is_not_kept_in_memory(node, tmp_path, tail):
+    noise = "head -c 100000000 /dev/zero | tr '\\0' x; yes a line of noise that is rather long, as is usual for those of a library | head -c 100000000"
+    python = program(tmp_path / "python", "#!/bin/sh\n(%s; echo)\n(%s; echo the last words) >&2\n%s\nexec %s \"$@\"\n" % (noise, noise, tail, sys.executable))
+    done = subprocess.run(
+        [sys.executable, "-c", MEASURED], input=json.dumps({"ANSIBLE_MODULE_ARGS": node.options(sdk_python=python)}), text=True, check=False,
+        env=node.environment(PYTHONPATH=str(COLLECTIONS)), stdout=subprocess.PIPE,
+    )
+    result, kibibytes = done.stdout.split("\n")[-3:-1]
+    result = json.loads(result)
+    assert int(kibibytes) < 100 * 1024
+    if tail:
+        assert "ended with status 7 and no answer" in result["msg"] and "the last words" in result["msg"] and len(result["msg"]) < 3000
+    else:
+        assert len(result["vms"]) == 29
+
+
+def test_a_message_of_the_worker_may_be_longer_than_the_noise_that_is_kept(node, tmp_path):
+    long = "x" * 3_000_000
+    node("vm", "add", long)
+    assert long in [vm["name"] for vm in run_module("prl_vm_info", node)["vms"]]
 
 
 def test_a_lost_connection_is_found_after_a_local_login(node):
