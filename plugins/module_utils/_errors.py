@@ -7,9 +7,11 @@ from __future__ import absolute_import, division, print_function
 
 __metaclass__ = type
 
+from ansible_collections.prlsdk.core.plugins.module_utils._terminal_text import printable
+
 
 class PrlError(Exception):
-    """Something the user has to know: a whole sentence that says what failed, on what, and what to do next.
+    """Something the user has to know: a whole sentence that says what failed, on what, and what to do next. It is made printable.
 
     ``result`` holds keys that travel with the failure (``sdk``, ``candidates`` ...); ``error`` is always among them.
     """
@@ -17,8 +19,8 @@ class PrlError(Exception):
     symbol = None
 
     def __init__(self, message, **result):
-        super(PrlError, self).__init__(message)
-        self.message = message
+        self.message = printable(message)
+        super(PrlError, self).__init__(self.message)
         self.result = result
         self.result.setdefault("error", {"code": None, "symbol": self.symbol, "operation": None, "retryable": False, "details": {}})
 

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from ansible_collections.prlsdk.core.plugins.module_utils._terminal_text import printable
+
 from . import inventory
 from .inventory import plain_id
 from .stamps import Reader
@@ -17,7 +19,8 @@ def hold_against(plan: dict[str, Any], backup_trees) -> dict[str, Any]:
 
     :arg backup_trees: as ``prl_backup_info`` returns them, gathered the same way as those of the plan, or more widely: what is more is ``new``.
     :returns: ``left``, what was to be removed and is there; ``missing``, what was to be kept and is not; ``new``, how many are there
-        that the plan did not know. Each of the first two is a list of {vm, id, created}.
+        that the plan did not know. Each of the first two is a list of {vm, id, created}, with the
+        name of the VM made printable.
     :raises InputError: names what cannot be read.
     """
     vms = inventory.read(backup_trees)
@@ -30,7 +33,7 @@ def hold_against(plan: dict[str, Any], backup_trees) -> dict[str, Any]:
             known.add(key)
             goes = backup["verdict"] == "remove"
             if goes == (key in there):
-                (left if goes else missing).append({"vm": vm["vm"]["name"] or vm["vm"]["uuid"], "id": backup["id"], "created": backup["created"]})
+                (left if goes else missing).append({"vm": printable(vm["vm"]["name"] or vm["vm"]["uuid"]), "id": backup["id"], "created": backup["created"]})
     excluded = {plain_id(one["vm"]["uuid"]) for one in plan.get("excluded", [])}
     new = sum(
         key not in known
