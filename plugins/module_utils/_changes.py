@@ -10,7 +10,7 @@ __metaclass__ = type
 import functools
 import time
 
-from ansible_collections.prlsdk.core.plugins.module_utils import _durations, _ids, _instants
+from ansible_collections.prlsdk.core.plugins.module_utils import _durations, _ids, _instants, _xml_text
 from ansible_collections.prlsdk.core.plugins.module_utils._advice import explain
 from ansible_collections.prlsdk.core.plugins.module_utils._errors import BackupsLeftError, InputError, PrlError, WorkerError, naming
 from ansible_collections.prlsdk.core.plugins.module_utils._removal import GOOD
@@ -46,6 +46,7 @@ def create_backup(params, ask, way):
     if params["max_age"] is not None:
         with naming("max_age"):
             newer_than = _instants.format(_instants.before(int(time.time()), _durations.parse(params["max_age"])))
+    refuse_what_xml_cannot_hold(params["description"], "description")
     answer = ask("create", {
         "vm": vm, "full": params["type"] == "full", "description": params["description"], "compress": params["compress"],
         "newer_than": newer_than, "wait": params["wait"], "busy_timeout": params["busy_timeout"], "check": way.check,
@@ -127,6 +128,16 @@ def word_of(text, option):
     if not text.strip():
         raise InputError("%s: is empty. Give a VM's name or UUID." % option)
     return text
+
+
+def refuse_what_xml_cannot_hold(text, option):
+    """The server would take it, and no XML parser would read its backup tree any more."""
+    for place, character in enumerate(text):
+        if not _xml_text.is_legal(ord(character)):
+            raise InputError(
+                "%s: the character U+%04X at place %d cannot be kept in the server's backup tree, which is XML. Leave it out."
+                % (option, ord(character), place + 1)
+            )
 
 
 def refuse_twins(wanted):
@@ -238,6 +249,8 @@ def restore_backup(params, ask, way):
         raise InputError("name: only a copy can have another name. Leave it out, or set 'mode: copy'.")
     if params["busy_timeout"] < 0:
         raise InputError("busy_timeout: %d is not a time to wait. Give a number of seconds, 0 for a single try." % params["busy_timeout"])
+    for option in ("name", "destination"):
+        refuse_what_xml_cannot_hold(params[option] or "", option)
     identity = None
     if params["backup_id"] is not None:
         with naming("backup_id"):

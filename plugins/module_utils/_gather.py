@@ -12,7 +12,7 @@ import itertools
 import os
 import time
 
-from ansible_collections.prlsdk.core.plugins.module_utils import _backup_select, _backup_tree, _ids, _instants
+from ansible_collections.prlsdk.core.plugins.module_utils import _backup_select, _backup_tree, _ids, _instants, _xml_text
 from ansible_collections.prlsdk.core.plugins.module_utils._errors import InputError, PrlError, naming
 
 
@@ -26,6 +26,7 @@ def gather_facts(params, ask):
         "ansible_facts": {"prl_backups": dict(facts, gathered_at=gathered_at)},
         "missing": result["missing"],
         "server": result["server"],
+        "warnings": result["warnings"],
         "sdk": result["sdk"],
     }
 
@@ -48,7 +49,7 @@ def gather_backups(params, ask):
     with naming("backup_ids"):
         _backup_select.filters(backup_ids=chosen["backup_ids"])  # before the server is asked for anything
     answer = ask("trees", {"types": params["types"], "wanted": params["vms"], "scope": params["scope"]})
-    result = {"changed": False, "server": answer.result["server"], "sdk": answer.sdk}
+    result = {"changed": False, "server": answer.result["server"], "sdk": answer.sdk, "warnings": []}
     try:
         fill(result, params, answer.result, chosen, limit)
     except PrlError as error:
@@ -66,9 +67,12 @@ def fill(result, params, answer, chosen, limit):
         chosen["vms"] = [uuid or word for word, uuid in wanted]
     if params["owner"] == "this_node":
         chosen["owner"] = answer["server"]["uuid"]
+    altered = []
     selected = _backup_select.select(
-        read_trees(answer["trees"], gather), _backup_select.filters(**chosen), limit=limit, keep="backups" in gather
+        read_trees(answer["trees"], gather, altered), _backup_select.filters(**chosen), limit=limit, keep="backups" in gather
     )
+    if altered:
+        result["warnings"].append(_xml_text.warning(altered))
     result.update(total=selected.total, truncated=selected.truncated, missing=missing(selected, wanted, chosen["backup_ids"]))
     if "backups" in gather:
         known = answer["registered"] and set(_ids.key(uuid) for uuid in answer["registered"])
@@ -90,11 +94,11 @@ def missing(selected, wanted, backup_ids):
     return [word for word, uuid in wanted or () if (uuid or word) in vms] + [written for written in backup_ids or () if _ids.key(written) in ids]
 
 
-def read_trees(spooled, gather):
+def read_trees(spooled, gather, altered):
     """One stream of VmTree out of the spooled answers; each file is removed as soon as it is read."""
 
     def read(tree):
-        parsed = _backup_tree.parse(tree["file"], disks="disks" in gather, files="files" in gather)
+        parsed = _backup_tree.parse(tree["file"], disks="disks" in gather, files="files" in gather, altered=altered)
         yield from _backup_select.placed(parsed, tree["directory"])
         with contextlib.suppress(OSError):  # it would go with its folder
             os.remove(tree["file"])

@@ -8,16 +8,20 @@ from __future__ import absolute_import, division, print_function
 __metaclass__ = type
 
 import functools
+import json
 import os
+import re
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.prlsdk.core.plugins.module_utils import _hangup, _process
+from ansible_collections.prlsdk.core.plugins.module_utils import _hangup, _process, _xml_text
 from ansible_collections.prlsdk.core.plugins.module_utils._errors import InputError, PrlError, TemporaryFolderError
 from ansible_collections.prlsdk.core.plugins.module_utils._options import ENVIRONMENT, connection_options
 from ansible_collections.prlsdk.core.plugins.module_utils._progress import Progress, Way, find_job_file
 from ansible_collections.prlsdk.core.plugins.module_utils._sdk import Sdk
 from ansible_collections.prlsdk.core.plugins.module_utils._terminal_text import printable, printable_lines
+
+_HALF = re.compile("[\ud800-\udfff]")
 
 # Seconds; more is a slip, and too much for the kernel's timer.
 LONGEST = 31536000
@@ -27,6 +31,19 @@ class Module(AnsibleModule):
     """All that a module says passes here, so that no text of a server reaches a terminal as it is; values of the result stay as they are."""
 
     _needs_folder = False
+
+    def __init__(self, **more):
+        _hangup.end_tidily()
+        super(Module, self).__init__(**more)
+
+    def _log_invocation(self):
+        # Ansible's own fails on these with a traceback.
+        for name in sorted(self.params):
+            if _HALF.search(json.dumps(self.params[name], ensure_ascii=False, default=str)):
+                error = InputError("%s: has half of a surrogate pair, which is no character. Correct the text." % name)
+                self.params = {}
+                self.fail_json(msg=error.message, **error.result)
+        super(Module, self)._log_invocation()
 
     def warn(self, warning, **more):
         super(Module, self).warn(printable(warning), **more)
@@ -52,7 +69,6 @@ class Module(AnsibleModule):
 
 def make_module(options, **more):
     """An AnsibleModule with the connection's options beside its own ones; check mode is supported by all."""
-    _hangup.end_tidily()
     specification = connection_options()
     specification.update(options)
     return Module(argument_spec=specification, required_by={"host": ["username", "password"]}, supports_check_mode=True, **more)
@@ -107,7 +123,14 @@ def connect(module):
         storage = {"default": True}
     elif storage:
         storage = login_of(storage, params["login_timeout"])
-    return functools.partial(sdk.ask, login=login, storage=storage, timeout=params["timeout"])
+
+    def ask(operation, arguments, timeout=params["timeout"], **more):
+        answer = sdk.ask(operation, arguments, login=login, storage=storage, timeout=timeout, **more)
+        if answer.altered:
+            module.warn(_xml_text.warning(answer.altered))
+        return answer
+
+    return ask
 
 
 def login_of(params, timeout):

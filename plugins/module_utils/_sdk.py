@@ -41,12 +41,12 @@ OVERTIME = 5.0
 # The files that a worker is made of, by what is asked of it. They run on Python 2.7 too, and import nothing of the collection.
 WORKER = ("_worker.py", "_wire.py", "_sessions.py")
 LOOKING = WORKER + ("_ask_operations.py",)
-CHANGING = LOOKING + ("_change_operations.py", "_creation.py", "_live_tree.py", "_removal.py", "_restoration.py", "_retrying.py")
+CHANGING = LOOKING + ("_change_operations.py", "_creation.py", "_live_tree.py", "_removal.py", "_restoration.py", "_retrying.py", "_xml_text.py")
 WAITING = LOOKING + ("_wait_operations.py", "_listening.py", "_matching.py")
 FILES = {"create": CHANGING, "remove": CHANGING, "restore": CHANGING, "trees": LOOKING, "vms": LOOKING, "wait": WAITING}
 
-# result: what the operation returns; sdk: {version, path, python}, for the module's own result.
-Answer = collections.namedtuple("Answer", "result sdk")
+# result: what the operation returns; sdk: {version, path, python}, for the module's own result; altered: as in the worker's line.
+Answer = collections.namedtuple("Answer", "result sdk altered")
 
 
 class Sdk:
@@ -97,7 +97,7 @@ class Sdk:
                 events = {"events": heard.events} if heard.events else {}
                 raise WorkerError(death_notice(python, heard.stage, status, errors, timeout), sdk=hello and hello["sdk"], **events)
             elif last["kind"] == "result":
-                return Answer(last["result"], hello["sdk"])
+                return Answer(last["result"], hello["sdk"], [tuple(place) for place in last["altered"]])
             elif last["error"]["symbol"] == "SDK_UNAVAILABLE":
                 error = last["error"]
                 candidates.append({"python": python, "version": error["python_version"], "why": telling(error["attempts"]), "tried": error["attempts"]})
@@ -126,12 +126,12 @@ def sent_along():
     """Never called: Ansible sends to the host what a module's sources import, and the worker is read as a file, not imported."""
     from ansible_collections.prlsdk.core.plugins.module_utils import (
         _ask_operations, _change_operations, _creation, _listening, _live_tree, _matching, _removal, _restoration, _retrying, _sessions,
-        _wait_operations, _wire, _worker,
+        _wait_operations, _wire, _worker, _xml_text,
     )
 
     return (
         _ask_operations, _change_operations, _creation, _listening, _live_tree, _matching, _removal, _restoration, _retrying, _sessions,
-        _wait_operations, _wire, _worker,
+        _wait_operations, _wire, _worker, _xml_text,
     )
 
 

@@ -141,6 +141,7 @@ class Connection:
         self.sdk, self.protocol, self.deadline = sdk, protocol, deadline
         self.sessions = []
         self.names = {}  # of VMs, by the key of their UUID, as far as they were looked up
+        self.altered = set()  # (VM's name, its UUID, backup's id or None) whose text in the tree holds what XML cannot
         self._open = lambda login: self.sessions.append(Session(sdk, protocol, deadline, login))
         self._request = request
 

@@ -70,6 +70,7 @@ options:
   description:
     description:
       - A text that is kept with the backup. It is the only one that the SDK stores; tags and pins of retention policies live here.
+      - Characters that XML cannot hold, which are most control characters, are refused.
     type: str
     default: ""
   compress:
