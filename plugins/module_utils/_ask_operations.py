@@ -205,5 +205,6 @@ def write_spool(path, text):
         with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as spooled:
             spooled.write(text)
     except EnvironmentError as error:  # Python 2 has two kinds of it
-        message = u"The server's answer cannot be written to the temporary folder '%s': %s." % (readable(os.path.dirname(path)), readable(error.strerror or error))
+        folder, reason = readable(os.path.dirname(path)), readable(error.strerror or error)
+        message = u"The server's answer cannot be written to the temporary folder '%s': %s." % (folder, reason)
         raise Failure("TEMPORARY_FOLDER_FAILED", message, subject=path)

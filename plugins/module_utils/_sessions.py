@@ -29,10 +29,10 @@ FAILED = 0x80000000  # in every error's code, and in no warning's
 
 
 class Session:
-    """One login. ``target`` is what the backup calls take to address the server at its other end."""
+    """One login. ``storage``: whether it is the one to the server that a task names as its storage, which errors of the login then tell."""
 
-    def __init__(self, sdk, protocol, deadline, login):
-        self.sdk, self.protocol, self.deadline = sdk, protocol, deadline
+    def __init__(self, sdk, protocol, deadline, login, storage=False):
+        self.sdk, self.protocol, self.deadline, self._storage = sdk, protocol, deadline, storage
         self.host = login.get("host")
         self._api = sdk.api.Server()
         self._listener = None
@@ -41,7 +41,11 @@ class Session:
 
     def login(self):
         """Log in, or again after the connection was lost: the same Server object keeps its event handlers."""
-        self._answer = self._login(self._credentials)
+        try:
+            self._answer = self._login(self._credentials)
+        except Failure as failure:
+            failure.error["storage"] = self._storage
+            raise
         self.uuid = readable(self._answer.get_session_uuid())
         self.server_uuid = readable(self._answer.get_server_uuid())
 
@@ -142,14 +146,13 @@ class Connection:
         self.sessions = []
         self.names = {}  # of VMs, by the key of their UUID, as far as they were looked up
         self.altered = set()  # (VM's name, its UUID, backup's id or None) whose text in the tree holds what XML cannot
-        self._open = lambda login: self.sessions.append(Session(sdk, protocol, deadline, login))
         self._request = request
 
     def open(self):
         storage = self._request.get("storage")
-        self._open(self._request["login"])
+        self.sessions.append(Session(self.sdk, self.protocol, self.deadline, self._request["login"]))
         if storage and not storage.get("default"):
-            self._open(storage)
+            self.sessions.append(Session(self.sdk, self.protocol, self.deadline, storage, storage=True))
         self.node, self.store = self.sessions[0], self.sessions[-1]
         self.local = not storage  # whether the node's own backups are meant for certain
 

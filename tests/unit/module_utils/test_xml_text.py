@@ -104,8 +104,8 @@ import json, sys
 sys.path.insert(0, sys.argv[1])
 import _live_tree
 content, uuid = open(sys.argv[2], "rb").read(), sys.argv[3]
-texts = [vm.chains[0].backups[1].description for vm in (_live_tree.read_vm(content, uuid), _live_tree.read_vm(content, uuid, {}), next(_live_tree.read_all(content)))]
-print(json.dumps(texts))
+vms = [_live_tree.read_vm(content, uuid), _live_tree.read_vm(content, uuid, {}), next(_live_tree.read_all(content))]
+print(json.dumps([vm.chains[0].backups[1].description for vm in vms]))
 """
 
 
@@ -136,7 +136,9 @@ def test_a_replacement_character_that_the_server_wrote_itself_is_no_warning():
     assert altered == []
 
 
-@pytest.mark.parametrize("text", [b"&#;", b"&#x;", b"&#xg;", b"&#27", b"&", b"<", b"&nbsp;", b"&#X1b;", b"</Description>", b"&#" + b"0" * 80 + b"27;"])
+@pytest.mark.parametrize(
+    "text", [b"&#;", b"&#x;", b"&#xg;", b"&#27", b"&", b"<", b"&nbsp;", b"&#X1b;", b"</Description>", b"&#" + b"0" * 80 + b"27;"]
+)
 def test_broken_markup_is_damage_as_ever(text):
     for content in (tree(text), tree(b"\x1b" + text)):
         with pytest.raises(TreeError):
