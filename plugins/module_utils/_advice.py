@@ -7,6 +7,8 @@ from __future__ import absolute_import, division, print_function
 
 __metaclass__ = type
 
+from ansible_collections.prlsdk.core.plugins.module_utils._errors import TemporaryFolderError
+from ansible_collections.prlsdk.core.plugins.module_utils._terminal_text import printable
 from ansible_collections.prlsdk.core.plugins.module_utils._wire import LOST, NOT_TWICE
 
 # The SDK's call -> what it was doing, for people. {subject} is the VM, backup or host that it was about.
@@ -46,11 +48,10 @@ ADVICE = {
     "PRL_ERR_BACKUP_LOCKED_FOR_READING": "The backup is in use; run again when that has ended.",
     "PRL_ERR_BACKUP_LOCKED_FOR_WRITING": "The backup is being made or removed; run again when that has ended.",
     "PRL_ERR_BACKUP_ACCESS_TO_VM_DENIED": "Check that the VM exists on the node, that nothing holds it exclusively and that the user may back it up.",
-    "PRL_ERR_BACKUP_CANNOT_REMOVE_DIRECTORY": "Part of the chain may be gone. Check the rights and the disks of the backup server, then run again.",
+    "PRL_ERR_BACKUP_CANNOT_REMOVE_DIRECTORY": "Check the rights and the disks of the backup server, then run again.",
     "PRL_ERR_OPERATION_FAILED": "Check the rights and the disks of the backup server, then run again.",
-    "PRL_ERR_BACKUP_INTERNAL_ERROR": "A merge fails so when an image takes the server more than a minute. Remove the whole chain when it is due instead.",
-    "PRL_ERR_BACKUP_UNSUPPORTED_KEEP_CHAIN": "The storage format is old; remove the whole chain.",
-    "PRL_ERR_BACKUP_UNSUPPORTED_STORAGE_VERSION": "The backup server keeps this VM in an old format. Remove its old chains first.",
+    "PRL_ERR_BACKUP_INTERNAL_ERROR": "Look at the logs of the node and of the backup server, then run again.",
+    "PRL_ERR_BACKUP_UNSUPPORTED_STORAGE_VERSION": "The backup server keeps this VM in an old format.",
     "PRL_ERR_BACKUP_BACKUP_CMD_FAILED": "The server's own backup tool failed; 'details' has its words.",
     "PRL_ERR_BACKUP_RESTORE_CMD_FAILED": "The server's own backup tool failed; 'details' has its words.",
     "PRL_ERR_BACKUP_RESTORE_DIRECTORY_ALREADY_EXIST": "Choose another 'destination'.",
@@ -62,15 +63,45 @@ ADVICE = {
     "UNKNOWN_VM": "Check the name, or give the UUID.",
     "AMBIGUOUS_BACKUP": "Name the VM with 'vm'.",
     "AMBIGUOUS_VM_NAME": "Use the UUID instead of the name.",
+    TemporaryFolderError.symbol: TemporaryFolderError.ADVICE,
     "READY_FILE_FAILED": "Give a path that the task's user can write to and that no other task uses.",
 }
 
 
 # The same for one call only: (the SDK's call, its symbol).
-ADVICE_FOR = dict(
-    ((call, "PRL_ERR_TIMEOUT"), "The server goes on with it. Look at the result later, and raise 'timeout'.")
-    for call in ("create_vm_backup", "restore_vm_backup", "remove_vm_backup")
-)
+ADVICE_FOR = {
+    ("create_vm_backup", "PRL_ERR_BACKUP_UNSUPPORTED_STORAGE_VERSION"): "The backup server keeps this VM in an old format. Remove its old chains first.",
+    ("remove_vm_backup", "PRL_ERR_BACKUP_CANNOT_REMOVE_DIRECTORY"): "Part of the chain may be gone. Check the rights and the disks of the backup server, "
+    "then run again.",
+    ("remove_vm_backup", "PRL_ERR_BACKUP_INTERNAL_ERROR"): "A merge fails so when an image takes the server more than a minute. Remove the whole chain when "
+    "it is due instead.",
+    ("remove_vm_backup", "PRL_ERR_BACKUP_UNSUPPORTED_KEEP_CHAIN"): "The storage format is old; remove the whole chain.",
+}
+for _call in ("create_vm_backup", "restore_vm_backup", "remove_vm_backup"):
+    ADVICE_FOR[_call, "PRL_ERR_TIMEOUT"] = "The server goes on with it. Look at the result later, and raise 'timeout'."
+# These go from the node to the server that keeps the backups, and that is whom such an error is about.
+for _call in ("get_backup_tree", "create_vm_backup", "restore_vm_backup", "remove_vm_backup"):
+    ADVICE_FOR[_call, "PRL_ERR_CANT_CONNECT_TO_DISPATCHER"] = (
+        "The node cannot reach the server that keeps the backups. Check that the dispatcher (prl-disp) runs there, and the storage's 'host' and 'port'."
+    )
+    ADVICE_FOR[_call, "PRL_ERR_AUTHENTICATION_FAILED"] = (
+        "The server that keeps the backups refused the login of the node. Correct the login in the node's settings of its default backup server, or name "
+        "the server in 'storage'."
+    )
+
+# The same for a login to the server that 'storage' names.
+ADVICE_FOR_STORAGE = {
+    "PRL_ERR_AUTHENTICATION_FAILED": "Check the storage's 'username' and 'password'.",
+    "PRL_ERR_CANT_CONNECT_TO_DISPATCHER": "Check that the dispatcher (prl-disp) of the backup server runs, that the storage's 'host' and 'port' are right and "
+    "that no firewall is in between.",
+    "PRL_ERR_HANDSHAKE_FAILED": "Check the storage's 'host' and 'port': what answers there is not a dispatcher, or it does not answer in time.",
+    "PRL_ERR_SSL_HANDSHAKE_FAILED": "Check the storage's 'host' and 'port': what answers there is not a dispatcher.",
+    "PRL_ERR_WRONG_PROTOCOL_VERSION": "The SDK on this host and the backup server are of different releases; update the older one.",
+    "PRL_ERR_WRONG_CONNECTION_SECURITY_LEVEL": "The backup server demands a higher 'security_level' of the storage.",
+    "PRL_ERR_DISP_LOGON_ACTIONS_REACHED_UP_LIMIT": "Too many clients are logging in to the backup server; run with fewer forks or try again later.",
+    "PRL_ERR_DISP_SHUTDOWN_IN_PROCESS": "The dispatcher of the backup server is shutting down; run again when it is back.",
+    "PRL_ERR_TIMEOUT": "Raise 'timeout' if the backup server is only slow; otherwise check its dispatcher.",
+}
 # For what is lost on its way and must not be done twice.
 ADVICE_FOR_LOST = "Look at the VM and its backups before you run again."
 
@@ -87,10 +118,14 @@ def explain(error, asked=None):
     ``error`` as the worker sends it; ``asked`` is the worker's operation that it ended.
     """
     act = ACTS.get(error["operation"], error["operation"] or "").format(subject=error["subject"])
+    if error.get("storage"):
+        act = act.replace("Logging in to ", "Logging in to the storage ", 1)
     code = error["symbol"] if error["code"] is None else "%s, 0x%08X" % (error["symbol"], error["code"])
     call, symbol = error["operation"], error["symbol"]
     advice = ADVICE_TO.get((asked, call, symbol)) or ADVICE_FOR.get((call, symbol)) or ADVICE.get(symbol, "")
     if call in NOT_TWICE and LOST.match(symbol):
         advice = ADVICE_FOR_LOST
+    if error.get("storage"):
+        advice = ADVICE_FOR_STORAGE.get(symbol, advice)
     parts = ["%s failed: %s" % (act, error["message"]) if act else error["message"], "(%s)." % code, advice]
-    return " ".join(part for part in parts if part)
+    return printable(" ".join(part for part in parts if part))

@@ -235,6 +235,10 @@ def spelled(connection, word):
 
 def write_spool(path, text):
     """A file that only this user can read."""
-    fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(fd, "wb") as spooled:
-        spooled.write(text)
+    try:
+        with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as spooled:
+            spooled.write(text)
+    except EnvironmentError as error:  # Python 2 has two kinds of it
+        folder, reason = readable(os.path.dirname(path)), readable(error.strerror or error)
+        message = u"The server's answer cannot be written to the temporary folder '%s': %s." % (folder, reason)
+        raise Failure("TEMPORARY_FOLDER_FAILED", message, subject=path)

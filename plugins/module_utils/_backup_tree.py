@@ -27,7 +27,11 @@ else:
     HAS_LXML = True
     LXML_IMPORT_ERROR = None
 
-from ansible_collections.prlsdk.core.plugins.module_utils._errors import MissingLibraryError, TreeError
+from ansible_collections.prlsdk.core.plugins.module_utils._errors import MissingLibraryError, TemporaryFolderError, TreeError
+from ansible_collections.prlsdk.core.plugins.module_utils._terminal_text import printable
+from ansible_collections.prlsdk.core.plugins.module_utils._xml_text import MendedStream
+
+REPLACEMENT = "\ufffd"
 
 _CHUNK = 64 * 1024
 # The server writes the root at once. A document that does not come to it within this size is something else.
@@ -124,22 +128,25 @@ def require_lxml():
         )
 
 
-def parse(source, disks=False, files=False):
+def parse(source, disks=False, files=False, altered=None):
     """Yield a VmTree for each VM in the tree that ``source``, a path or a binary stream, holds.
+
+    Characters that XML cannot hold are read as U+FFFD. Where there was one, the list ``altered`` gets (VM's name, its UUID, backup's id; None
+    for the VM's own name).
 
     Everything that is wrong with the document is a TreeError. It may come after some VMs were yielded: they are not
     the whole tree, so nothing may be concluded from them before the generator has ended.
     """
     require_lxml()
     if hasattr(source, "read"):
-        yield from _Parser(source, disks, files).trees()
+        yield from _Parser(source, disks, files, altered).trees()
         return
     try:
         stream = open(source, "rb")
     except EnvironmentError as error:
-        raise _unreadable(error)
+        raise unreadable(error)
     with stream:
-        yield from _Parser(stream, disks, files).trees()
+        yield from _Parser(stream, disks, files, altered).trees()
 
 
 def as_result(tree, registered=None):
@@ -200,17 +207,13 @@ def _damaged(problem, line=None, column=None):
     )
 
 
-def _unreadable(error):
-    return TreeError(
-        "The server's backup tree could not be read back: %s. Reading it changed nothing. Check the space and the rights in "
-        "the temporary directory of the managed node, then run the module again." % error
-    )
+def unreadable(error):
+    return TemporaryFolderError("The server's backup tree could not be read back from the temporary folder: %s." % error)
 
 
 def _shorten(text, limit=160):
-    """Text of the document, safe to show inside a message."""
-    text = " ".join(text.split())
-    text = "".join(character if character.isprintable() else "?" for character in text)
+    """Text of the document, short and on one line, for a message."""
+    text = printable(" ".join(text.split()))
     return text if len(text) <= limit else text[: limit - 3] + "..."
 
 
@@ -235,8 +238,9 @@ class _Prologue(object):
 class _Parser(object):
     """One pass over one document."""
 
-    def __init__(self, stream, disks, files):
-        self._stream = stream
+    def __init__(self, stream, disks, files, altered):
+        self._stream = MendedStream(stream)
+        self._altered = altered
         self._disks = disks
         self._files = files
 
@@ -259,7 +263,7 @@ class _Parser(object):
         try:
             return self._stream.read(size)
         except (EnvironmentError, ValueError) as error:  # ValueError: the stream was closed
-            raise _unreadable(error)
+            raise unreadable(error)
 
     def _check_prologue(self, options):
         """Read up to the root element; refuse a DOCTYPE and a foreign root. Return the bytes read so far.
@@ -354,6 +358,8 @@ class _Parser(object):
                     del element[:]
                 elif tag == "VmItem" and element is vm:
                     tree = self._vm(element, chains)
+                    if self._altered is not None and self._stream.replaced:
+                        self._altered.extend(_altered_in(tree))
                     done_chain = vm = None
                     while element.getprevious() is not None:
                         del root[0]
@@ -442,6 +448,16 @@ class _Parser(object):
                     )
                 )
         return tuple(disks)
+
+
+def _altered_in(tree):
+    """Where in a VM of a tree in which something was replaced are replaced characters."""
+    if REPLACEMENT in tree.name:
+        yield tree.name, tree.uuid, None
+    for chain in tree.chains:
+        for backup in chain.backups:
+            if REPLACEMENT in repr(backup):
+                yield tree.name, tree.uuid, backup.id
 
 
 def _line(element):

@@ -13,7 +13,7 @@ import sys
 import time
 
 if __name__.startswith("ansible_collections."):
-    from ansible_collections.prlsdk.core.plugins.module_utils import _creation, _live_tree, _removal, _restoration, _retrying
+    from ansible_collections.prlsdk.core.plugins.module_utils import _creation, _live_tree, _removal, _restoration, _retrying, _xml_text
     from ansible_collections.prlsdk.core.plugins.module_utils._ask_operations import BOTH, list_vms, plan_trees, resolve, spelled, tree_text
     from ansible_collections.prlsdk.core.plugins.module_utils._wire import Failure, event_texts, monotonic, native, readable, uuid_key
 else:  # beside the worker, where there is no collection
@@ -22,6 +22,7 @@ else:  # beside the worker, where there is no collection
     import _removal
     import _restoration
     import _retrying
+    import _xml_text
     from _ask_operations import BOTH, list_vms, plan_trees, resolve, spelled, tree_text
     from _wire import Failure, event_texts, monotonic, native, readable, uuid_key
 
@@ -134,12 +135,16 @@ class Backups:
     def read(self, uuid):
         """The Vm of _live_tree as it is now."""
         text = tree_text(self.connection, uuid, BOTH)
+        mended = _xml_text.mend(text)
         if self._known[0] != uuid:
             self._known = (uuid, {})
         try:
-            return _live_tree.read_vm(text, uuid, self._known[1])
+            vm = _live_tree.read_vm(mended, uuid, self._known[1])
         except _live_tree.DamagedTree as error:
             raise damaged(error, uuid)
+        if mended is not text:
+            self.connection.altered.update(altered_in(vm))
+        return vm
 
     def find(self, uuid, ids):
         """{backup's key: [UUIDs of the VMs that have it]} for backups that this VM's own tree does not show.
@@ -223,6 +228,12 @@ class Backups:
 
 # A task that does not wait for the end of its backup waits for so many seconds whether the server refuses it.
 START = 5.0
+
+
+def altered_in(vm):
+    """Where in a VM of a tree in which something was replaced are replaced characters: [(VM's name, its UUID, backup's id or None)]."""
+    names = [(vm.name, vm.uuid, None)] if u"\ufffd" in (vm.name or u"") else []
+    return names + [(vm.name, vm.uuid, backup.id) for chain in vm.chains for backup in chain.backups if u"\ufffd" in backup.description]
 
 
 def damaged(error, uuid):

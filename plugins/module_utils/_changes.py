@@ -10,10 +10,11 @@ __metaclass__ = type
 import functools
 import time
 
-from ansible_collections.prlsdk.core.plugins.module_utils import _durations, _ids, _instants
+from ansible_collections.prlsdk.core.plugins.module_utils import _durations, _ids, _instants, _xml_text
 from ansible_collections.prlsdk.core.plugins.module_utils._advice import explain
 from ansible_collections.prlsdk.core.plugins.module_utils._errors import BackupsLeftError, InputError, PrlError, WorkerError, naming
 from ansible_collections.prlsdk.core.plugins.module_utils._removal import GOOD
+from ansible_collections.prlsdk.core.plugins.module_utils._terminal_text import printable
 
 # Seconds for a look at what became of a removal whose worker died.
 LOOK = 30.0
@@ -59,6 +60,7 @@ def create_backup(params, ask, way):
     if params["max_age"] is not None:
         with naming("max_age"):
             newer_than = _instants.format(_instants.before(int(time.time()), _durations.parse(params["max_age"])))
+    refuse_what_xml_cannot_hold(params["description"] or "", "description")
     answer = ask("create", {
         "vm": vm, "full": kind == "full", "description": params["description"] or "", "compress": params["compress"],
         "newer_than": newer_than, "wait": params["wait"], "busy_timeout": params["busy_timeout"], "check": way.check,
@@ -159,6 +161,16 @@ def word_of(text, option):
     return text
 
 
+def refuse_what_xml_cannot_hold(text, option):
+    """The server would take it, and no XML parser would read its backup tree any more."""
+    for place, character in enumerate(text):
+        if not _xml_text.is_legal(ord(character)):
+            raise InputError(
+                "%s: the character U+%04X at place %d cannot be kept in the server's backup tree, which is XML. Leave it out."
+                % (option, ord(character), place + 1)
+            )
+
+
 def refuse_twins(wanted):
     seen = {}
     for index, entry in enumerate(wanted):
@@ -176,6 +188,7 @@ def with_message(backup):
         backup["error"] = dict((name, backup["error"].get(name)) for name in ("code", "symbol", "operation", "retryable", "details"))
     if backup["outcome"] not in GOOD and not backup["message"]:
         backup["message"] = MESSAGES.get(backup["reason"])
+    backup["message"] = backup["message"] and printable(backup["message"])
     return backup
 
 
@@ -243,11 +256,11 @@ def stop_error(stop):
 
 
 def diff(before, after):
-    """Before and after as texts with a line for each backup, the form that Ansible compares line by line."""
+    """Before and after as lists of lines, one for each backup; the module makes a text of them."""
 
     def lines(trees):
-        return "".join("%s %s\n" % (trees[uuid]["name"] or before.get(uuid, {}).get("name") or uuid, identity)
-                       for uuid in sorted(trees, key=lambda uuid: (before.get(uuid, {}).get("name") or "", uuid)) for identity in trees[uuid]["ids"])
+        return ["%s %s" % (trees[uuid]["name"] or before.get(uuid, {}).get("name") or uuid, identity)
+                for uuid in sorted(trees, key=lambda uuid: (before.get(uuid, {}).get("name") or "", uuid)) for identity in trees[uuid]["ids"]]
 
     return {"before": lines(before), "after": lines(after), "before_header": "backups", "after_header": "backups"}
 
@@ -261,6 +274,8 @@ def restore_backup(params, ask, way):
         raise InputError("name: only a copy can have another name. Leave it out, or set 'mode: copy'.")
     if params["busy_timeout"] < 0:
         raise InputError("busy_timeout: %d is not a time to wait. Give a number of seconds, 0 for a single try." % params["busy_timeout"])
+    for option in ("name", "destination"):
+        refuse_what_xml_cannot_hold(params[option] or "", option)
     identity = None
     if params["backup_id"] is not None:
         with naming("backup_id"):

@@ -7,9 +7,11 @@ from __future__ import absolute_import, division, print_function
 
 __metaclass__ = type
 
+from ansible_collections.prlsdk.core.plugins.module_utils._terminal_text import printable
+
 
 class PrlError(Exception):
-    """Something the user has to know: a whole sentence that says what failed, on what, and what to do next.
+    """Something the user has to know: a whole sentence that says what failed, on what, and what to do next. It is made printable.
 
     ``result`` holds keys that travel with the failure (``sdk``, ``candidates`` ...); ``error`` is always among them.
     """
@@ -17,8 +19,8 @@ class PrlError(Exception):
     symbol = None
 
     def __init__(self, message, **result):
-        super(PrlError, self).__init__(message)
-        self.message = message
+        self.message = printable(message)
+        super(PrlError, self).__init__(self.message)
         self.result = result
         self.result.setdefault("error", {"code": None, "symbol": self.symbol, "operation": None, "retryable": False, "details": {}})
 
@@ -64,6 +66,16 @@ class TreeError(PrlError):
     """The server's backup tree is damaged, truncated or not a backup tree; the message names line and column."""
 
     symbol = "DAMAGED_TREE"
+
+
+class TemporaryFolderError(PrlError):
+    """The module's temporary folder cannot be made, written or read: it is full, read-only, or somebody else's."""
+
+    symbol = "TEMPORARY_FOLDER_FAILED"
+    ADVICE = "Free space there or correct its rights, or choose another folder with 'ansible_remote_tmp'. Nothing was changed."
+
+    def __init__(self, problem, **result):
+        super(TemporaryFolderError, self).__init__("%s %s" % (problem, self.ADVICE), **result)
 
 
 class SdkUnavailableError(PrlError):

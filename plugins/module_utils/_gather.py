@@ -7,12 +7,13 @@ from __future__ import absolute_import, division, print_function
 
 __metaclass__ = type
 
+import contextlib
 import fnmatch
 import itertools
 import os
 import time
 
-from ansible_collections.prlsdk.core.plugins.module_utils import _backup_select, _backup_tree, _ids, _instants
+from ansible_collections.prlsdk.core.plugins.module_utils import _backup_select, _backup_tree, _ids, _instants, _xml_text
 from ansible_collections.prlsdk.core.plugins.module_utils._errors import InputError, PrlError, TreeError, naming
 
 
@@ -27,6 +28,7 @@ def gather_facts(params, ask):
         "ansible_facts": {"prl_backups": dict(facts, gathered_at=gathered_at)},
         "missing": result["missing"],
         "server": result["server"],
+        "warnings": result["warnings"],
         "sdk": result["sdk"],
     }
 
@@ -49,7 +51,7 @@ def gather_backups(params, ask):
     with naming("backup_ids"):
         _backup_select.filters(backup_ids=chosen["backup_ids"])  # before the server is asked for anything
     answer = ask("trees", {"types": params["types"], "wanted": params["vms"], "scope": params["scope"]})
-    result = {"changed": False, "server": answer.result["server"], "sdk": answer.sdk, "damaged": []}
+    result = {"changed": False, "server": answer.result["server"], "sdk": answer.sdk, "damaged": [], "warnings": []}
     try:
         fill(result, params, answer.result, chosen, limit)
     except PrlError as error:
@@ -70,6 +72,8 @@ def fill(result, params, answer, chosen, limit):
     if params["owner"] == "this_node":
         chosen["owner"] = answer["server"]["uuid"]
     selected = _backup_select.select(reader.trees(), _backup_select.filters(**chosen), limit=limit, keep="backups" in gather)
+    if reader.altered:
+        result["warnings"].append(_xml_text.warning(reader.altered))
     unread = set(_ids.key(vm["uuid"]) for vm in result["damaged"])
     missing = missing_vms(params["vms"], targets, set(selected.missing_vms), unread) + missing_ids(selected, chosen["backup_ids"])
     result.update(total=selected.total, truncated=selected.truncated, missing=missing)
@@ -135,6 +139,8 @@ class Reader(object):
         self._whole = [tree for tree in spooled if not tree["uuid"]]
         self._single = [tree for tree in spooled if tree["uuid"]]
         self._gather, self._server, self._skip, self._damaged = gather, server, skip, damaged
+        # Where a text of a VM was altered because XML cannot hold it.
+        self.altered = []
 
     def names(self):
         """[(name, UUID)] of the VMs in the whole tree; none where it was not asked for."""
@@ -164,9 +170,10 @@ class Reader(object):
             return []
 
     def _read(self, spooled):
-        parsed = _backup_tree.parse(spooled["file"], disks="disks" in self._gather, files="files" in self._gather)
+        parsed = _backup_tree.parse(spooled["file"], disks="disks" in self._gather, files="files" in self._gather, altered=self.altered)
         yield from _backup_select.placed(self._told(spooled, parsed), spooled["directory"])
-        os.remove(spooled["file"])
+        with contextlib.suppress(OSError):  # it would go with its folder
+            os.remove(spooled["file"])
 
     def _told(self, spooled, trees):
         """The trees, with an error that says whose answer is damaged."""
@@ -187,8 +194,11 @@ class Reader(object):
 
 
 def text_of(path):
-    with open(path, "rb") as spooled:
-        return spooled.read().decode("utf-8", "replace")
+    try:
+        with open(path, "rb") as spooled:
+            return spooled.read().decode("utf-8", "replace")
+    except OSError as error:
+        raise _backup_tree.unreadable(error)
 
 
 def moment(params, option):

@@ -7,6 +7,7 @@ from __future__ import absolute_import, division, print_function
 
 __metaclass__ = type
 
+import contextlib
 import os
 import select
 import signal
@@ -15,20 +16,50 @@ import threading
 # poll() calls it invalid where standard output was closed: nobody reads that either.
 UNREAD = ("POLLERR", "POLLHUP", "POLLNVAL")
 
+# What ends a module from outside: a cancelled play, a lost terminal, Ctrl-C.
+ENDING = (signal.SIGTERM, signal.SIGHUP, signal.SIGINT)
+
+_held = {"depth": 0, "number": None}
+
 
 def end_tidily():
     """End by the signals of a cancelled play as by an exception: what is registered for the end of the process then removes its files.
 
-    Their default action would leave the module's temporary folder, with the worker's files in it.
+    The default action would leave the module's temporary folder, with the worker's files in it; Python's own one for SIGINT would print a
+    traceback as well.
     """
-    for number in (signal.SIGTERM, signal.SIGHUP):
-        if signal.getsignal(number) == signal.SIG_DFL:  # a process that was told to outlive its terminal ignores SIGHUP
+    if threading.current_thread() is not threading.main_thread():  # where Python lets nobody handle signals
+        return
+    for number in ENDING:
+        # A process that was told to outlive its terminal ignores SIGHUP, one in the background of a shell SIGINT.
+        if signal.getsignal(number) in (signal.SIG_DFL, signal.default_int_handler):
             signal.signal(number, _leave)
 
 
+def ignore_from_now_on():
+    """Let no signal disturb what removes the files at the end of the process."""
+    if threading.current_thread() is threading.main_thread():
+        for number in ENDING:
+            signal.signal(number, signal.SIG_IGN)
+
+
+@contextlib.contextmanager
+def held_back():
+    """A signal that comes inside of the block ends the process at the end of the block."""
+    _held["depth"] += 1
+    try:
+        yield
+    finally:
+        _held["depth"] -= 1
+        if _held["number"] is not None:
+            _leave(_held["number"], None)
+
+
 def _leave(number, frame):
-    for other in (signal.SIGTERM, signal.SIGHUP):
-        signal.signal(other, signal.SIG_IGN)  # a second one must not disturb the tidying
+    if _held["depth"]:
+        _held["number"] = number
+        return
+    ignore_from_now_on()  # a second one must not disturb the tidying
     raise SystemExit(128 + number)
 
 

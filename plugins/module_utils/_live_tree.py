@@ -4,7 +4,8 @@
 """The backup tree as the worker needs it: small, and with nothing but the standard library of Python 2.7.
 
 It is what every decision about a change rests on, so that a text that is not wholly understood is an error, never a smaller tree.
-The modules that gather backups read the same text with ``_backup_tree.py``, which knows more and needs lxml.
+Only characters that XML cannot hold are replaced. The modules that gather backups read the same text with ``_backup_tree.py``, which knows
+more and needs lxml.
 """
 
 from __future__ import absolute_import, division, print_function
@@ -19,6 +20,13 @@ try:
     from xml.etree import cElementTree as ElementTree  # Python 2: the quick one has a name of its own
 except ImportError:
     from xml.etree import ElementTree
+
+if __name__.startswith("ansible_collections."):
+    from ansible_collections.prlsdk.core.plugins.module_utils import _xml_text
+    from ansible_collections.prlsdk.core.plugins.module_utils._wire import encoded
+else:  # beside the worker, where there is no collection
+    import _xml_text
+    from _wire import encoded
 
 _DATE_TIME = re.compile(r"([0-9]{4}-[0-9]{2}-[0-9]{2}) ([0-9]{2}:[0-9]{2}:[0-9]{2})$")
 _ID = re.compile(r"(\{[0-9a-f-]{36}\})(?:\.([0-9]+))?$", re.IGNORECASE)
@@ -208,7 +216,7 @@ def read_all(text):
     """Yield every Vm of the answer to a request for the whole tree, with the memory of one of them."""
     root = None
     try:
-        for event, element in ElementTree.iterparse(io.BytesIO(_bytes(_checked(text))), ("start", "end")):
+        for event, element in ElementTree.iterparse(io.BytesIO(encoded(_checked(text))), ("start", "end")):
             if root is None:
                 root = element
                 if element.tag != "BackupTree":
@@ -221,11 +229,10 @@ def read_all(text):
 
 
 def _checked(text):
-    """The text as the interpreter's own kind of string."""
-    if isinstance(text, bytes) and str is not bytes:
+    """The text as the interpreter's own kind of string, without what XML cannot hold."""
+    text = _xml_text.mend(encoded(text))
+    if str is not bytes:
         text = text.decode("utf-8", "surrogateescape")
-    elif not isinstance(text, str):  # Python 2's other kind
-        text = text.encode("utf-8")
     # The server writes neither comments nor declarations; a document type could make a small text a huge one. One character is sought first,
     # because that takes a hundredth of the time.
     if ("!" in text and "<!" in text) or ("?" in text and "<?" in text):
@@ -233,13 +240,9 @@ def _checked(text):
     return text
 
 
-def _bytes(text):
-    return text if isinstance(text, bytes) else text.encode("utf-8", "surrogateescape")
-
-
 def _parsed(text):
     try:
-        return ElementTree.fromstring(_bytes(text))
+        return ElementTree.fromstring(encoded(text))
     except ElementTree.ParseError as error:
         raise DamagedTree("%s" % (error,))
 

@@ -8,45 +8,103 @@ from __future__ import absolute_import, division, print_function
 __metaclass__ = type
 
 import functools
+import json
 import os
+import re
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.prlsdk.core.plugins.module_utils import _process
-from ansible_collections.prlsdk.core.plugins.module_utils._errors import InputError, PrlError
+from ansible_collections.prlsdk.core.plugins.module_utils import _hangup, _process, _xml_text
+from ansible_collections.prlsdk.core.plugins.module_utils._errors import InputError, PrlError, TemporaryFolderError
 from ansible_collections.prlsdk.core.plugins.module_utils._options import ENVIRONMENT, connection_options
 from ansible_collections.prlsdk.core.plugins.module_utils._progress import Progress, Way, find_job_file
 from ansible_collections.prlsdk.core.plugins.module_utils._sdk import Sdk
+from ansible_collections.prlsdk.core.plugins.module_utils._terminal_text import printable, printable_lines
+
+_HALF = re.compile("[\ud800-\udfff]")
 
 # Seconds; more is a slip, and too much for the kernel's timer.
 LONGEST = 31536000
+
+
+class Module(AnsibleModule):
+    """All that a module says passes here, so that no text of a server reaches a terminal as it is; values of the result stay as they are."""
+
+    _needs_folder = False
+
+    def __init__(self, **more):
+        _hangup.end_tidily()
+        super(Module, self).__init__(**more)
+
+    def _log_invocation(self):
+        # Ansible's own fails on these with a traceback.
+        for name in sorted(self.params):
+            if _HALF.search(json.dumps(self.params[name], ensure_ascii=False, default=str)):
+                error = InputError("%s: has half of a surrogate pair, which is no character. Correct the text." % name)
+                self.params = {}
+                self.fail_json(msg=error.message, **error.result)
+        super(Module, self)._log_invocation()
+
+    def warn(self, warning, **more):
+        super(Module, self).warn(printable(warning), **more)
+
+    def fail_json(self, msg, **more):
+        if self._needs_folder:  # older releases of ansible-core end here where newer ones raise an exception
+            raise TemporaryFolderError("There is no temporary folder. %s." % str(msg).rstrip("."))
+        super(Module, self).fail_json(msg=printable(msg), **more)
+
+    def private_folder(self):
+        """The folder that is removed with the module. Raises TemporaryFolderError."""
+        self._needs_folder = True
+        try:
+            return self.tmpdir
+        except PrlError:
+            raise
+        except Exception as error:
+            cause = error.__cause__ or error
+            raise TemporaryFolderError("There is no temporary folder. %s: %s." % (str(error).rstrip("."), getattr(cause, "strerror", None) or cause)) from None
+        finally:
+            self._needs_folder = False
 
 
 def make_module(options, **more):
     """An AnsibleModule with the connection's options beside its own ones; check mode is supported by all."""
     specification = connection_options()
     specification.update(options)
-    return AnsibleModule(argument_spec=specification, required_by={"host": ["username", "password"]}, supports_check_mode=True, **more)
+    return Module(argument_spec=specification, required_by={"host": ["username", "password"]}, supports_check_mode=True, **more)
 
 
 def run(module, act):
     """Exit with what ``act(parameters, ask)`` returns, but for its ``warnings``. ``ask(operation, arguments)`` is one request to the SDK, an Answer."""
     # The worker inherits the environment, and needs no secret from there.
     os.environ.pop(ENVIRONMENT["password"], None)
+    failure = None
     try:
-        result = act(module.params, connect(module))
+        try:
+            result = act(module.params, connect(module))
+        except PrlError as error:
+            failure, result = error, error.result
+        # Not in the "except" above: Ansible would add the exception that is being handled to the message.
         for warning in result.pop("warnings", ()):
             module.warn(warning)
+        if "diff" in result:
+            result["diff"] = shown(result["diff"])
+        if failure is not None:
+            module.fail_json(msg=failure.message, **result)
         module.exit_json(**result)
-    except PrlError as error:
-        module.fail_json(msg=error.message, **error.result)
+    finally:
+        _hangup.ignore_from_now_on()
+
+
+def shown(diff):
+    """The form in which Ansible shows a difference. ``before`` and ``after`` are lists of lines here."""
+    return dict((name, value if name.endswith("_header") else printable_lines(value)) for name, value in diff.items())
 
 
 def run_change(module, act):
     """As run(), for modules that change something: ``act(parameters, ask, way)`` with a Way of doing it, whose progress is shown."""
     progress = Progress(Logbook(module), find_job_file())
     way = Way(module.check_mode, module._diff, progress)
-
     run(module, lambda params, ask: act(params, functools.partial(ask, watch=progress.line), way))
 
 
@@ -56,7 +114,7 @@ def connect(module):
     for name in ("timeout", "login_timeout"):
         if not 0 < params[name] <= LONGEST:
             raise InputError("%s: %d is not a time to wait. Give a number of seconds from 1 to %d (a year)." % (name, params[name], LONGEST))
-    sdk = Sdk(_process.run, module.tmpdir, params["sdk_python"], params["sdk_path"], params["sdk_mode"])
+    sdk = Sdk(_process.run, module.private_folder(), params["sdk_python"], params["sdk_path"], params["sdk_mode"])
     login = login_of(params, params["login_timeout"])
     storage = params.get("storage")
     if storage and storage["default"]:
@@ -65,7 +123,14 @@ def connect(module):
         storage = {"default": True}
     elif storage:
         storage = login_of(storage, params["login_timeout"])
-    return functools.partial(sdk.ask, login=login, storage=storage, timeout=params["timeout"])
+
+    def ask(operation, arguments, timeout=params["timeout"], **more):
+        answer = sdk.ask(operation, arguments, login=login, storage=storage, timeout=timeout, **more)
+        if answer.altered:
+            module.warn(_xml_text.warning(answer.altered))
+        return answer
+
+    return ask
 
 
 def login_of(params, timeout):
@@ -81,4 +146,4 @@ class Logbook:
 
     def write(self, text):
         if not self._module.no_log:
-            self._module.log(text)
+            self._module.log(printable(text))

@@ -21,6 +21,7 @@ import subprocess
 import time
 
 from ansible_collections.prlsdk.core.plugins.module_utils._advice import ACTS
+from ansible_collections.prlsdk.core.plugins.module_utils._terminal_text import printable
 
 # How often the status file and the log are written, in seconds.
 FILE_INTERVAL, LOG_INTERVAL = 1.0, 10.0
@@ -85,7 +86,7 @@ class Progress:
             parts.append("(%s)" % state["stage"])
         if "percent" in state:
             parts.append("%d%%" % state["percent"])
-        return " ".join(parts)
+        return printable(" ".join(parts))
 
 
 class JobFile:

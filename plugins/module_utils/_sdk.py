@@ -15,8 +15,11 @@ import signal
 import sys
 import time
 
+from ansible_collections.prlsdk.core.plugins.module_utils import _process
 from ansible_collections.prlsdk.core.plugins.module_utils._advice import ACTS, explain
-from ansible_collections.prlsdk.core.plugins.module_utils._errors import SdkError, SdkUnavailableError, WorkerError
+from ansible_collections.prlsdk.core.plugins.module_utils._errors import (
+    SdkError, SdkUnavailableError, TemporaryFolderError, WorkerError,
+)
 
 # Tried in this order after the module's own interpreter: the vendor's builds are for 3.9 (Virtuozzo 9), 3.7 (macOS) and
 # 2.7 (Virtuozzo 7).
@@ -29,7 +32,8 @@ SDK_PATHS = (
     "/Library/Frameworks/ParallelsVirtualizationSDK.framework/Versions/Current/Libraries/Python/{version}",
 )
 
-STDERR_LINES = 5
+# Of what a process said last, so many lines and characters are told.
+STDERR_LINES, STDERR_LENGTH = 5, 1000
 
 # A worker ends itself when its time is over; one that never got so far is killed so many seconds later.
 OVERTIME = 5.0
@@ -37,12 +41,12 @@ OVERTIME = 5.0
 # The files that a worker is made of, by what is asked of it. They run on Python 2.7 too, and import nothing of the collection.
 WORKER = ("_worker.py", "_wire.py", "_sessions.py")
 LOOKING = WORKER + ("_ask_operations.py",)
-CHANGING = LOOKING + ("_change_operations.py", "_creation.py", "_live_tree.py", "_removal.py", "_restoration.py", "_retrying.py")
+CHANGING = LOOKING + ("_change_operations.py", "_creation.py", "_live_tree.py", "_removal.py", "_restoration.py", "_retrying.py", "_xml_text.py")
 WAITING = LOOKING + ("_wait_operations.py", "_listening.py", "_matching.py")
 FILES = {"create": CHANGING, "remove": CHANGING, "restore": CHANGING, "trees": LOOKING, "vms": LOOKING, "wait": WAITING}
 
-# result: what the operation returns; sdk: {version, path, python}, for the module's own result.
-Answer = collections.namedtuple("Answer", "result sdk")
+# result: what the operation returns; sdk: {version, path, python}, for the module's own result; altered: as in the worker's line.
+Answer = collections.namedtuple("Answer", "result sdk altered")
 
 
 class Sdk:
@@ -80,18 +84,20 @@ class Sdk:
         for python in self._interpreters:
             left = max(0.1, end - self._clock())
             data = json.dumps(dict(request, timeout=left)).encode("utf-8")
+            heard = Heard(watch)
             try:
-                status, output, errors = self._run([python, worker], data, watch, left + OVERTIME)
+                status, errors = self._run([python, worker], data, heard.line, left + OVERTIME)
             except OSError as error:
                 candidates.append({"python": python, "version": None, "why": os.strerror(error.errno) if error.errno else str(error)})
                 continue
-            hello, stage, last = read_lines(output)
+            hello, last = heard.hello, heard.last
             if last is None and hello is None and not ran_out(status):
                 candidates.append({"python": python, "version": None, "why": epitaph(status, errors)})
             elif last is None:
-                raise WorkerError(death_notice(python, stage, status, errors, timeout), sdk=hello and hello["sdk"], **events_in(output))
+                events = {"events": heard.events} if heard.events else {}
+                raise WorkerError(death_notice(python, heard.stage, status, errors, timeout), sdk=hello and hello["sdk"], **events)
             elif last["kind"] == "result":
-                return Answer(last["result"], hello["sdk"])
+                return Answer(last["result"], hello["sdk"], [tuple(place) for place in last["altered"]])
             elif last["error"]["symbol"] == "SDK_UNAVAILABLE":
                 error = last["error"]
                 candidates.append({"python": python, "version": error["python_version"], "why": telling(error["attempts"]), "tried": error["attempts"]})
@@ -103,9 +109,16 @@ class Sdk:
         """The worker's source in a folder that another interpreter can run it from; this module itself may live in a zip archive."""
         for name in FILES[operation]:
             path = os.path.join(self._workdir, name)
-            if not os.path.exists(path):
+            if os.path.exists(path):
+                continue
+            source = __loader__.get_data(os.path.join(os.path.dirname(__file__), name))
+            try:
                 with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as target:
-                    target.write(__loader__.get_data(os.path.join(os.path.dirname(__file__), name)))
+                    target.write(source)
+            except OSError as error:
+                raise TemporaryFolderError(
+                    "The files that the SDK's process needs cannot be written to the temporary folder '%s': %s." % (self._workdir, error.strerror or error)
+                ) from None
         return os.path.join(self._workdir, WORKER[0])
 
 
@@ -113,12 +126,12 @@ def sent_along():
     """Never called: Ansible sends to the host what a module's sources import, and the worker is read as a file, not imported."""
     from ansible_collections.prlsdk.core.plugins.module_utils import (
         _ask_operations, _change_operations, _creation, _listening, _live_tree, _matching, _removal, _restoration, _retrying, _sessions,
-        _wait_operations, _wire, _worker,
+        _wait_operations, _wire, _worker, _xml_text,
     )
 
     return (
         _ask_operations, _change_operations, _creation, _listening, _live_tree, _matching, _removal, _restoration, _retrying, _sessions,
-        _wait_operations, _wire, _worker,
+        _wait_operations, _wire, _worker, _xml_text,
     )
 
 
@@ -134,35 +147,35 @@ def known_interpreters():
     return found
 
 
-def read_lines(output):
-    """(hello or None, the last progress or None, the last line if it ends the answer or None) of a worker's output."""
-    hello = stage = last = None
-    for line in output.splitlines():
+class Heard:
+    """What is kept of a worker's lines; each is passed on to ``watch`` as soon as it is there.
+
+    ``hello``, ``stage`` (the last progress) and ``last`` (the line that ends the answer) are null where there was none.
+    """
+
+    def __init__(self, watch=None):
+        self.hello = self.stage = self.last = None
+        self.events = []
+        self._watch = watch
+
+    def line(self, data):
+        if not data.startswith(_process.MESSAGE):  # what a library printed
+            return
+        if self._watch is not None:
+            self._watch(data)
         try:
-            answer = json.loads(line.decode("utf-8"))
+            answer = json.loads(data.decode("utf-8"))
             kind = answer["kind"]
         except (ValueError, TypeError, KeyError):  # not our worker's: some other program, or cut off by its death
-            continue
+            return
         if kind == "hello":
-            hello = answer
+            self.hello = answer
         elif kind == "progress":
-            stage = answer
+            self.stage = answer
+        elif kind == "event":
+            self.events.append(answer["event"])
         elif kind in ("result", "error"):
-            last = answer
-    return hello, stage, last
-
-
-def events_in(output):
-    """{"events": those that a worker told of} of its output; {} when it told of none."""
-    events = []
-    for line in output.splitlines():
-        try:
-            answer = json.loads(line.decode("utf-8"))
-            if answer["kind"] == "event":
-                events.append(answer["event"])
-        except (ValueError, TypeError, KeyError):
-            continue
-    return {"events": events} if events else {}
+            self.last = answer
 
 
 def typed(error, sdk, operation=None):
@@ -188,7 +201,8 @@ def signal_name(number):
 
 def last_words(errors):
     lines = [line for line in errors.decode("utf-8", "replace").splitlines() if line.strip()][-STDERR_LINES:]
-    return " | ".join(line.strip() for line in lines)
+    words = " | ".join(line.strip() for line in lines)
+    return words if len(words) <= STDERR_LENGTH else "..." + words[-STDERR_LENGTH:]
 
 
 def epitaph(status, errors):

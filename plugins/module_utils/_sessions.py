@@ -32,10 +32,10 @@ FAILED = 0x80000000  # in every error's code, and in no warning's
 
 
 class Session:
-    """One login. ``target`` is what the backup calls take to address the server at its other end."""
+    """One login. ``storage``: whether it is the one to the server that a task names as its storage, which errors of the login then tell."""
 
-    def __init__(self, sdk, protocol, deadline, login):
-        self.sdk, self.protocol, self.deadline = sdk, protocol, deadline
+    def __init__(self, sdk, protocol, deadline, login, storage=False):
+        self.sdk, self.protocol, self.deadline, self.storage = sdk, protocol, deadline, storage
         self.host = login.get("host")
         self._api = sdk.api.Server()
         self._listener = None
@@ -44,7 +44,11 @@ class Session:
 
     def login(self):
         """Log in, or again after the connection was lost: the same Server object keeps its event handlers."""
-        self._answer = self._login(self.credentials)
+        try:
+            self._answer = self._login(self.credentials)
+        except Failure as failure:
+            failure.error["storage"] = self.storage
+            raise
         self.uuid = readable(self._answer.get_session_uuid())
         self.server_uuid = readable(self._answer.get_server_uuid())
 
@@ -150,14 +154,14 @@ class Connection:
         self.sdk, self.protocol, self.deadline = sdk, protocol, deadline
         self.sessions = []
         self.names = {}  # of VMs, by the key of their UUID, as far as they were looked up
-        self._open = lambda login: self.sessions.append(Session(sdk, protocol, deadline, login))
+        self.altered = set()  # (VM's name, its UUID, backup's id or None) whose text in the tree holds what XML cannot
         self._request = request
 
     def open(self):
         storage = self._request.get("storage")
-        self._open(self._request["login"])
+        self.sessions.append(Session(self.sdk, self.protocol, self.deadline, self._request["login"]))
         if storage and not storage.get("default"):
-            self._open(storage)
+            self.sessions.append(Session(self.sdk, self.protocol, self.deadline, storage, storage=True))
         self.node, self.store = self.sessions[0], self.sessions[-1]
         self.local = not storage  # whether the node's own backups are meant for certain
 
@@ -177,7 +181,7 @@ class Connection:
         """How many removals of backups the servers are at now; only a new login tells."""
         count = 0
         for session in self.sessions:
-            look = Session(self.sdk, self.protocol, self.deadline, session.credentials)
+            look = Session(self.sdk, self.protocol, self.deadline, session.credentials, session.storage)
             count += look.running_removals
             look.close()
         return count

@@ -141,7 +141,12 @@ def readable(value):
 
 def encoded(text):
     """The bytes of a text of the SDK, as the server sent them."""
-    return text if isinstance(text, bytes) else text.encode("utf-8", "surrogateescape")
+    if isinstance(text, bytes):
+        return text
+    try:
+        return text.encode("utf-8", "surrogateescape")
+    except UnicodeEncodeError:  # a half of a surrogate pair that stands for no byte
+        return re.sub(u"[\ud800-\udc7f\udd00-\udfff]", u"\ufffd", text).encode("utf-8", "surrogateescape")
 
 
 def event_texts(event):

@@ -10,7 +10,8 @@
               ``percent``, ``done``, ``total``
 ``event``     each event that counts, while the operation ``wait`` waits: ``event``
 ``item``      when one of several things is settled, or about to be tried: ``index``, ``backup`` (null before the try)
-``result``    the last line of a success: ``result``
+``result``    the last line of a success: ``result``, and ``altered``, where the tree has characters that XML cannot hold: [[VM's name, its
+              UUID, backup's id or null for the VM's name]]
 ``error``     the last line of a failure: ``error`` {code, symbol, operation, message, details, retryable, subject}
 
 A request is an object: ``operation`` (a key of OPERATIONS), ``arguments``, ``timeout`` (seconds, for everything),
@@ -151,7 +152,7 @@ def answer(protocol, request):
         with last_line(protocol):
             connection.open()
             result = operation(request["operation"])(connection, request["arguments"], request["spool"])
-            protocol.send("result", result=result)
+            protocol.send("result", result=result, altered=sorted(connection.altered, key=repr))
     finally:
         ring_after(max(0.5, min(CLEANUP_TIMEOUT, deadline.left() + GRACE)))
         connection.close()

@@ -71,6 +71,7 @@ options:
     description:
       - A text that is kept with the backup; empty if not set. Only with O(state=present). It is the only one that the SDK stores; tags and pins of
         retention policies live here.
+      - Characters that XML cannot hold, which are most control characters, are refused.
     type: str
   compress:
     description:

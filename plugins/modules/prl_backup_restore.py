@@ -58,6 +58,7 @@ options:
   name:
     description:
       - Name of the copy. When not set, the server chooses one.
+      - Characters that XML cannot hold, which are most control characters, are refused.
     type: str
   destination:
     description:

@@ -485,7 +485,6 @@ from ansible_collections.prlsdk.core.plugins.module_utils._waiting import wait_f
 
 def main():
     module = make_module(wait_options())
-    _hangup.end_tidily()
     _hangup.end_with_reader()
     run(module, functools.partial(wait_for_events, look_only=module.check_mode, warn=module.warn))
 

@@ -1,6 +1,7 @@
 """What users see when something is wrong: one clear message, typed, in time, and nothing lost."""
 
 import importlib
+import json
 import os
 import signal
 import stat
@@ -121,6 +122,65 @@ def test_an_unreachable_host_is_retryable(remote):
 def test_a_dispatcher_that_does_not_run_says_so(stub):
     result = failure(stub, variables={"PRL_STUB_STATE": ""})
     assert result["error"]["symbol"] == "PRL_ERR_CANT_CONNECT_TO_DISPATCHER" and "prl-disp" in result["msg"]
+
+
+STORAGE = {"host": "backup.example", "username": "root", "password": "storage-secret"}
+
+
+@pytest.fixture
+def stored(remote):
+    """The same, with a backup server beside it."""
+    remote("server", "add", "storage", "--host", STORAGE["host"], "--user", STORAGE["username"], "--password", STORAGE["password"])
+    return remote
+
+
+@pytest.mark.parametrize("module, options", [
+    ("prl_backup_info", {}), ("prl_backup_facts", {}), ("prl_backup", {"vm": "web-01"}), ("prl_backup_restore", {"vm": "web-01", "mode": "copy"}),
+    ("prl_event_wait", {"events": [{"type": "vm_added"}], "satisfied_by": {"vm": "web-01", "backup_newer_than": "1h"}}),
+])
+def test_a_wrong_password_of_the_storage_is_told_as_the_storages(stored, module, options):
+    result = run_module(module, stored, storage=dict(STORAGE, password="not-the-password"), **options)
+    assert result["failed"] and result["error"]["symbol"] == "PRL_ERR_AUTHENTICATION_FAILED"
+    assert result["msg"].startswith("Logging in to the storage backup.example:64000 failed: ")
+    assert "Check the storage's 'username' and 'password'." in result["msg"] and "Check 'username'" not in result["msg"]
+
+
+@pytest.mark.parametrize("status, symbol", [
+    ("down", "PRL_ERR_CANT_CONNECT_TO_DISPATCHER"), ("junk", "PRL_ERR_HANDSHAKE_FAILED"), ("silent", "PRL_ERR_HANDSHAKE_FAILED"),
+    ("tls", "PRL_ERR_SSL_HANDSHAKE_FAILED"),
+])
+def test_a_storage_that_does_not_answer_is_told_as_such(stored, status, symbol):
+    stored("server", "set", "storage", "--status", status)
+    result = failure(stored, storage=STORAGE, login_timeout=2)
+    assert result["error"]["symbol"] == symbol and result["msg"].startswith("Logging in to the storage backup.example:64000 failed: ")
+    assert "the storage's 'host' and 'port'" in result["msg"] and "Check 'host'" not in result["msg"]
+
+
+def test_a_default_storage_that_the_node_cannot_reach_is_told_as_such(stored):
+    stored("server", "set", "node", "--storage", "storage", "--storage-user", "root", "--storage-password", STORAGE["password"])
+    stored("fault", "add", "get_backup_tree", "fail", "PRL_ERR_CANT_CONNECT_TO_DISPATCHER")
+    result = failure(stored, storage={"default": True})
+    assert "The node cannot reach the server that keeps the backups" in result["msg"] and "the storage's 'host'" in result["msg"]
+
+
+def test_the_nodes_password_is_told_as_the_nodes_where_there_is_a_storage(stored):
+    result = failure(stored, storage=STORAGE, **WRONG_PASSWORD)
+    assert result["msg"].startswith("Logging in to node-a.example:64000 failed: ") and "Check 'username' and 'password'." in result["msg"]
+
+
+def test_a_failed_read_advises_no_removal(node):
+    node("fault", "add", "get_backup_tree", "fail", "PRL_ERR_BACKUP_INTERNAL_ERROR", "--always")
+    for module, options in (("prl_backup_info", {}), ("prl_backup", {"vm": "web-01"}), ("prl_backup_restore", {"vm": "web-01", "mode": "copy"})):
+        result = run_module(module, node, **options)
+        assert result["failed"] and result["error"]["symbol"] == "PRL_ERR_BACKUP_INTERNAL_ERROR"
+        assert "merge" not in result["msg"] and "emove" not in result["msg"]
+
+
+def test_a_failed_merge_still_advises_it():
+    from ansible_collections.prlsdk.core.plugins.module_utils._advice import explain
+
+    error = {"operation": "remove_vm_backup", "subject": "{a}", "symbol": "PRL_ERR_BACKUP_INTERNAL_ERROR", "code": 0x80037001, "message": "It failed."}
+    assert "Remove the whole chain" in explain(error)
 
 
 def test_a_refused_security_level_says_what_to_raise(remote):
@@ -252,6 +312,36 @@ def test_noise_on_standard_output_never_reaches_the_result(node):
     node("fault", "add", "*", "noise", '{"kind": "result", "result": {"vms": []}}', "--always")
     result = run_module("prl_vm_info", node)
     assert len(result["vms"]) == 29
+
+
+MEASURED = """
+import resource, subprocess, sys
+done = subprocess.run([sys.executable, "-m", "ansible_collections.prlsdk.core.plugins.modules.prl_vm_info"])
+print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)
+"""
+
+
+@pytest.mark.parametrize("tail", ["", "exit 7"], ids=["an answer comes", "none comes"])
+def test_noise_of_200_megabytes_is_not_kept_in_memory(node, tmp_path, tail):
+    noise = "head -c 100000000 /dev/zero | tr '\\0' x; yes a line of noise that is rather long, as is usual for those of a library | head -c 100000000"
+    python = program(tmp_path / "python", "#!/bin/sh\n(%s; echo)\n(%s; echo the last words) >&2\n%s\nexec %s \"$@\"\n" % (noise, noise, tail, sys.executable))
+    done = subprocess.run(
+        [sys.executable, "-c", MEASURED], input=json.dumps({"ANSIBLE_MODULE_ARGS": node.options(sdk_python=python)}), text=True, check=False,
+        env=node.environment(PYTHONPATH=str(COLLECTIONS)), stdout=subprocess.PIPE,
+    )
+    result, kibibytes = done.stdout.split("\n")[-3:-1]
+    result = json.loads(result)
+    assert int(kibibytes) < 100 * 1024
+    if tail:
+        assert "ended with status 7 and no answer" in result["msg"] and "the last words" in result["msg"] and len(result["msg"]) < 3000
+    else:
+        assert len(result["vms"]) == 29
+
+
+def test_a_message_of_the_worker_may_be_longer_than_the_noise_that_is_kept(node, tmp_path):
+    long = "x" * 3_000_000
+    node("vm", "add", long)
+    assert long in [vm["name"] for vm in run_module("prl_vm_info", node)["vms"]]
 
 
 def test_a_lost_connection_is_found_after_a_local_login(node):

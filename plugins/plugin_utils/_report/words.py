@@ -8,6 +8,8 @@ from __future__ import annotations
 import re
 from typing import Any
 
+from ansible_collections.prlsdk.core.plugins.module_utils._terminal_text import printable
+
 #: Letters of the calendar, and the order in which one of several reasons is shown: the one that reaches farthest back first.
 LETTERS = {
     "yearly": "Y",
@@ -65,14 +67,12 @@ MEANINGS = {
 
 _RANKS = {name: rank for rank, name in enumerate(LETTERS)}
 
-# Control characters are no text, and the marks that turn the direction of writing let a name spill over what follows it.
-_UNSHOWABLE = re.compile("[\x00-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff\ufffe\uffff]")
 _INSTANT = re.compile("[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z")
 
 
 def shown(text, limit: int = 200) -> str:
-    """A text from outside on one line: without control characters, and cut where it would flood the page."""
-    text = _UNSHOWABLE.sub("\ufffd", "" if text is None else str(text))
+    """A text from outside on one line: printable, and cut where it would flood the page."""
+    text = "" if text is None else printable(text)
     return text if len(text) <= limit else text[: limit - 1] + "…"
 
 

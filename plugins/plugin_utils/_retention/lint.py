@@ -7,13 +7,15 @@ from __future__ import annotations
 
 from typing import Any
 
+from ansible_collections.prlsdk.core.plugins.module_utils._terminal_text import printable
+
 from .policy import Policy
 from .rules import Rule
 
 
 def warning(code: str, message: str, rule: str | None = None, vm: str | None = None) -> dict[str, Any]:
-    """One warning of a plan, as plain data."""
-    return {"code": code, "message": message, "rule": rule, "vm": vm}
+    """One warning of a plan, as plain data; its message, in which names of VMs are, is made printable."""
+    return {"code": code, "message": printable(message), "rule": rule, "vm": vm}
 
 
 def lint(policy: Policy) -> list[dict[str, Any]]:

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from ansible_collections.prlsdk.core.plugins.module_utils._terminal_text import printable
+
 from . import damaged as damages
 from . import inventory
 from .inventory import plain_id
@@ -20,7 +22,7 @@ def hold_against(plan: dict[str, Any], backup_trees, damaged=None) -> dict[str, 
     :arg damaged: the VMs whose backups could not be read this time, as the module returns them.
     :returns: ``left``, what was to be removed and is there; ``missing``, what was to be kept and is not; ``new``, how many are there
         that the plan did not know. Each of the first two is a list of {vm, id, created}. ``unknown``, the planned VMs that could not be read, a list
-        of {vm, message}: nothing of them is left or missing.
+        of {vm, message}: nothing of them is left or missing. Names of VMs are made printable.
     :raises InputError: names what cannot be read.
     """
     unread = damages.read(damaged)
@@ -31,14 +33,14 @@ def hold_against(plan: dict[str, Any], backup_trees, damaged=None) -> dict[str, 
     known, left, missing, unknown = set(), [], [], []
     for vm in plan["vms"]:
         if plain_id(vm["vm"]["uuid"]) in messages:
-            unknown.append({"vm": vm["vm"]["name"] or vm["vm"]["uuid"], "message": messages[plain_id(vm["vm"]["uuid"])]})
+            unknown.append({"vm": printable(vm["vm"]["name"] or vm["vm"]["uuid"]), "message": messages[plain_id(vm["vm"]["uuid"])]})
             continue
         for backup in vm["backups"]:
             key = (backup["id"], stamp(backup["created"]))
             known.add(key)
             goes = backup["verdict"] == "remove"
             if goes == (key in there):
-                (left if goes else missing).append({"vm": vm["vm"]["name"] or vm["vm"]["uuid"], "id": backup["id"], "created": backup["created"]})
+                (left if goes else missing).append({"vm": printable(vm["vm"]["name"] or vm["vm"]["uuid"]), "id": backup["id"], "created": backup["created"]})
     excluded = {plain_id(one["vm"]["uuid"]) for one in plan.get("excluded", [])}
     new = sum(
         key not in known

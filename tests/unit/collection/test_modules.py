@@ -24,7 +24,7 @@ def specification(name, monkeypatch):
     def capture(**arguments):
         raise Made(arguments)
 
-    monkeypatch.setattr(_module, "AnsibleModule", capture)
+    monkeypatch.setattr(_module, "Module", capture)
     with pytest.raises(Made) as made:
         importlib.import_module(PACKAGE + name).main()
     return made.value.args[0]

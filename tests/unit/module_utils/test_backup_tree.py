@@ -12,7 +12,7 @@ import sys
 import pytest
 from ansible_collections.prlsdk.core.plugins.module_utils import _backup_tree
 from ansible_collections.prlsdk.core.plugins.module_utils._backup_tree import as_result, parse
-from ansible_collections.prlsdk.core.plugins.module_utils._errors import MissingLibraryError, TreeError
+from ansible_collections.prlsdk.core.plugins.module_utils._errors import MissingLibraryError, TemporaryFolderError, TreeError
 
 DATA = pathlib.Path(__file__).parent.parent / "data"
 CHAIN = "{bbbbbbbb-bbbb-4bbb-8bbb-bbbbbbbbbbbb}"
@@ -218,11 +218,11 @@ def test_the_caller_may_stop_early():
 
 
 def test_a_file_that_cannot_be_read_is_a_tree_error(tmp_path):
-    with pytest.raises(TreeError, match="could not be read back: .*gone.xml"):
+    with pytest.raises(TemporaryFolderError, match="could not be read back from the temporary folder: .*gone.xml"):
         list(parse(tmp_path / "gone.xml"))
     closed = io.BytesIO(b"<BackupTree/>")
     closed.close()
-    with pytest.raises(TreeError, match="could not be read back"):
+    with pytest.raises(TemporaryFolderError, match="could not be read back"):
         list(parse(closed))
 
 

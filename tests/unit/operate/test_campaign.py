@@ -84,7 +84,7 @@ def run_module(world, params, check=False):
         connection = _sessions.Connection(sdk, protocol, Deadline(world, timeout), request)
         try:
             connection.open()
-            return _sdk.Answer(_change_operations.remove_operation(connection, arguments, None), {})
+            return _sdk.Answer(_change_operations.remove_operation(connection, arguments, None), {}, ())
         except Killed:
             world.log.append(("died",))
             raise _errors.WorkerError("The SDK's process died.")

@@ -140,3 +140,13 @@ def test_the_demonstration_is_the_same_for_the_same_instant(state, capsys):
     assert max(item.findtext("DateTime") for item in root.iter() if item.find("DateTime") is not None) < "2026-11-22 06:00:00"
     listed = names(texts[0])
     assert "decommissioned-win2008" in listed and "erp" not in listed and "fresh-install" not in listed
+
+
+def test_control_characters_are_written_as_they_are(server, tree, sample):
+    """As QDomText does, so that no XML parser reads such a tree."""
+    uuid = next(item.findtext("Uuid") for item in sample if item.findtext("VmType") == "0")
+    server.create_vm_backup(uuid, "", 0, "", "red \x1b[31m \x01\x1f", 2048).wait(20000)
+    text = tree(uuid)
+    assert "<Description>red \x1b[31m \x01\x1f</Description>" in text
+    with pytest.raises(ElementTree.ParseError):
+        ElementTree.fromstring(text)

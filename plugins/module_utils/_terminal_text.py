@@ -1,0 +1,34 @@
+# Copyright (c) The prlsdk.core developers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Text from outside made safe to show: the name of a VM must not move the cursor, add a line or turn the direction of writing."""
+
+from __future__ import absolute_import, division, print_function
+
+__metaclass__ = type
+
+import unicodedata
+
+# Control characters, invisible marks such as those of direction, halves of surrogate pairs, line and paragraph separators. Characters that
+# only a newer Unicode knows are not among them: they are shown, if only as a box.
+_UNPRINTABLE = frozenset(("Cc", "Cf", "Cs", "Zl", "Zp"))
+_NONCHARACTERS = "\ufffe\uffff"
+_SHORT = {"\t": "\\t", "\n": "\\n", "\r": "\\r"}
+
+
+def printable(text):
+    """The text with an escape, such as ``\\x1b``, ``\\n`` or ``\\u202e``, in the place of each character that is not to be seen."""
+    text = str(text)
+    return text if text.isprintable() else "".join(map(_visible, text))
+
+
+def printable_lines(lines):
+    """One text with a line for each of these texts: only the line breaks between them are real."""
+    return "".join("%s\n" % printable(line) for line in lines)
+
+
+def _visible(character):
+    if unicodedata.category(character) not in _UNPRINTABLE and character not in _NONCHARACTERS:
+        return character
+    code = ord(character)
+    return _SHORT.get(character) or ("\\x%02x" if code < 0x100 else "\\u%04x" if code < 0x10000 else "\\U%08x") % code
