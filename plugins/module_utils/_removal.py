@@ -145,6 +145,8 @@ def decide(vm, entries, pending, options, excluded=frozenset(), debts=NO_DEBTS):
         return verdicts, []
     excluded = excluded.union(entry.key for entry, verdict in verdicts.items() if verdict.outcome == REFUSED)
     steps = _chain_step(chain, by_position, excluded, refuse, options) or _increment_steps(chain, by_position, excluded, refuse, vm, options)
+    # What would go for an entry that is refused itself stays.
+    steps = [step for step in steps if step.owner not in verdicts]
     if not steps:
         return verdicts, []
     step = steps[0]

@@ -312,6 +312,22 @@ def test_an_increment_right_before_a_refused_one_stays(server, chains):
     assert set(ids) <= server.ids() and server.removals == []
 
 
+def test_what_would_go_along_with_a_refused_entry_stays(server, chains):
+    ids = members(chains[0])
+    along = dict.fromkeys(map(_live_tree.key, ids[1:]), _removal.ANYTHING)
+    entries = [_removal.Entry(0, ids[1], _live_tree.key(ids[1]), HERE, removes=along), _removal.Entry(1, ids[2], _live_tree.key(ids[2]), HERE, size=1)]
+    report = _removal.Removal(server, entries, _removal.Options(on_error="continue")).run()
+    assert outcomes(report) == [("refused", "dependents"), ("refused", "mismatch")]
+    assert set(ids) <= server.ids() and server.removals == []
+
+
+@pytest.mark.parametrize("owner, reason", [(HERE, "other_directory"), (VM % 2, "other_vm")])
+def test_a_backup_that_is_found_elsewhere_is_refused(server, chains, owner, reason):
+    server.find = lambda uuid, ids: {_live_tree.key(identity): [owner.upper() if owner == HERE else owner] for identity in ids}
+    report = remove(server, ELSEWHERE)
+    assert outcomes(report) == [("refused", reason)] and server.removals == []
+
+
 def test_an_id_of_another_chain_is_damage():
     text = (
         "<BackupTree><VmItem><Uuid>%s</Uuid><BackupItem><Uuid>{c0000000-0000-4000-8000-000000000001}</Uuid><Id>{c0000000-0000-4000-8000-000000000002}</Id>"
