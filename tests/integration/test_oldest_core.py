@@ -9,6 +9,7 @@ import time
 import pytest
 from ansible_collections.prlsdk.core.plugins.filter.backup_compliance import backup_compliance
 from ansible_collections.prlsdk.core.plugins.filter.backup_list import backup_list
+from ansible_collections.prlsdk.core.plugins.filter.report_file_name import report_file_name
 from ansible_collections.prlsdk.core.plugins.filter.retention_plan import retention_plan
 from ansible_collections.prlsdk.core.plugins.filter.retention_plans import retention_plans
 from ansible_collections.prlsdk.core.plugins.filter.retention_report import retention_report
@@ -36,6 +37,8 @@ ASKED = {
     "report": "{{ {'title': 'Nightly', 'hosts': [{'host': 'a', 'plan': gathered.backup_trees | prlsdk.core.retention_plan(policy, at)}]} "
     "| prlsdk.core.retention_report }}",
     "compliance": "{{ node.vms | prlsdk.core.backup_compliance(gathered.backup_trees, objective, at, node=node.server.uuid) }}",
+    "not_read": "{{ node.vms | prlsdk.core.backup_compliance(gathered.backup_trees, objective, at, damaged=node.vms[:1]) }}",
+    "file_name": "{{ 'Узел 1' | prlsdk.core.report_file_name }}",
 }
 
 
@@ -109,6 +112,8 @@ def test_every_filter_and_the_lookup_answer_as_under_the_newest_core(oldest, fix
         "text": retention_text(plan, "all"),
         "report": retention_report({"title": "Nightly", "hosts": [{"host": "a", "plan": plan}]}),
         "compliance": backup_compliance(node["vms"], trees, OBJECTIVE, NOW, node=node["server"]["uuid"]),
+        "not_read": backup_compliance(node["vms"], trees, OBJECTIVE, NOW, damaged=node["vms"][:1]),
+        "file_name": report_file_name("Узел 1"),
     }
     assert set(answers) == set(expected)
     for name, answer in answers.items():
