@@ -310,21 +310,26 @@ def test_a_guard_refuses_the_whole_plan_of_a_vm_and_says_why(policy, guard):
 
 
 @pytest.mark.parametrize(
-    "at, past",
+    "lets_pass, at, past",
     [
-        ({"max_remove": 10}, {"max_remove": 9}),
-        ({"max_remove_share": 0.625}, {"max_remove_share": 0.6249}),
-        ({"max_remove_share": 0.5, "max_remove_floor": 11}, {"max_remove_share": 0.5, "max_remove_floor": 10}),
-        ({"max_remove_total": 10}, {"max_remove_total": 9}),
-        ({"min_chains": 6}, {"min_chains": 7}),
-        ({"max_staleness": "1h"}, {"max_staleness": "59min"}),
-        ({"max_broken_chains": 1}, {"max_broken_chains": 0}),
+        ({"max_remove": 11}, {"max_remove": 10}, {"max_remove": 9}),
+        ({"max_remove_share": 0.7}, {"max_remove_share": 0.625}, {"max_remove_share": 0.6249}),
+        (
+            {"max_remove_share": 0.5, "max_remove_floor": 12},
+            {"max_remove_share": 0.5, "max_remove_floor": 11},
+            {"max_remove_share": 0.5, "max_remove_floor": 10},
+        ),
+        ({"max_remove_total": 11}, {"max_remove_total": 10}, {"max_remove_total": 9}),
+        ({"min_chains": 5}, {"min_chains": 6}, {"min_chains": 7}),
+        ({"max_staleness": "2h"}, {"max_staleness": "1h"}, {"max_staleness": "59min"}),
+        ({"max_broken_chains": 2}, {"max_broken_chains": 1}, {"max_broken_chains": 0}),
     ],
 )
-def test_a_guard_lets_pass_what_is_right_at_its_limit(at, past):
+def test_a_guard_lets_pass_what_is_right_at_its_limit(lets_pass, at, past):
     trees = [singles([*NIGHTLY[:16], NOW + DAY])]  # one of the future, which is in no number of the guards but that of all
     trees[0]["chains"].append(HEADLESS)
-    assert refused_by(planned(trees, NOW + HOUR, last=6, **at)) == [None]
+    for policy in (lets_pass, at):
+        assert refused_by(planned(trees, NOW + HOUR, last=6, **policy)) == [None]
     (refused,) = refused_by(planned(trees, NOW + HOUR, last=6, **past))
     assert refused["name"] in past and refused["value"] != refused["limit"]
 
