@@ -199,6 +199,26 @@ def test_merge_takes_increments_out_of_the_middle_but_no_full_and_not_from_old_s
     assert not let_go(planned(trees, last=1, pins=["a.4"], merge="allow", tails="remove"))
 
 
+def test_increments_go_before_any_merge_in_whatever_chain():
+    other = [backup("{0}", number, NOW - (30 - number) * DAY) for number in range(1, 6)]
+    trees = [tree(chain("{a}", *CHAIN), chain("{0}", *other), chain("{b}", *ACTIVE))]
+    steps = planned(trees, last=3, pins=["a.4", "0.2", "0.4"], merge="allow", tails="remove")["vms"][0]["remove"]
+    assert [(step["id"], step["action"]) for step in steps] == [
+        ("{0}.5", "increment"), ("{a}.5", "increment"), ("{0}.3", "merge"), ("{a}.3", "merge"), ("{a}.2", "merge")
+    ]
+
+
+def test_a_full_in_the_middle_of_a_chain_is_not_merged():
+    members = [backup("{a}", 1, NOW - 20 * DAY), backup("{a}", 2, NOW - 19 * DAY, "".join(["fu", "ll"]), promoted=True), backup("{a}", 3, NOW - 18 * DAY)]
+    plan = planned([tree(chain("{a}", *members), chain("{b}", *ACTIVE))], last=3, pins=["a.3"], merge="allow")
+    assert not let_go(plan) and entries(plan)["{a}.2"]["reasons"] == [{"code": "needed_by", "ids": ["{a}.3"], "count": 1}]
+
+
+def test_of_those_that_need_a_backup_the_nearest_three_are_named():
+    full = entries(planned([tree(chain("{a}", *CHAIN))], last=4))["{a}"]
+    assert full["reasons"] == [{"code": "needed_by", "ids": ["{a}.2", "{a}.3", "{a}.4"], "count": 4}]
+
+
 @pytest.mark.parametrize("version", [0, 3])
 def test_old_storage_keeps_its_tails_because_no_single_increment_can_go(version):
     trees = [tree(chain("{a}", *CHAIN), chain("{b}", *ACTIVE), storage_version=version)]
@@ -544,8 +564,9 @@ def test_the_earliest_removal_is_that_of_the_last_backup_in_need():
     assert entries(pinned)["{a}"]["earliest_removal"] is None
 
 
-def test_a_tail_lasts_as_long_as_its_chain_but_the_active_end_may_be_merged_away_once_another_one_follows():
-    trees, policy = [tree(chain("{a}", *CHAIN), chain("{b}", *ACTIVE))], {"within_daily": {"duration": "30d", "of": "full"}}
+@pytest.mark.parametrize("uuids", [("{a}", "{b}"), ("{b}", "{a}")])
+def test_a_tail_lasts_as_long_as_its_chain_but_the_active_end_may_be_merged_away_once_another_one_follows(uuids):
+    trees, policy = [tree(chain(uuids[0], *CHAIN), chain(uuids[1], *ACTIVE))], {"within_daily": {"duration": "30d", "of": "full"}}
     lasting = [_instants.format(NOW + 11 * DAY), _instants.format(NOW + 30 * DAY - 9 * HOUR)]
     for merge, active in (("never", lasting[1]), ("allow", None)):
         plan = planned(trees, merge=merge, **policy)
