@@ -219,6 +219,11 @@ def test_of_those_that_need_a_backup_the_nearest_three_are_named():
     assert full["reasons"] == [{"code": "needed_by", "ids": ["{a}.2", "{a}.3", "{a}.4"], "count": 4}]
 
 
+def test_from_version_four_on_single_increments_can_go():
+    trees = [tree(chain("{a}", *CHAIN), chain("{b}", *ACTIVE), storage_version=4)]
+    assert let_go(planned(trees, last=3, pins=["a.3"], tails="remove", merge="allow")) == {"{a}.2", "{a}.4", "{a}.5"}
+
+
 @pytest.mark.parametrize("version", [0, 3])
 def test_old_storage_keeps_its_tails_because_no_single_increment_can_go(version):
     trees = [tree(chain("{a}", *CHAIN), chain("{b}", *ACTIVE), storage_version=version)]
@@ -366,6 +371,21 @@ def test_the_share_is_of_the_restorable_or_of_all_whichever_is_larger(whole, hea
     trees = [singles(NIGHTLY[:whole])]
     trees[0]["chains"] += [chain("{h%d}" % number, backup("{h%d}" % number, 2, NOW - (50 + number) * DAY)) for number in range(headless)]
     plan = planned(trees, last=1, max_remove_share=0.5, remove_broken=remove_broken)
+    assert refused_by(plan) == [{"name": "max_remove_share", "value": share, "limit": 0.5}]
+
+
+@pytest.mark.parametrize(
+    "whole, old, young, share",
+    [
+        (6, 1, 10, 0.8334),  # 5 of 6, and 6 of 17
+        (2, 10, 1, 0.8462),  # 1 of 2, and 11 of 13
+    ],
+)
+def test_the_larger_share_is_neither_that_of_more_backups_nor_that_which_leaves_more(whole, old, young, share):
+    trees = [singles(NIGHTLY[:whole])]
+    times = [NOW - (50 + number) * DAY for number in range(old)] + [NOW + DAY] * young
+    trees[0]["chains"] += [chain("{h%d}" % number, backup("{h%d}" % number, 2, time)) for number, time in enumerate(times)]
+    plan = planned(trees, last=1, max_remove_share=0.5, remove_broken=True)
     assert refused_by(plan) == [{"name": "max_remove_share", "value": share, "limit": 0.5}]
 
 
