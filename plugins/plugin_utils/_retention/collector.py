@@ -9,12 +9,17 @@ import contextlib
 import gc
 
 
+#: From this number of new objects on, a visit of all of them takes longer than it is worth.
+MANY = 100_000
+
+
 @contextlib.contextmanager
 def held():
     """Without the collector for a while. A plan makes no cycles, and visiting its growing heap again and again doubles the time.
 
-    Nor is it visited once at the end: freezing and unfreezing makes all that is there old. Unless somebody else has frozen
-    objects, who would not have them thawed.
+    Nor is the heap of a large plan visited once at the end: freezing and unfreezing makes all that is there old. Unless somebody else has
+    frozen objects, who would not have them thawed. After a small plan this is left alone, because it also makes the young garbage of the
+    program old and resets the collector's counts: a program that makes one small plan after the other would never be collected.
     """
     enabled = gc.isenabled()
     gc.disable()
@@ -22,7 +27,7 @@ def held():
         yield
     finally:
         if enabled:
-            if not gc.get_freeze_count():
+            if gc.get_count()[0] >= MANY and not gc.get_freeze_count():
                 gc.freeze()
                 gc.unfreeze()
             gc.enable()

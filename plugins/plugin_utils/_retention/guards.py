@@ -82,9 +82,10 @@ def _max_remove(numbers, policy, zone, now):
 def _max_remove_share(numbers, policy, zone, now):
     if numbers.removed < policy.max_remove_floor:
         return None
-    # Backups that stay and cannot be restored must not dilute the share of the restorable ones, and those that go must count.
+    # Backups that stay and cannot be restored must not dilute the share of the restorable ones, and those that go must count. Something
+    # restorable is there, or an earlier guard has refused.
     shares = [(numbers.removed, numbers.backups), (numbers.removed_restorable, numbers.restorable)]
-    removed, total = max(shares, key=lambda share: share[0] / share[1] if share[1] else 0)
+    removed, total = max(shares, key=lambda share: share[0] / share[1])
     if removed / total <= policy.max_remove_share:
         return None
     # Rounded up, so that the value is above the limit as well, and is itself a limit that would let the plan pass.

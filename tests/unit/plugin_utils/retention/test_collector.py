@@ -4,6 +4,7 @@
 """Python's collector of cyclic garbage: as the rest of the process had it, so it is left."""
 
 import gc
+import weakref
 
 import pytest
 from ansible_collections.prlsdk.core.plugins.plugin_utils._retention import collector
@@ -39,7 +40,23 @@ def test_what_somebody_else_has_frozen_stays_frozen():
     assert gc.get_freeze_count() > 0.9 * frozen
 
 
-def test_what_a_plan_left_is_not_young():
+def test_what_a_large_plan_left_is_not_young():
     with collector.held():
-        left = [[] for each in range(10000)]
+        left = [[] for each in range(collector.MANY)]
     assert not any(one is left[0] for one in gc.get_objects(generation=0))
+
+
+def test_a_program_that_makes_many_small_plans_is_collected_as_ever():
+    class Garbage:
+        """Kept by itself alone."""
+
+        def __init__(self):
+            self.itself = self
+
+    seen = []
+    for plan in range(100):
+        seen.append(weakref.ref(Garbage()))
+        with collector.held():
+            left = [[] for each in range(100)]
+    left += [[] for each in range(2 * gc.get_threshold()[0])]
+    assert sum(reference() is None for reference in seen) > 50

@@ -123,6 +123,7 @@ def test_independent_counting_keeps_what_restic_keeps(ages, zone, counts):
 @example([0, 1, 2], "UTC", {"daily": 2})
 @example([0, 1, 2], "UTC", {"daily": ALL})
 @example([0, DAY, 8 * DAY, 9 * DAY], "UTC", {"daily": 1, "weekly": 2})
+@example([0, 25 * DAY, 60 * DAY, 61 * DAY], "UTC", {"daily": 1, "weekly": 1, "monthly": 1})
 def test_additional_counting_keeps_what_borg_keeps(ages, zone, counts):
     instants = [NOW - age for age in ages]
     assert ours(instants, zone, counts, "additional") == borg_prune(instants, zoneinfo.ZoneInfo(zone), counts)

@@ -201,6 +201,31 @@ def test_merge_takes_increments_out_of_the_middle_but_no_full_and_not_from_old_s
     assert not let_go(planned(trees, last=1, pins=["a.4"], merge="allow", tails="remove"))
 
 
+def test_increments_go_before_any_merge_in_whatever_chain():
+    other = [backup("{0}", number, NOW - (30 - number) * DAY) for number in range(1, 6)]
+    trees = [tree(chain("{a}", *CHAIN), chain("{0}", *other), chain("{b}", *ACTIVE))]
+    steps = planned(trees, last=3, pins=["a.4", "0.2", "0.4"], merge="allow", tails="remove")["vms"][0]["remove"]
+    assert [(step["id"], step["action"]) for step in steps] == [
+        ("{0}.5", "increment"), ("{a}.5", "increment"), ("{0}.3", "merge"), ("{a}.3", "merge"), ("{a}.2", "merge")
+    ]
+
+
+def test_a_full_in_the_middle_of_a_chain_is_not_merged():
+    members = [backup("{a}", 1, NOW - 20 * DAY), backup("{a}", 2, NOW - 19 * DAY, "".join(["fu", "ll"]), promoted=True), backup("{a}", 3, NOW - 18 * DAY)]
+    plan = planned([tree(chain("{a}", *members), chain("{b}", *ACTIVE))], last=3, pins=["a.3"], merge="allow")
+    assert not let_go(plan) and entries(plan)["{a}.2"]["reasons"] == [{"code": "needed_by", "ids": ["{a}.3"], "count": 1}]
+
+
+def test_of_those_that_need_a_backup_the_nearest_three_are_named():
+    full = entries(planned([tree(chain("{a}", *CHAIN))], last=4))["{a}"]
+    assert full["reasons"] == [{"code": "needed_by", "ids": ["{a}.2", "{a}.3", "{a}.4"], "count": 4}]
+
+
+def test_from_version_four_on_single_increments_can_go():
+    trees = [tree(chain("{a}", *CHAIN), chain("{b}", *ACTIVE), storage_version=4)]
+    assert let_go(planned(trees, last=3, pins=["a.3"], tails="remove", merge="allow")) == {"{a}.2", "{a}.4", "{a}.5"}
+
+
 @pytest.mark.parametrize("version", [0, 3])
 def test_old_storage_keeps_its_tails_because_no_single_increment_can_go(version):
     trees = [tree(chain("{a}", *CHAIN), chain("{b}", *ACTIVE), storage_version=version)]
@@ -312,21 +337,26 @@ def test_a_guard_refuses_the_whole_plan_of_a_vm_and_says_why(policy, guard):
 
 
 @pytest.mark.parametrize(
-    "at, past",
+    "lets_pass, at, past",
     [
-        ({"max_remove": 10}, {"max_remove": 9}),
-        ({"max_remove_share": 0.625}, {"max_remove_share": 0.6249}),
-        ({"max_remove_share": 0.5, "max_remove_floor": 11}, {"max_remove_share": 0.5, "max_remove_floor": 10}),
-        ({"max_remove_total": 10}, {"max_remove_total": 9}),
-        ({"min_chains": 6}, {"min_chains": 7}),
-        ({"max_staleness": "1h"}, {"max_staleness": "59min"}),
-        ({"max_broken_chains": 1}, {"max_broken_chains": 0}),
+        ({"max_remove": 11}, {"max_remove": 10}, {"max_remove": 9}),
+        ({"max_remove_share": 0.7}, {"max_remove_share": 0.625}, {"max_remove_share": 0.6249}),
+        (
+            {"max_remove_share": 0.5, "max_remove_floor": 12},
+            {"max_remove_share": 0.5, "max_remove_floor": 11},
+            {"max_remove_share": 0.5, "max_remove_floor": 10},
+        ),
+        ({"max_remove_total": 11}, {"max_remove_total": 10}, {"max_remove_total": 9}),
+        ({"min_chains": 5}, {"min_chains": 6}, {"min_chains": 7}),
+        ({"max_staleness": "2h"}, {"max_staleness": "1h"}, {"max_staleness": "59min"}),
+        ({"max_broken_chains": 2}, {"max_broken_chains": 1}, {"max_broken_chains": 0}),
     ],
 )
-def test_a_guard_lets_pass_what_is_right_at_its_limit(at, past):
+def test_a_guard_lets_pass_what_is_right_at_its_limit(lets_pass, at, past):
     trees = [singles([*NIGHTLY[:16], NOW + DAY])]  # one of the future, which is in no number of the guards but that of all
     trees[0]["chains"].append(HEADLESS)
-    assert refused_by(planned(trees, NOW + HOUR, last=6, **at)) == [None]
+    for policy in (lets_pass, at):
+        assert refused_by(planned(trees, NOW + HOUR, last=6, **policy)) == [None]
     (refused,) = refused_by(planned(trees, NOW + HOUR, last=6, **past))
     assert refused["name"] in past and refused["value"] != refused["limit"]
 
@@ -343,6 +373,21 @@ def test_the_share_is_of_the_restorable_or_of_all_whichever_is_larger(whole, hea
     trees = [singles(NIGHTLY[:whole])]
     trees[0]["chains"] += [chain("{h%d}" % number, backup("{h%d}" % number, 2, NOW - (50 + number) * DAY)) for number in range(headless)]
     plan = planned(trees, last=1, max_remove_share=0.5, remove_broken=remove_broken)
+    assert refused_by(plan) == [{"name": "max_remove_share", "value": share, "limit": 0.5}]
+
+
+@pytest.mark.parametrize(
+    "whole, old, young, share",
+    [
+        (6, 1, 10, 0.8334),  # 5 of 6, and 6 of 17
+        (2, 10, 1, 0.8462),  # 1 of 2, and 11 of 13
+    ],
+)
+def test_the_larger_share_is_neither_that_of_more_backups_nor_that_which_leaves_more(whole, old, young, share):
+    trees = [singles(NIGHTLY[:whole])]
+    times = [NOW - (50 + number) * DAY for number in range(old)] + [NOW + DAY] * young
+    trees[0]["chains"] += [chain("{h%d}" % number, backup("{h%d}" % number, 2, time)) for number, time in enumerate(times)]
+    plan = planned(trees, last=1, max_remove_share=0.5, remove_broken=True)
     assert refused_by(plan) == [{"name": "max_remove_share", "value": share, "limit": 0.5}]
 
 
@@ -541,8 +586,9 @@ def test_the_earliest_removal_is_that_of_the_last_backup_in_need():
     assert entries(pinned)["{a}"]["earliest_removal"] is None
 
 
-def test_a_tail_lasts_as_long_as_its_chain_but_the_active_end_may_be_merged_away_once_another_one_follows():
-    trees, policy = [tree(chain("{a}", *CHAIN), chain("{b}", *ACTIVE))], {"within_daily": {"duration": "30d", "of": "full"}}
+@pytest.mark.parametrize("uuids", [("{a}", "{b}"), ("{b}", "{a}")])
+def test_a_tail_lasts_as_long_as_its_chain_but_the_active_end_may_be_merged_away_once_another_one_follows(uuids):
+    trees, policy = [tree(chain(uuids[0], *CHAIN), chain(uuids[1], *ACTIVE))], {"within_daily": {"duration": "30d", "of": "full"}}
     lasting = [_instants.format(NOW + 11 * DAY), _instants.format(NOW + 30 * DAY - 9 * HOUR)]
     for merge, active in (("never", lasting[1]), ("allow", None)):
         plan = planned(trees, merge=merge, **policy)
