@@ -446,6 +446,17 @@ def test_a_text_of_300_megabytes_ends_in_the_same_error_and_in_bounded_memory(no
     assert failure(node)["error"]["symbol"] == "DAMAGED_TREE"
 
 
+@pytest.mark.parametrize("module, options", [
+    ("prl_backup", {"vm": ""}), ("prl_backup_restore", {"vm": "", "mode": "copy"}), ("prl_backup_info", {"limit": 0}), ("prl_backup_facts", {"timeout": 0}),
+    ("prl_vm_info", {"vms": ["nobody"], "missing": "fail"}), ("prl_event_wait", {"events": []}),
+])
+def test_no_exception_of_ours_is_attached_to_an_ordinary_failure(node, module, options):
+    """Ansible attaches the one that is being handled when fail_json is called: before 2.19 at -vvv, since then where tracebacks are asked for."""
+    result = run_module(module, node, internal={"_ansible_verbosity": 3, "_ansible_tracebacks_for": ["error"]}, **options)
+    assert result["failed"] and result["error"]["symbol"] == "INVALID_INPUT"
+    assert "Error" not in result.get("exception", ""), result["exception"]
+
+
 # --- options that cannot be used
 
 

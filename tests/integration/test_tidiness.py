@@ -9,7 +9,7 @@ import time
 
 import pytest
 
-from tests.harness import COLLECTIONS, alive
+from tests.harness import COLLECTIONS, alive, environment
 
 MODULES = {
     "prl_backup_facts": ("get_backup_tree", {"vms": ["web-01", "db-01"]}),
@@ -62,12 +62,30 @@ def test_a_module_that_is_ended_leaves_no_folder_no_process_and_no_traceback(nod
     until(lambda: [entry for entry in node.calls() if entry["faults"]], "the call that hangs")
     worker = node.calls()[-1]["pid"]
     assert alive(worker) and list((tmp_path / "remote").glob("*/_worker.py"))
-    process.send_signal(number)
-    process.send_signal(number)  # a second one does not disturb
+    while process.poll() is None:  # whoever is impatient does not disturb the tidying
+        process.send_signal(number)
+        time.sleep(0.0005)
     output, errors = process.communicate(timeout=20)
     assert (process.returncode, output, errors) == (128 + number, b"", b"")
     assert not list((tmp_path / "remote").iterdir())
     until(lambda: not alive(worker), "the worker's end", 7)
+
+
+HELD_BACK = """
+import os, signal
+from ansible_collections.prlsdk.core.plugins.module_utils import _hangup
+_hangup.end_tidily()
+with _hangup.held_back():
+    with _hangup.held_back():
+        os.kill(os.getpid(), signal.SIGTERM)
+    print("to the end of the block", flush=True)
+print("not behind it", flush=True)
+"""
+
+
+def test_a_program_is_never_left_half_started():
+    done = subprocess.run([sys.executable, "-c", HELD_BACK], env=environment(PYTHONPATH=str(COLLECTIONS)), capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (128 + signal.SIGTERM, "to the end of the block\n", "")
 
 
 @pytest.mark.parametrize("moment", [0.0, 0.05, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5])

@@ -13,6 +13,7 @@ import yaml
 from ansible.errors import AnsibleFilterError
 from ansible_collections.prlsdk.core.plugins.filter.backup_list import FilterModule as BackupList
 from ansible_collections.prlsdk.core.plugins.filter.retention_plan import FilterModule as RetentionPlan
+from ansible_collections.prlsdk.core.plugins.filter.retention_text import retention_text
 from ansible_collections.prlsdk.core.plugins.plugin_utils._retention import policy as policies
 from ansible_collections.prlsdk.core.plugins.plugin_utils._retention.rules import RULES
 from jinja2 import Undefined
@@ -245,3 +246,20 @@ def test_the_documented_result_is_the_result():
     codes = {reason["code"] for backup in plan["vms"][0]["backups"] for reason in backup["reasons"]}
     text = " ".join(contains["vms"]["contains"]["backups"]["contains"]["reasons"]["description"])
     assert codes <= set(re.findall(r"V\((\w+)\)", text))
+
+
+EVIL = "web\x1b[31m\x9b\x85\u2028\u202e\n"
+SHOWN = "web\\x1b[31m\\x9b\\x85\\u2028\\u202e\\n"
+
+
+def test_names_steer_no_terminal_wherever_they_are_told():
+    """In errors, warnings and tables; the values of the plan stay as they are."""
+    evil = trees({**FULL, "created": "2099-01-01T00:00:00Z"}, vm={**VM, "name": EVIL})
+    with pytest.raises(AnsibleFilterError) as caught:
+        retention_plan([dict(evil[0], omitted=1)], {"last": 1}, "2026-09-15T00:00:00Z")
+    assert SHOWN in str(caught.value) and EVIL not in str(caught.value)
+    plan = retention_plan(evil, {"last": 1}, "2026-09-15T00:00:00Z")
+    assert plan["vms"][0]["vm"]["name"] == EVIL
+    told = [warning["message"] for warning in plan["warnings"]] + retention_text(plan)
+    assert plan["warnings"]
+    assert any(SHOWN in line for line in told) and "\x1b" not in "".join(told) and "\u2028" not in "".join(told)
