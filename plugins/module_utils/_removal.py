@@ -71,7 +71,9 @@ OUT_OF_REACH = Verdict(REFUSED, "other_directory", (
 ))
 TOO_FEW_LEFT = "After that fewer than %d backups of the VM could be left, so it was not asked for. Run again when that removal has ended." % LEFT_WITH_DEBTS
 NOT_ASKED_AGAIN = "The connection was lost during its removal, which the server may still do. It was not asked for again. %s"
-REMOVAL_RUNNING = Verdict(BUSY_OUTCOME, "removal_running", "The server was at another removal when this task logged in, which may be one of this VM. " + TOO_FEW_LEFT)
+REMOVAL_RUNNING = Verdict(
+    BUSY_OUTCOME, "removal_running", "The server was at another removal when this task logged in, which may be one of this VM. " + TOO_FEW_LEFT
+)
 
 
 class Options:

@@ -71,7 +71,8 @@ def rich():
     node = host("node-a.example.com", trees, status="failed", message="Not everything was removed. <img src=x onerror=alert(2)>")
     steps = [(vm["vm"]["uuid"], step) for vm in node["plan"]["vms"] for step in vm["remove"]]
     node["applied"] = [
-        {"id": step["id"], "vm": vm, "outcome": "removed", "reason": None, "message": None, "removed": [gone["id"] for gone in step["removes"]], "error": None} for vm, step in steps[3:]
+        {"id": step["id"], "vm": vm, "outcome": "removed", "reason": None, "message": None, "removed": [gone["id"] for gone in step["removes"]], "error": None}
+        for vm, step in steps[3:]
     ] + [
         {"id": step["id"], "vm": vm, "outcome": "failed", "reason": "error", "message": "It said <no> & meant it.", "removed": [], "error": None}
         for vm, step in steps[:3]

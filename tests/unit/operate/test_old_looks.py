@@ -197,7 +197,10 @@ def step_for(chain, *positions):
 def test_what_is_left_after_a_step_and_its_debts_is_counted_at_the_worst(server):
     one, two, three = server.add_chain(HERE, 2), server.add_chain(HERE, 1), server.add_chain(HERE)
     vm, nothing = tree(server), frozenset()
-    count = lambda intended, ids=(), running=0: len(_removal.left_after(vm, intended, _removal.Debts(ids, running)))
+
+    def count(intended, ids=(), running=0):
+        return len(_removal.left_after(vm, intended, _removal.Debts(ids, running)))
+
     assert count(nothing) == 6 and count(step_for(one, 2)) == 5
     assert count(nothing, (one.uuid,)) == 3, "a full takes its chain along"
     assert count(nothing, (one.uuid + ".2",)) == 5, "an increment is asked for alone"
@@ -299,9 +302,10 @@ def refused_whole(how, ids):
 @pytest.mark.parametrize("how", ["dependents", "removes"])
 def test_what_is_refused_itself_does_not_go_with_its_chain(server, chains, how):
     ids = members(chains[0])
-    entries = [_removal.Entry(0, ids[0], _live_tree.key(ids[0]), HERE, **refused_whole(how, ids)), _removal.Entry(1, ids[2], _live_tree.key(ids[2]), HERE, size=1)]
+    whole = _removal.Entry(0, ids[0], _live_tree.key(ids[0]), HERE, **refused_whole(how, ids))
+    refused = _removal.Entry(1, ids[2], _live_tree.key(ids[2]), HERE, size=1)
     options = _removal.Options(dependents="remove" if how == "dependents" else "refuse", on_error="continue")
-    _removal.Removal(server, entries, options).run()
+    _removal.Removal(server, [whole, refused], options).run()
     assert set(ids) <= server.ids() and server.removals == []
 
 

@@ -352,15 +352,16 @@ class Server:
         world = self.world
         self.world.log.append(("tree", uuid, flags))
         whole = [vm for vm in world.vms.values() if vm.directory is None]
-        if flags & CHAIN_FLAG:
-            vms = lambda: [vm for vm in whole if any(chain.uuid == uuid and chain.lock != "writing" for chain in vm.chains)]
-        else:
-            vms = lambda: [vm for vm in world.vms.values() if vm.uuid == uuid] if uuid else whole
         written = []
+
+        def asked_for():
+            if flags & CHAIN_FLAG:
+                return [vm for vm in whole if any(chain.uuid == uuid and chain.lock != "writing" for chain in vm.chains)]
+            return [vm for vm in world.vms.values() if vm.uuid == uuid] if uuid else whole
 
         def answer():
             written.append(world.now)
-            return Text(world.tree(vms()))
+            return Text(world.tree(asked_for()))
 
         if self.connected and world.rng.random() < world.read_loss:
             world.struck["read lost"] += 1

@@ -51,7 +51,8 @@ def test_the_conclusion_does_not_say_that_there_are_no_backups():
     said = conclude(make_plans([], POLICY, NOW, damaged=DAMAGED), "planned")
     assert said == "Nothing to remove. Nothing was planned for web, because it is not known which backups it has. The answer is damaged."
     many = [dict(DAMAGED[0], uuid="{%d}" % number, name="web-%d" % number) for number in range(5)]
-    assert "for web-0, web-1, web-2 and 2 more VMs, because it is not known which backups they have" in conclude(make_plans([], POLICY, NOW, damaged=many), "planned")
+    said = conclude(make_plans([], POLICY, NOW, damaged=many), "planned")
+    assert "for web-0, web-1, web-2 and 2 more VMs, because it is not known which backups they have" in said
 
 
 def test_an_override_or_pin_that_may_be_for_it_is_not_told_to_fit_nothing():
