@@ -473,10 +473,15 @@ def start_module(node, tmp_path, stdout=subprocess.DEVNULL, **more):
     return process
 
 
+def as_from_a_terminal():
+    """Whoever runs the tests, say in the background, may have them ignore these."""
+    for number in (signal.SIGHUP, signal.SIGINT):
+        signal.signal(number, signal.SIG_DFL)
+
+
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGKILL, signal.SIGINT])
 def test_a_module_that_is_killed_takes_its_worker_along_and_its_files_where_it_can(node, tmp_path, number):
-    # Whoever runs the tests may have them ignore a hang-up.
-    process = start_module(node, tmp_path, preexec_fn=lambda: signal.signal(signal.SIGHUP, signal.SIG_DFL))
+    process = start_module(node, tmp_path, preexec_fn=as_from_a_terminal)
     worker = worker_of(node)
     assert alive(worker) and list((tmp_path / "remote").glob("*/_worker.py"))
     process.send_signal(number)

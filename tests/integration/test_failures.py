@@ -125,6 +125,8 @@ def test_a_dispatcher_that_does_not_run_says_so(stub):
 
 
 STORAGE = {"host": "backup.example", "username": "root", "password": "storage-secret"}
+MAKE = {"state": "present", "vm": "web-01"}
+COPY = {"vm": "web-01", "mode": "copy"}
 
 
 @pytest.fixture
@@ -135,7 +137,7 @@ def stored(remote):
 
 
 @pytest.mark.parametrize("module, options", [
-    ("prl_backup_info", {}), ("prl_backup_facts", {}), ("prl_backup", {"vm": "web-01"}), ("prl_backup_restore", {"vm": "web-01", "mode": "copy"}),
+    ("prl_backup_info", {}), ("prl_backup_facts", {}), ("prl_backup", MAKE), ("prl_backup_restore", COPY),
     ("prl_event_wait", {"events": [{"type": "vm_added"}], "satisfied_by": {"vm": "web-01", "backup_newer_than": "1h"}}),
 ])
 def test_a_wrong_password_of_the_storage_is_told_as_the_storages(stored, module, options):
@@ -170,7 +172,7 @@ def test_the_nodes_password_is_told_as_the_nodes_where_there_is_a_storage(stored
 
 def test_a_failed_read_advises_no_removal(node):
     node("fault", "add", "get_backup_tree", "fail", "PRL_ERR_BACKUP_INTERNAL_ERROR", "--always")
-    for module, options in (("prl_backup_info", {}), ("prl_backup", {"vm": "web-01"}), ("prl_backup_restore", {"vm": "web-01", "mode": "copy"})):
+    for module, options in (("prl_backup_info", {}), ("prl_backup", MAKE), ("prl_backup_restore", COPY)):
         result = run_module(module, node, **options)
         assert result["failed"] and result["error"]["symbol"] == "PRL_ERR_BACKUP_INTERNAL_ERROR"
         assert "merge" not in result["msg"] and "emove" not in result["msg"]
@@ -447,7 +449,8 @@ def test_a_text_of_300_megabytes_ends_in_the_same_error_and_in_bounded_memory(no
 
 
 @pytest.mark.parametrize("module, options", [
-    ("prl_backup", {"vm": ""}), ("prl_backup_restore", {"vm": "", "mode": "copy"}), ("prl_backup_info", {"limit": 0}), ("prl_backup_facts", {"timeout": 0}),
+    ("prl_backup", {"state": "present", "vm": ""}), ("prl_backup_restore", {"vm": "", "mode": "copy"}),
+    ("prl_backup_info", {"limit": 0}), ("prl_backup_facts", {"timeout": 0}),
     ("prl_vm_info", {"vms": ["nobody"], "missing": "fail"}), ("prl_event_wait", {"events": []}),
 ])
 def test_no_exception_of_ours_is_attached_to_an_ordinary_failure(node, module, options):

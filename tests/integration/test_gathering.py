@@ -355,7 +355,7 @@ def test_a_glob_fits_vms_that_are_gone_and_directories_of_their_own(node):
 def test_a_vm_whose_name_is_the_glob_itself_is_meant_alone(stub, scope):
     for name in ("web[1]", "web1", "a*", "ab"):
         stub("vm", "add", name)
-        run_module("prl_backup", stub, vm=name, type="full")
+        assert run_module("prl_backup", stub, state="present", vm=name, type="full")["changed"]
     assert names(run_module("prl_backup_info", stub, vms=["web[1]", "a*"], scope=scope)) == ["a*", "web[1]"]
     assert [found["name"] for found in run_module("prl_vm_info", stub, vms=["a*"])["vms"]] == ["a*"]
     stub("vm", "remove", "a*")

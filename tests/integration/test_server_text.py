@@ -17,7 +17,7 @@ EVIL = "web\x1b]0;x\x07\x1b[31m\x9b1m\x85\u2028\u2029\u202e\u200f\u2066\u061c\uf
 SHOWN = "web\\x1b]0;x\\x07\\x1b[31m\\x9b1m\\x85\\u2028\\u2029\\u202e\\u200f\\u2066\\u061c\\ufeff\\u200b\\r\\nok: [host]\\t\\x7f."
 # As the tree's reader gives it: XML holds all of it but the first four.
 READ = EVIL.replace("\x1b", "\ufffd").replace("\x07", "\ufffd")
-FULL = {"type": "full", "diff": True}
+FULL = {"state": "present", "type": "full", "diff": True}
 
 
 def unprintable(text, allowed="\n"):
@@ -101,9 +101,9 @@ def test_prl_backup_and_its_differences(node):
     assert "web\ufffd]0;x" in spoken(removed)
     assert removed["diff"]["before"].count("\n") == 1 and removed["diff"]["after"] == ""
     node("fault", "add", "get_backup_tree", "answer", damaged(node))
-    result = run_module("prl_backup", node, vm=uuid)
+    result = run_module("prl_backup", node, state="present", vm=uuid)
     assert result["error"]["symbol"] == "DAMAGED_TREE" and "\\x9b" in spoken(result)
-    missing = run_module("prl_backup", node, vm=EVIL + "?")
+    missing = run_module("prl_backup", node, state="present", vm=EVIL + "?")
     assert SHOWN in spoken(missing) and missing["error"]["symbol"] == "UNKNOWN_VM"
     refused = run_module("prl_backup", node, state="absent", vm=EVIL, backups=[{"id": "{%s}" % EVIL}])
     assert SHOWN in spoken(refused)
@@ -164,7 +164,7 @@ XML_CANNOT_HOLD = ["\x00", "\x01", "\x08", "\x0b", "\x0c", "\x0e", "\x1f", "\x1b
 def test_what_xml_cannot_hold_is_refused_on_input(node, character):
     node("log", "--clear")
     for module, options in (
-        ("prl_backup", {"vm": "web", "description": "red " + character}),
+        ("prl_backup", {"state": "present", "vm": "web", "description": "red " + character}),
         ("prl_backup_restore", {"vm": "web", "mode": "copy", "name": "red " + character}),
     ):
         result = run_module(module, node, **options)
@@ -176,7 +176,7 @@ def test_what_xml_cannot_hold_is_refused_on_input(node, character):
 @pytest.mark.parametrize("text", ["a\tb\nc\rd", "\x7f\x85\x9f", "\u2028\u202e\ufeff", "\ufffd\U0001f5c4", "<&>\"']]>"])
 def test_what_xml_can_hold_comes_back_as_it_was(node, text):
     node("vm", "set", uuid_of(node), "--name", "plain")
-    made = run_module("prl_backup", node, vm="plain", description=text, type="full")
+    made = run_module("prl_backup", node, state="present", vm="plain", description=text, type="full")
     assert made["backup"]["description"] == text and not made.get("warnings")
     result = run_module("prl_backup_info", node)
     assert result["backup_trees"][0]["chains"][0]["backups"][0]["description"] == text
@@ -186,7 +186,7 @@ def test_what_xml_can_hold_comes_back_as_it_was(node, text):
 def blinded(node):
     """A node on which another client made a backup with such a description; its VM has a plain name."""
     node("vm", "set", uuid_of(node), "--name", "seven")
-    made = run_module("prl_backup", node, vm="seven", type="full")
+    made = run_module("prl_backup", node, state="present", vm="seven", type="full")
     alter(node, "UPDATE items SET description = ?", "red \x1b[31m alert \x00\uffff")
     node.id = made["backup"]["id"]
     return node
@@ -196,13 +196,13 @@ def test_such_a_backup_is_seen_extended_restored_and_removed(blinded):
     seen = run_module("prl_backup_info", blinded, vms=["seven"])
     assert seen["backup_trees"][0]["chains"][0]["backups"][0]["description"] == "red \ufffd[31m alert \ufffd\ufffd"
     assert blinded.id in spoken(seen) and "'seven'" in spoken(seen)
-    more = run_module("prl_backup", blinded, vm="seven", description="the next one")
+    more = run_module("prl_backup", blinded, state="present", vm="seven", description="the next one")
     assert more["backup"]["type"] == "incremental" and more["changed"] and blinded.id in spoken(more), "the warning names it"
-    again = run_module("prl_backup", blinded, vm="seven", max_age="1h")
+    again = run_module("prl_backup", blinded, state="present", vm="seven", max_age="1h")
     assert not again["changed"] and again["backup"]["id"] == more["backup"]["id"]
     copy = run_module("prl_backup_restore", blinded, backup_id=blinded.id, mode="copy", name="copy")
     assert copy["changed"] and copy["backup"]["description"] == "red \ufffd[31m alert \ufffd\ufffd"
-    assert run_module("prl_backup", blinded, vm="seven", type="full")["changed"]
+    assert run_module("prl_backup", blinded, state="present", vm="seven", type="full")["changed"]
     removed = run_module("prl_backup", blinded, state="absent", backups=[{"id": blinded.id}], dependents="remove")
     assert removed["changed"] and removed["backups"][0]["removed"] == [blinded.id, more["backup"]["id"]]
 
@@ -212,7 +212,7 @@ def test_a_creation_whose_connection_was_lost_finds_its_own_backup_beside_it(bli
     blinded("set", "create_seconds", 2)
     blinded("log", "--clear")
     with concurrent.futures.ThreadPoolExecutor() as pool:
-        waiting = pool.submit(run_module, "prl_backup", blinded, vm="seven", description=description)
+        waiting = pool.submit(run_module, "prl_backup", blinded, state="present", vm="seven", description=description)
         while "create_vm_backup" not in blinded.call_names() and not waiting.done():
             time.sleep(0.05)
         blinded("disconnect")

@@ -14,7 +14,7 @@ from tests.harness import COLLECTIONS, alive, environment
 MODULES = {
     "prl_backup_facts": ("get_backup_tree", {"vms": ["web-01", "db-01"]}),
     "prl_backup_info": ("get_backup_tree", {"vms": ["web-01", "db-01"]}),
-    "prl_backup": ("create_vm_backup", {"vm": "web-01"}),
+    "prl_backup": ("create_vm_backup", {"state": "present", "vm": "web-01"}),
     "prl_backup_restore": ("get_backup_tree", {"vm": "web-01", "mode": "copy"}),
     "prl_event_wait": ("reg_event_handler", {"events": [{"type": "vm_added"}]}),
     "prl_vm_info": ("get_vm_list_ex", {}),
@@ -162,6 +162,6 @@ def test_a_full_file_system_before_anything_is_begun_is_told(node, tiny_disk):
                 filler.write(b"x" * 4096)
         except OSError:
             pass
-    refused(start("prl_backup", node, tiny_disk, vm="web-01"), str(tiny_disk), "No space left on device")
+    refused(start("prl_backup", node, tiny_disk, state="present", vm="web-01"), str(tiny_disk), "No space left on device")
     assert not node.calls()
     assert [found.name for found in tiny_disk.iterdir()] == ["filler"]
