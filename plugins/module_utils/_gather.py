@@ -55,7 +55,7 @@ def gather_backups(params, ask):
         fill(result, params, answer.result, chosen, limit)
     except PrlError as error:
         raise error.with_result(**result)
-    result["warnings"] = [unknown["message"] for unknown in result["damaged"]]
+    result["warnings"] += [unknown["message"] for unknown in result["damaged"]]
     return result
 
 
