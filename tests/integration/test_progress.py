@@ -54,7 +54,7 @@ def line(**fields):
     return json.dumps(fields).encode()
 
 
-def test_log_has_one_line_in_ten_seconds_and_the_items_are_kept():
+def test_log_has_one_line_in_ten_seconds_and_the_items_and_the_newest_debts_are_kept():
     log, now = Log(), [0.0]
     progress = _progress.Progress(log, None, lambda: now[0])
     for index in range(100):
@@ -62,9 +62,9 @@ def test_log_has_one_line_in_ten_seconds_and_the_items_are_kept():
         progress.line(line(kind="progress", operation="remove_vm_backup", subject="{u}.%d" % index, stage="increment", done=index, total=100, percent=index))
         progress.line(line(kind="progress", operation="remove_vm_backup", subject="{u}.%d" % index))
         progress.line(line(kind="progress", operation="get_backup_tree", subject="{vm}"))
-        progress.line(line(kind="item", index=index, backup={"id": index}))
+        progress.line(line(kind="item", index=index, backup={"id": index}, debts=[{"vm": "{u}", "id": "{u}.%d" % index}]))
     assert len(log.lines) == 10 and log.lines[1] == "Removing {u}.10 (11 of 100) 10%"
-    assert len(progress.items) == 100
+    assert len(progress.items) == 100 and progress.debts == [{"vm": "{u}", "id": "{u}.99"}]
 
 
 def test_noise_is_no_progress():
