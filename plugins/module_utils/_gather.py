@@ -23,7 +23,6 @@ def gather_facts(params, ask):
     result = gather_backups(params, ask)
     facts = dict((key, result.pop(key)) for key in ("backup_trees", "summary", "raw", "damaged") if key in result)
     return {
-        "warnings": result["warnings"],
         "changed": False,
         "ansible_facts": {"prl_backups": dict(facts, gathered_at=gathered_at)},
         "missing": result["missing"],
@@ -56,7 +55,7 @@ def gather_backups(params, ask):
         fill(result, params, answer.result, chosen, limit)
     except PrlError as error:
         raise error.with_result(**result)
-    result["warnings"] = [unknown["message"] for unknown in result["damaged"]]
+    result["warnings"] += [unknown["message"] for unknown in result["damaged"]]
     return result
 
 
