@@ -150,8 +150,8 @@ def test_broken_markup_is_damage_as_ever(text):
 
 
 PARTS = st.sampled_from([
-    b"\0", b"\x1b", b"a", b"&#27;", b"&#x", b"1b;", b"&", b"#", b"x", b"0", b";", b"\xed", b"\xa0", b"\x80", b"\xef", b"\xbf", b"\xbe", b"\xf0\x9f", b"\x97\x84",
-    b"\xc3", b"\xfc", b"&#xd;", b"<", b">", "ü".encode(),
+    b"\0", b"\x1b", b"a", b"&#27;", b"&#x", b"1b;", b"&", b"#", b"x", b"0", b";", b"\xed", b"\xa0", b"\x80", b"\xef", b"\xbf", b"\xbe", b"\xf0\x9f",
+    b"\x97\x84", b"\xc3", b"\xfc", b"&#xd;", b"<", b">", "ü".encode(),
 ])
 
 
