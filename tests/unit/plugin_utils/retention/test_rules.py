@@ -67,6 +67,17 @@ def test_nothing_means_that_the_rule_is_absent(absent):
     assert planned([singles(NIGHTLY)], last=1, **absent)["policy"] == planned([singles(NIGHTLY)], last=1)["policy"]
 
 
+@pytest.mark.parametrize(
+    "options", [{"merge": "allow"}, {"tails": "remove"}, {"anchor": "now", "within": "17d"}, {"counting": "additional"}, {"merge": "never", "tails": "keep"}]
+)
+def test_the_words_of_a_policy_need_not_be_those_of_the_program(options):
+    """Texts that are read from a file equal those of the program without being the same objects."""
+    trees = [tree(chain("{a}", *CHAIN), chain("{b}", *ACTIVE))]
+    read = {key: "".join(list(text)) for key, text in options.items()}
+    policy = {"daily": 2, "weekly": 2, "pins": ["a.4"]}
+    assert planned(trees, NOW + DAY, **policy, **read) == planned(trees, NOW + DAY, **policy, **options)
+
+
 def test_windows_end_at_the_newest_backup_so_that_nothing_ages_out_when_backups_stop():
     later = NOW + 100 * DAY
     assert len(kept(planned([singles(NIGHTLY)], later, within="3d"))) == 4
