@@ -68,7 +68,15 @@ def test_nothing_means_that_the_rule_is_absent(absent):
 
 
 @pytest.mark.parametrize(
-    "options", [{"merge": "allow"}, {"tails": "remove"}, {"anchor": "now", "within": "17d"}, {"counting": "additional"}, {"merge": "never", "tails": "keep"}]
+    "options",
+    [
+        {"merge": "allow"},
+        {"tails": "remove"},
+        {"anchor": "now", "within": "17d"},
+        {"anchor": "newest", "within": "17d"},
+        {"counting": "additional"},
+        {"merge": "never", "tails": "keep"},
+    ],
 )
 def test_the_words_of_a_policy_need_not_be_those_of_the_program(options):
     """Texts that are read from a file equal those of the program without being the same objects."""
@@ -210,6 +218,13 @@ def test_merge_takes_increments_out_of_the_middle_but_no_full_and_not_from_old_s
     assert [(step["id"], step["action"]) for step in steps] == [("{a}.5", "increment"), ("{a}.3", "merge"), ("{a}.2", "merge"), ("{b}.2", "merge")]
     trees[0]["vm"]["storage_version"] = 3
     assert not let_go(planned(trees, last=1, pins=["a.4"], merge="allow", tails="remove"))
+
+
+def test_a_chain_may_come_in_two_trees():
+    whole = [tree(chain("{b}", *ACTIVE))]
+    parts = [tree(chain("{b}", *ACTIVE[:2])), tree(chain("".join(["{b", "}"]), *ACTIVE[2:]))]
+    policy = {"within_daily": {"duration": "30d", "of": "full"}, "merge": "allow"}
+    assert planned(parts, **policy) == planned(whole, **policy)
 
 
 def test_increments_go_before_any_merge_in_whatever_chain():
