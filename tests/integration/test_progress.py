@@ -5,7 +5,7 @@ import subprocess
 import sys
 import time
 
-from ansible_collections.prlsdk.core.plugins.module_utils import _process, _progress
+from ansible_collections.prlsdk.core.plugins.module_utils import _module, _process, _progress
 from tests.harness import playbook
 from tests.integration.server import small_server
 
@@ -87,6 +87,20 @@ def test_job_file_is_found_by_the_wrappers_arguments_and_written_in_one_step(tmp
     assert _progress.find_job_file({"ANSIBLE_ASYNC_DIR": str(tmp_path / "none")}, wrapper) is None
     found = _progress.JobFile(str(tmp_path / "gone" / "j1"), {})
     found.write({})  # nothing to write to is no failure
+
+
+def test_what_the_log_and_the_status_file_say_is_printable(tmp_path):
+    class Module:
+        no_log, said = False, []
+
+        def log(self, text):
+            self.said.append(text)
+
+    file = _progress.JobFile(str(tmp_path / "job"), {})
+    progress = _progress.Progress(_module.Logbook(Module()), file)
+    progress.line(json.dumps({"kind": "progress", "operation": "create_vm_backup", "subject": "web\x1b\u202e\n", "percent": 1}).encode())
+    shown = "Making a backup of web\\x1b\\u202e\\n 1%"
+    assert Module.said == [shown] and json.loads((tmp_path / "job").read_text())["progress"]["message"] == shown
 
 
 def test_lines_come_as_soon_as_they_are_written():

@@ -126,12 +126,19 @@ def test_prl_event_wait(node):
     assert SHOWN in spoken(result) and result["error"]["symbol"] == "UNKNOWN_VM"
 
 
-def test_errors_of_the_sdk_are_printable(node):
-    """Its texts are filled with what the server sent."""
-    uuid = uuid_of(node)
-    result = run_module("prl_backup", node, vm=uuid, **FULL)
+def test_backup_ids_that_are_none_are_told_printable(node):
     for module, options in (("prl_backup_info", {"backup_ids": [EVIL]}), ("prl_backup_restore", {"backup_id": EVIL, "mode": "copy"})):
-        assert SHOWN in spoken(run_module(module, node, **options)), result
+        assert SHOWN in spoken(run_module(module, node, **options))
+
+
+def test_what_the_sdk_and_its_process_say_is_printable(node):
+    node("fault", "add", "get_vm_list_ex", "noise", EVIL)
+    node("fault", "add", "get_vm_list_ex", "crash", "SEGV")
+    result = run_module("prl_vm_info", node)
+    assert result["error"]["symbol"] == "WORKER_DIED" and "\\x1b[31m\\x9b1m" in spoken(result)
+    node("fault", "add", "import", "fail", EVIL, "--always")
+    result = run_module("prl_vm_info", node)
+    assert result["error"]["symbol"] == "SDK_UNAVAILABLE" and "\\x1b[31m\\x9b1m" in spoken(result)
 
 
 @pytest.mark.parametrize("arguments", [(), ("--check",)])

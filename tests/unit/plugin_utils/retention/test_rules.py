@@ -67,6 +67,25 @@ def test_nothing_means_that_the_rule_is_absent(absent):
     assert planned([singles(NIGHTLY)], last=1, **absent)["policy"] == planned([singles(NIGHTLY)], last=1)["policy"]
 
 
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"merge": "allow"},
+        {"tails": "remove"},
+        {"anchor": "now", "within": "17d"},
+        {"anchor": "newest", "within": "17d"},
+        {"counting": "additional"},
+        {"merge": "never", "tails": "keep"},
+    ],
+)
+def test_the_words_of_a_policy_need_not_be_those_of_the_program(options):
+    """Texts that are read from a file equal those of the program without being the same objects."""
+    trees = [tree(chain("{a}", *CHAIN), chain("{b}", *ACTIVE))]
+    read = {key: "".join(list(text)) for key, text in options.items()}
+    policy = {"daily": 2, "weekly": 2, "pins": ["a.4"]}
+    assert planned(trees, NOW + DAY, **policy, **read) == planned(trees, NOW + DAY, **policy, **options)
+
+
 def test_windows_end_at_the_newest_backup_so_that_nothing_ages_out_when_backups_stop():
     later = NOW + 100 * DAY
     assert len(kept(planned([singles(NIGHTLY)], later, within="3d"))) == 4
@@ -199,6 +218,13 @@ def test_merge_takes_increments_out_of_the_middle_but_no_full_and_not_from_old_s
     assert [(step["id"], step["action"]) for step in steps] == [("{a}.5", "increment"), ("{a}.3", "merge"), ("{a}.2", "merge"), ("{b}.2", "merge")]
     trees[0]["vm"]["storage_version"] = 3
     assert not let_go(planned(trees, last=1, pins=["a.4"], merge="allow", tails="remove"))
+
+
+def test_a_chain_may_come_in_two_trees():
+    whole = [tree(chain("{b}", *ACTIVE))]
+    parts = [tree(chain("{b}", *ACTIVE[:2])), tree(chain("".join(["{b", "}"]), *ACTIVE[2:]))]
+    policy = {"within_daily": {"duration": "30d", "of": "full"}, "merge": "allow"}
+    assert planned(parts, **policy) == planned(whole, **policy)
 
 
 def test_increments_go_before_any_merge_in_whatever_chain():
