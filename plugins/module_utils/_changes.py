@@ -7,17 +7,16 @@ from __future__ import absolute_import, division, print_function
 
 __metaclass__ = type
 
-import functools
 import time
 
 from ansible_collections.prlsdk.core.plugins.module_utils import _durations, _ids, _instants, _xml_text
-from ansible_collections.prlsdk.core.plugins.module_utils._advice import explain
-from ansible_collections.prlsdk.core.plugins.module_utils._errors import BackupsLeftError, InputError, PrlError, WorkerError, naming
-from ansible_collections.prlsdk.core.plugins.module_utils._removal import GOOD
+from ansible_collections.prlsdk.core.plugins.module_utils._backups import creation, locate, removal, restoration
+from ansible_collections.prlsdk.core.plugins.module_utils._backups.live import Backups
+from ansible_collections.prlsdk.core.plugins.module_utils._backups.removal import GOOD
+from ansible_collections.prlsdk.core.plugins.module_utils._backups.tree import require_lxml
+from ansible_collections.prlsdk.core.plugins.module_utils._errors import BackupsLeftError, InputError, PrlError, naming
+from ansible_collections.prlsdk.core.plugins.module_utils._sdk.messages import CallError, explain, public
 from ansible_collections.prlsdk.core.plugins.module_utils._terminal_text import printable
-
-# Seconds for a look at what became of a removal whose worker died.
-LOOK = 30.0
 
 MESSAGES = {
     "stopped": "Not tried, because of an earlier one.",
@@ -30,12 +29,13 @@ MESSAGES = {
 }
 
 
-def change_backups(params, ask, way):
+def change_backups(params, client, way):
     """The result of prl_backup."""
     if params["busy_timeout"] < 0:
         raise InputError("busy_timeout: %d is not a time to wait. Give a number of seconds, 0 for a single try." % params["busy_timeout"])
     refuse_options_of_the_other_state(params)
-    return (create_backup if params["state"] == "present" else remove_backups)(params, ask, way)
+    require_lxml()
+    return (create_backup if params["state"] == "present" else remove_backups)(params, client, way)
 
 
 # The options that mean nothing with a state, and would be there because the other one was meant.
@@ -54,26 +54,30 @@ def refuse_options_of_the_other_state(params):
 # --- creation ---------------------------------------------------------------------------------------------------------------
 
 
-def create_backup(params, ask, way):
-    vm, kind = word_of(params["vm"], "vm"), params["type"] or "incremental"
+def create_backup(params, client, way):
+    word, kind = word_of(params["vm"], "vm"), params["type"] or "incremental"
     newer_than = None
     if params["max_age"] is not None:
         with naming("max_age"):
             newer_than = _instants.format(_instants.before(int(time.time()), _durations.parse(params["max_age"])))
     refuse_what_xml_cannot_hold(params["description"] or "", "description")
-    answer = ask("create", {
-        "vm": vm, "full": kind == "full", "description": params["description"] or "", "compress": params["compress"],
-        "newer_than": newer_than, "wait": params["wait"], "busy_timeout": params["busy_timeout"], "check": way.check,
-    })
-    made = answer.result
-    result = dict(
-        changed=made["created"], vm=made["vm"], backup=made["backup"], became_full=made["became_full"], recovered=made["recovered"],
-        server=made["server"], sdk=answer.sdk, warnings=warnings_of(made),
+    vm = locate.resolve([word], client.vms())[0][1]
+    if vm is None:
+        raise CallError("UNKNOWN_VM", "There is no VM or container '%s' on %s." % (word, client.server["host"]), subject=word)
+    wish = creation.Wish(kind == "full", params["description"] or "", params["compress"], newer_than, params["wait"], params["busy_timeout"])
+    backups = Backups(client, way.progress)
+    result = {"vm": dict((name, vm[name]) for name in ("uuid", "name", "type")), "server": client.server}
+    try:
+        made = creation.Creation(backups, vm["uuid"], wish).run(way.check)
+    except PrlError as error:
+        raise error.with_result(warnings=altered_in(backups), **result)
+    result.update(
+        changed=made["created"], backup=made["backup"], became_full=made["became_full"], recovered=made["recovered"],
+        warnings=warnings_of(made) + altered_in(backups),
     )
     if way.diff:
         after = made["after"] + (["(a new %s backup)" % ("full" if made["became_full"] else kind)] if made["created"] and not made["backup"] else [])
-        result["diff"] = diff({made["vm"]["uuid"]: {"name": made["vm"]["name"], "ids": made["before"]}},
-                              {made["vm"]["uuid"]: {"name": made["vm"]["name"], "ids": after}})
+        result["diff"] = diff({vm["uuid"]: {"name": vm["name"], "ids": made["before"]}}, {vm["uuid"]: {"name": vm["name"], "ids": after}})
     return result
 
 
@@ -81,39 +85,94 @@ def warnings_of(answer):
     return [explain(dict({"operation": None, "subject": None, "code": None}, **warning)) for warning in answer["warnings"]]
 
 
+def altered_in(backups):
+    """What to warn of where a text of the server's tree was altered while it was read."""
+    return [_xml_text.warning(backups.altered)] if backups.altered else []
+
+
 # --- removal ----------------------------------------------------------------------------------------------------------------
 
 
-def remove_backups(params, ask, way):
+def remove_backups(params, client, way):
     wanted = [entry_of(entry, params["vm"], "backups[%d]" % index) for index, entry in enumerate(params["backups"])]
     refuse_twins(wanted)
     debts = [debt_of(debt, "debts[%d]" % index) for index, debt in enumerate(params["debts"] or [])]
     if not wanted:
         return {"changed": False, "backups": [], "gone_meanwhile": [], "debts": debts}
-    arguments = dict((name, params[name]) for name in ("dependents", "allow_remove_last", "on_error", "busy_timeout"))
-    arguments.update(check=way.check, debts=debts, interrupted=None)
-    way.progress.debts, started = debts, time.time()
+    entries = [entry_from(index, one) for index, one in enumerate(wanted)]
+    backups = Backups(client, way.progress)
     try:
-        answer = ask("remove", dict(arguments, backups=wanted))
+        removing, unknown = prepare_removal(entries, debts, params, backups, way)
     except PrlError as error:
-        backups = outcomes_from_progress(wanted, way.progress.items, error)
-        left = params["timeout"] - (time.time() - started)
-        if isinstance(error, WorkerError) and left > LOOK / 10:
-            probe_after_crash(wanted, backups, arguments, way, functools.partial(ask, timeout=min(LOOK, left)))
-        for backup in backups:
-            backup.pop("trying", None)
-        raise error.with_result(changed=any(backup["removed"] for backup in backups), backups=backups, debts=way.progress.debts)
-    backups = [with_message(backup) for backup in answer.result["backups"]]
+        reason = "worker_died" if error.symbol == "WORKER_DIED" else "error"
+        nothing = [
+            {"id": one["id"], "vm": None, "outcome": "not_attempted", "reason": reason, "message": MESSAGES[reason], "error": None, "removed": []}
+            for one in wanted
+        ]
+        raise error.with_result(changed=False, backups=nothing, debts=debts)
+    report = removing.run()
+    told = [with_message(backup) for backup in report["backups"]]
     result = {
-        "changed": any(backup["removed"] for backup in backups), "backups": backups, "gone_meanwhile": answer.result["removed_by_others"],
-        "debts": answer.result["debts"], "server": answer.result["server"], "sdk": answer.sdk, "warnings": answer.result["warnings"],
+        "changed": any(backup["removed"] for backup in told), "backups": told, "gone_meanwhile": report["removed_by_others"], "debts": report["debts"],
+        "server": client.server, "warnings": [locate.NOTHING_CALLED % name for name in unknown] + altered_in(backups),
     }
     if way.diff:
-        result["diff"] = diff(answer.result["before"], answer.result["after"])
-    left = [backup for backup in backups if backup["outcome"] not in GOOD]
-    if left:
-        raise failure(wanted, backups, answer.result["stop"], result, way.check)
+        result["diff"] = diff(report["before"], report["after"])
+    if any(backup["outcome"] not in GOOD for backup in told):
+        raise failure(wanted, told, report["stop"], result, way.check)
+    if report["died"]:
+        result["warnings"].append(report["died"])
     return result
+
+
+def prepare_removal(entries, debts, params, backups, way):
+    """(a Removal of the entries, of which each knows its VM or is settled; the names that no VM has)."""
+    client, done = backups.client, []
+
+    def report(entry):
+        done.append(entry)
+
+    def attempt(step, vm):
+        way.progress.advance("remove_vm_backup", step.id, stage=step.kind, done=len(done), total=len(entries), percent=100 * len(done) // len(entries))
+
+    client.ensure_open()
+    named = set(entry.vm for entry in entries if entry.vm)
+    words = named.union(debt["vm"] for debt in debts)
+    uuids, owners = locate.find_vms(client, words, set(entry.key for entry in entries if not entry.vm), gone_ok=True)
+    removing = removal.Removal(
+        removal.Rehearsal(backups) if way.check else backups, entries,
+        removal.Options(params["dependents"], params["allow_remove_last"], params["on_error"], params["busy_timeout"]), report, attempt,
+        [(uuids.get(debt["vm"], debt["vm"]), debt["id"]) for debt in debts], client.running_at_login,
+    )
+    # Of a VM that is gone, with all its backups, nothing is left to remove; a slip in the name is told by the backup that is still there.
+    unknown = [entry for entry in entries if entry.vm and entry.vm not in uuids]
+    there = locate.search(client, set(entry.key for entry in unknown), set())[0] if unknown else {}
+    for entry in unknown:
+        if entry.key in there:
+            raise CallError("UNKNOWN_VM", locate.NOTHING_CALLED % entry.vm, subject=entry.vm)
+    for entry in entries:
+        if entry.vm in uuids:
+            entry.vm = uuids[entry.vm]
+            continue
+        if entry.vm:
+            name, entry.vm = entry.vm, None
+            removing.settle(entry, removal.Verdict("already_absent", "unknown_vm", locate.NOTHING_CALLED % name))
+            continue
+        fits = owners.get(entry.key, [])
+        if len(fits) == 1:
+            entry.vm, entry.located = fits[0], True
+        elif fits:
+            removing.settle(entry, removal.Verdict("refused", "ambiguous", "Several VMs have a backup with this id: %s. Name one with 'vm'." % ", ".join(fits)))
+        else:
+            removing.settle(entry, removal.Verdict("already_absent", None, None))
+    return removing, sorted(named - set(uuids))
+
+
+def entry_from(index, wanted):
+    removes = dict((_ids.key(other["id"]), removal.Known(other["created"], other["size"])) for other in wanted["removes"])
+    return removal.Entry(
+        index, wanted["id"], _ids.key(wanted["id"]), wanted["vm"], wanted["created"], wanted["size"], wanted["action"], removes, wanted["allow_remove_last"]
+    )
 
 
 def entry_of(entry, default_vm, option):
@@ -185,47 +244,11 @@ def with_message(backup):
     if backup["error"]:
         said = explain(dict(backup["error"], subject=backup["error"].get("subject") or backup["id"]))
         backup["message"] = "%s %s" % (backup["message"], said) if backup["message"] else said
-        backup["error"] = dict((name, backup["error"].get(name)) for name in ("code", "symbol", "operation", "retryable", "details"))
+        backup["error"] = public(backup["error"])
     if backup["outcome"] not in GOOD and not backup["message"]:
         backup["message"] = MESSAGES.get(backup["reason"])
     backup["message"] = backup["message"] and printable(backup["message"])
     return backup
-
-
-def outcomes_from_progress(wanted, items, error):
-    """What became of each backup when there was no last word: what was told on the way counts.
-
-    What was being removed right then has ``trying``, the step that the server was asked for at that moment.
-    """
-    backups = []
-    for index, entry in enumerate(wanted):
-        reason = "worker_died" if isinstance(error, WorkerError) else "error"
-        backup = {"id": entry["id"], "vm": None, "outcome": "not_attempted", "reason": reason, "message": MESSAGES[reason], "error": None, "removed": []}
-        item = dict(items.get(index, {}))
-        if "trying" in item:
-            backup.update(item, outcome="failed", reason=reason, message="It was being removed then. Look at the backups before you run again.")
-        elif item:
-            backup = with_message(item)
-        backups.append(backup)
-    return backups
-
-
-def probe_after_crash(wanted, backups, arguments, way, ask):
-    """Find out, with another worker, what became of the step at which one died; nothing else is done."""
-    doubtful = [index for index, backup in enumerate(backups) if "trying" in backup]
-    if not doubtful:
-        return
-    step = backups[doubtful[0]]["trying"]  # there is one at a time; all of these are done with it
-    entries = [dict(wanted[index], vm=backups[index]["vm"]) for index in doubtful]
-    debt = {"vm": step["vm"], "id": step["id"]}
-    debts = way.progress.debts if debt in way.progress.debts else way.progress.debts + [debt]
-    way.progress.debts = debts
-    try:
-        answer = ask("remove", dict(arguments, backups=entries, debts=debts, interrupted=step))
-    except PrlError:
-        return
-    for index, found in zip(doubtful, answer.result["backups"]):
-        backups[index].update(with_message(dict(found, removed=backups[index]["removed"] + found["removed"])))
 
 
 def failure(wanted, backups, stop, result, check=False):
@@ -245,14 +268,10 @@ def failure(wanted, backups, stop, result, check=False):
     )
     if stop and stop["message"]:
         message = "%s %s" % (stop["message"], message)
-    error = next((cause["error"] for cause in causes if cause["error"]), None) or stop_error(stop)
+    died = stop and stop["reason"] == "worker_died"
+    error = None if died else next((cause["error"] for cause in causes if cause["error"]), None)
+    error = error or (public(stop["error"]) if stop and stop["error"] else None)
     return BackupsLeftError(message, **dict(result, **({"error": error} if error else {})))
-
-
-def stop_error(stop):
-    if not stop or not stop["error"]:
-        return None
-    return dict((name, stop["error"].get(name)) for name in ("code", "symbol", "operation", "retryable", "details"))
 
 
 def diff(before, after):
@@ -268,25 +287,34 @@ def diff(before, after):
 # --- restoration ------------------------------------------------------------------------------------------------------------
 
 
-def restore_backup(params, ask, way):
+def restore_backup(params, client, way):
     """The result of prl_backup_restore."""
     if params["mode"] == "in_place" and params["name"]:
         raise InputError("name: only a copy can have another name. Leave it out, or set 'mode: copy'.")
     if params["busy_timeout"] < 0:
         raise InputError("busy_timeout: %d is not a time to wait. Give a number of seconds, 0 for a single try." % params["busy_timeout"])
+    require_lxml()
     for option in ("name", "destination"):
         refuse_what_xml_cannot_hold(params[option] or "", option)
-    identity = None
+    key, word = None, None if params["vm"] is None else word_of(params["vm"], "vm")
     if params["backup_id"] is not None:
         with naming("backup_id"):
-            identity = written(*_ids.parse_backup_id(params["backup_id"]))
-    answer = ask("restore", {
-        "vm": None if params["vm"] is None else word_of(params["vm"], "vm"), "id": identity, "copy": params["mode"] == "copy",
-        "name": params["name"] or "", "destination": params["destination"] or "", "live": params["live"], "busy_timeout": params["busy_timeout"],
-        "check": way.check,
-    })
-    done = answer.result
+            key = _ids.key(written(*_ids.parse_backup_id(params["backup_id"])))
+    uuids, owners = locate.find_vms(client, [word] if word else [], [key] if not word else [])
+    fits = list(uuids.values()) if word else owners.get(key, [])
+    if not fits:
+        message = "There is no backup with this id."
+        raise CallError("PRL_ERR_BACKUP_BACKUP_UUID_NOT_FOUND", message, "restore_vm_backup", 0x80037004, subject=params["backup_id"])
+    if len(fits) > 1:
+        message = "Several VMs have a backup with this id: %s." % ", ".join(fits)
+        raise CallError("AMBIGUOUS_BACKUP", message, "restore_vm_backup", subject=params["backup_id"])
+    wish = restoration.Wish(key, params["mode"] == "copy", params["name"] or "", params["destination"] or "", params["live"], params["busy_timeout"])
+    backups = Backups(client, way.progress)
+    try:
+        done = restoration.Restoration(backups, fits[0], wish).run(way.check)
+    except PrlError as error:
+        raise error.with_result(server=client.server, warnings=altered_in(backups))
     return dict(
-        changed=done["restored"], vm=done["vm"], backup=done["backup"], source=done["source"], server=done["server"], sdk=answer.sdk,
-        warnings=warnings_of(done),
+        changed=done["restored"], vm=done["vm"], backup=done["backup"], source=done["source"], server=client.server,
+        warnings=warnings_of(done) + altered_in(backups),
     )

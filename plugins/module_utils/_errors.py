@@ -23,6 +23,8 @@ class PrlError(Exception):
         super(PrlError, self).__init__(self.message)
         self.result = result
         self.result.setdefault("error", {"code": None, "symbol": self.symbol, "operation": None, "retryable": False, "details": {}})
+        # The same with all that is known of it, for whoever goes on after it.
+        self.error = dict(self.result["error"], message=self.message, subject=None)
 
     def with_result(self, **known):
         """The same error, which also carries what was known when it came."""

@@ -7,20 +7,20 @@ from __future__ import absolute_import, division, print_function
 
 __metaclass__ = type
 
-import contextlib
 import fnmatch
 import itertools
-import os
 import time
 
-from ansible_collections.prlsdk.core.plugins.module_utils import _backup_select, _backup_tree, _ids, _instants, _xml_text
+from ansible_collections.prlsdk.core.plugins.module_utils import _ids, _instants, _xml_text
+from ansible_collections.prlsdk.core.plugins.module_utils._backups import locate, query
+from ansible_collections.prlsdk.core.plugins.module_utils._backups import tree as trees
 from ansible_collections.prlsdk.core.plugins.module_utils._errors import InputError, PrlError, TreeError, naming
 
 
-def gather_facts(params, ask):
+def gather_facts(params, client):
     """The result of prl_backup_facts."""
     gathered_at = _instants.format(time.time())
-    result = gather_backups(params, ask)
+    result = gather_backups(params, client)
     facts = dict((key, result.pop(key)) for key in ("backup_trees", "summary", "raw", "damaged") if key in result)
     return {
         "changed": False,
@@ -28,13 +28,12 @@ def gather_facts(params, ask):
         "missing": result["missing"],
         "server": result["server"],
         "warnings": result["warnings"],
-        "sdk": result["sdk"],
     }
 
 
-def gather_backups(params, ask):
+def gather_backups(params, client):
     """The result of prl_backup_info. Options that a module does not have count as not set."""
-    _backup_tree.require_lxml()
+    trees.require_lxml()
     check_gather(params["gather"])
     chosen = dict(
         types=params["types"],
@@ -48,11 +47,13 @@ def gather_backups(params, ask):
     if limit is not None and limit < 1:
         raise InputError("limit: %d backups cannot be returned. Give a number of 1 or more." % limit)
     with naming("backup_ids"):
-        _backup_select.filters(backup_ids=chosen["backup_ids"])  # before the server is asked for anything
-    answer = ask("trees", {"types": params["types"], "wanted": params["vms"], "scope": params["scope"]})
-    result = {"changed": False, "server": answer.result["server"], "sdk": answer.sdk, "damaged": [], "warnings": []}
+        query.filters(backup_ids=chosen["backup_ids"])  # before the server is asked for anything
+    client.asked = "trees"
+    answer = locate.fetch_trees(client, params["types"], params["vms"], params["scope"])
+    client.close()  # what is left is reading
+    result = {"changed": False, "server": answer["server"], "damaged": [], "warnings": []}
     try:
-        fill(result, params, answer.result, chosen, limit)
+        fill(result, params, answer, chosen, limit)
     except PrlError as error:
         raise error.with_result(**result)
     result["warnings"] += [unknown["message"] for unknown in result["damaged"]]
@@ -63,14 +64,14 @@ def fill(result, params, answer, chosen, limit):
     """Add to ``result`` what was asked for, in an order that leaves on failure all that is known by then."""
     gather = params["gather"]
     if "raw" in gather:
-        result["raw"] = [{"uuid": tree["uuid"], "xml": text_of(tree["file"])} for tree in answer["trees"]]
+        result["raw"] = [{"uuid": tree["uuid"], "xml": text_of(tree["text"])} for tree in answer["trees"]]
     reader = Reader(answer["trees"], gather, place_of(params, result["server"]), params["on_damaged"] == "skip", result["damaged"])
     targets = None if answer["wanted"] is None else targets_of(answer["wanted"], reader)
     if targets is not None:
         chosen["vms"] = [target for word in targets for target in targets[word]]
     if params["owner"] == "this_node":
         chosen["owner"] = answer["server"]["uuid"]
-    selected = _backup_select.select(reader.trees(), _backup_select.filters(**chosen), limit=limit, keep="backups" in gather)
+    selected = query.select(reader.trees(), query.filters(**chosen), limit=limit, keep="backups" in gather)
     if reader.altered:
         result["warnings"].append(_xml_text.warning(reader.altered))
     unread = set(_ids.key(vm["uuid"]) for vm in result["damaged"])
@@ -79,7 +80,7 @@ def fill(result, params, answer, chosen, limit):
     if "backups" in gather:
         known = answer["registered"] and set(_ids.key(uuid) for uuid in answer["registered"])
         result["backup_trees"] = [
-            _backup_tree.as_result(tree, None if known is None else _ids.key(tree.uuid) in known) for tree in selected.trees
+            trees.as_result(tree, None if known is None else _ids.key(tree.uuid) in known) for tree in selected.trees
         ]
     if "summary" in gather:
         result["summary"] = selected.summary
@@ -128,7 +129,7 @@ def place_of(params, server):
 
 
 class Reader(object):
-    """The spooled answers, which are read at most twice: for the names in the whole tree, and as trees; then each file is removed.
+    """The answers, which are read at most twice: for the names in the whole tree, and as trees.
 
     Only an answer of a VM's own can be told apart from the others. With ``skip`` one that is damaged is noted in ``damaged``, and nothing at all is
     said of that VM, whatever the whole tree has of it: a part of its chains would look like all of them.
@@ -143,17 +144,17 @@ class Reader(object):
 
     def names(self):
         """[(name, UUID)] of the VMs in the whole tree; none where it was not asked for."""
-        return [(tree.name, tree.uuid) for spooled in self._whole for tree in self._told(spooled, _backup_tree.parse(spooled["file"]))]
+        return [(tree.name, tree.uuid) for spooled in self._whole for tree in self._told(spooled, trees.parse(spooled["text"].source()))]
 
     def trees(self):
         """One stream of VmTree."""
         if not self._whole:
-            return _backup_select.merge(itertools.chain.from_iterable(map(self._read_single, self._single)))
+            return query.merge(itertools.chain.from_iterable(map(self._read_single, self._single)))
         # Only the whole tree and a VM's own one can speak of the same VM.
         single = [self._read_single(tree) for tree in self._single]
         unread = set(_ids.key(vm["uuid"]) for vm in self._damaged)
         whole = (tree for tree in self._read(self._whole[0]) if _ids.key(tree.uuid) not in unread)
-        return _backup_select.merge(whole, single)
+        return query.merge(whole, single)
 
     def _read_single(self, spooled):
         """The trees of a VM's own answer, one or none. They are nobody's before the answer was read to its end."""
@@ -169,10 +170,9 @@ class Reader(object):
             return []
 
     def _read(self, spooled):
-        parsed = _backup_tree.parse(spooled["file"], disks="disks" in self._gather, files="files" in self._gather, altered=self.altered)
-        yield from _backup_select.placed(self._told(spooled, parsed), spooled["directory"])
-        with contextlib.suppress(OSError):  # it would go with its folder
-            os.remove(spooled["file"])
+        parsed = trees.parse(spooled["text"].source(), disks="disks" in self._gather, files="files" in self._gather, altered=self.altered)
+        yield from query.placed(self._told(spooled, parsed), spooled["directory"])
+        spooled["text"].drop()
 
     def _told(self, spooled, trees):
         """The trees, with an error that says whose answer is damaged."""
@@ -192,12 +192,8 @@ class Reader(object):
         return "The backups of %s, asked of %s, cannot be read. %s%s" % (name, self._server, problem, hint)
 
 
-def text_of(path):
-    try:
-        with open(path, "rb") as spooled:
-            return spooled.read().decode("utf-8", "replace")
-    except OSError as error:
-        raise _backup_tree.unreadable(error)
+def text_of(text):
+    return text.read().decode("utf-8", "replace")
 
 
 def moment(params, option):

@@ -41,3 +41,15 @@ def parse_backup_id(text):
         )
     number = match.group(3)
     return "{%s}" % (match.group(1) or match.group(2)).lower(), int(number) if number else None
+
+
+def uuid_key(text):
+    """A UUID without braces in lower case; None for anything else."""
+    match = _UUID.match(text)
+    return (match.group(1) or match.group(2)).lower() if match else None
+
+
+def braced(text):
+    """A UUID as it is written, with the braces that the server wants: it compares as text, so that the case has to stay."""
+    match = _UUID.match(text)
+    return "{%s}" % (match.group(1) or match.group(2))

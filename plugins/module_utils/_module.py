@@ -7,18 +7,17 @@ from __future__ import absolute_import, division, print_function
 
 __metaclass__ = type
 
-import functools
 import json
 import os
 import re
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.prlsdk.core.plugins.module_utils import _hangup, _process, _xml_text
+from ansible_collections.prlsdk.core.plugins.module_utils import _hangup
 from ansible_collections.prlsdk.core.plugins.module_utils._errors import InputError, PrlError, TemporaryFolderError
 from ansible_collections.prlsdk.core.plugins.module_utils._options import ENVIRONMENT, connection_options
 from ansible_collections.prlsdk.core.plugins.module_utils._progress import Progress, Way, find_job_file
-from ansible_collections.prlsdk.core.plugins.module_utils._sdk import Sdk
+from ansible_collections.prlsdk.core.plugins.module_utils._sdk.client import Client, Launcher
 from ansible_collections.prlsdk.core.plugins.module_utils._terminal_text import printable, printable_lines
 
 _HALF = re.compile("[\ud800-\udfff]")
@@ -74,14 +73,19 @@ def make_module(options, **more):
     return Module(argument_spec=specification, required_by={"host": ["username", "password"]}, supports_check_mode=True, **more)
 
 
-def run(module, act):
-    """Exit with what ``act(parameters, ask)`` returns, but for its ``warnings``. ``ask(operation, arguments)`` is one request to the SDK, an Answer."""
+def run(module, act, read_only=True, progress=None):
+    """Exit with what ``act(parameters, client)`` returns, but for its ``warnings``; ``client`` is a Client of _sdk that nobody has used yet.
+
+    ``progress(operation, subject)`` is told of each call of the SDK. With ``read_only`` no call is made that could change something.
+    """
     # The worker inherits the environment, and needs no secret from there.
     os.environ.pop(ENVIRONMENT["password"], None)
-    failure = None
+    failure = client = None
     try:
         try:
-            result = act(module.params, connect(module))
+            client = connect(module, read_only or module.check_mode, progress)
+            with client:
+                result = act(module.params, client)
         except PrlError as error:
             failure, result = error, error.result
         # Not in the "except" above: Ansible would add the exception that is being handled to the message.
@@ -89,6 +93,8 @@ def run(module, act):
             module.warn(warning)
         if "diff" in result:
             result["diff"] = shown(result["diff"])
+        if client is not None and client.sdk:
+            result["sdk"] = client.sdk
         if failure is not None:
             module.fail_json(msg=failure.message, **result)
         module.exit_json(**result)
@@ -102,20 +108,18 @@ def shown(diff):
 
 
 def run_change(module, act):
-    """As run(), for modules that change something: ``act(parameters, ask, way)`` with a Way of doing it, whose progress is shown."""
+    """As run(), for modules that change something: ``act(parameters, client, way)`` with a Way of doing it, whose progress is shown."""
     progress = Progress(Logbook(module), find_job_file())
     way = Way(module.check_mode, module._diff, progress)
-    run(module, lambda params, ask: act(params, functools.partial(ask, watch=progress.line), way))
+    run(module, lambda params, client: act(params, client, way), read_only=False, progress=progress.advance)
 
 
-def connect(module):
-    """``ask(operation, arguments)`` for this module's connection options."""
+def connect(module, read_only, progress):
+    """A Client for this module's connection options."""
     params = module.params
     for name in ("timeout", "login_timeout"):
         if not 0 < params[name] <= LONGEST:
             raise InputError("%s: %d is not a time to wait. Give a number of seconds from 1 to %d (a year)." % (name, params[name], LONGEST))
-    sdk = Sdk(_process.run, module.private_folder(), params["sdk_python"], params["sdk_path"], params["sdk_mode"])
-    login = login_of(params, params["login_timeout"])
     storage = params.get("storage")
     if storage and storage["default"]:
         if storage["host"]:
@@ -123,14 +127,8 @@ def connect(module):
         storage = {"default": True}
     elif storage:
         storage = login_of(storage, params["login_timeout"])
-
-    def ask(operation, arguments, timeout=params["timeout"], **more):
-        answer = sdk.ask(operation, arguments, login=login, storage=storage, timeout=timeout, **more)
-        if answer.altered:
-            module.warn(_xml_text.warning(answer.altered))
-        return answer
-
-    return ask
+    launcher = Launcher(module.private_folder(), params["sdk_python"], params["sdk_path"], params["sdk_mode"])
+    return Client(launcher, login_of(params, params["login_timeout"]), storage, params["timeout"], read_only, progress)
 
 
 def login_of(params, timeout):

@@ -1,17 +1,19 @@
 # Copyright (c) The prlsdk.core developers
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Run a program with bytes on its standard input, and keep of what it prints no more than a bounded part.
+"""A program that one talks to line by line, keeping of what it prints no more than a bounded part.
 
-Not AnsibleModule.run_command: that one fails with "Broken pipe" when a program ends before it has read everything, and then what the
-program said and how it ended is lost. Interpreters that cannot start are just what has to be told.
+Not AnsibleModule.run_command: that one gives a program all of its input at once and waits for its end; and when a program ends before it has
+read everything, what it said and how it ended is lost. Interpreters that cannot start are just what has to be told.
 """
 
 from __future__ import absolute_import, division, print_function
 
 __metaclass__ = type
 
+import collections
 import os
+import select
 import signal
 import subprocess
 import threading
@@ -26,62 +28,87 @@ MESSAGE = b'{"'
 _PIECE = 64 * 1024
 
 
-def run(arguments, data, each_line, limit=None):
-    """(exit status, or minus the signal, or None when it was ended for taking too long; the end of what it printed on standard error).
+class Process:
+    """A running program. OSError where there is none of that name.
 
-    OSError where there is no such program. ``each_line`` is called with every line of standard output as soon as it is there; long ones that
-    are no JSON object are left out. After ``limit`` seconds the program is killed, with all that it started, and so it is when an exception
-    comes meanwhile. The program is started by the calling thread: where it asked the kernel to die with its parent, that means with this
-    thread.
+    It is started by the calling thread: where it asks the kernel to die with its parent, that means with this thread.
     """
-    guard = None
-    try:
+
+    def __init__(self, arguments):
         with _hangup.held_back():  # until it is known what there is to end
-            process = subprocess.Popen(
+            self._process = subprocess.Popen(
                 arguments, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, close_fds=True, start_new_session=True
             )
-            guard = Guard(process, limit)
-        with guard:
-            status, errors = _converse(process, data, each_line)
-    except BaseException:  # this process ends: the program must not use its files any more when they are removed
-        if guard is not None:
-            guard.strike()
-            process.wait()
-        raise
-    return None if guard.struck else status, errors
+            self.struck = False
+        self._lines, self._begun, self._left_out, self._ended = collections.deque(), bytearray(), False, False
+        self._errors = bytearray()
+        self._helper = threading.Thread(target=_keep_end, args=(self._process.stderr, self._errors))
+        self._helper.daemon = True
+        self._helper.start()
 
+    def send(self, line):
+        """One line, as bytes, to its standard input. One that has ended by then hears nothing."""
+        try:
+            self._process.stdin.write(line)
+            self._process.stdin.flush()
+        except (OSError, ValueError):  # its own words tell why
+            pass
 
-def _converse(process, data, each_line):
-    errors = bytearray()
-    helpers = [threading.Thread(target=_feed, args=(process.stdin, data)), threading.Thread(target=_keep_end, args=(process.stderr, errors))]
-    for helper in helpers:
-        helper.daemon = True
-        helper.start()
-    for line in _lines(process.stdout):
-        each_line(line)
-    for helper in helpers:
-        helper.join()
-    status = process.wait()
-    process.stdout.close()
-    process.stderr.close()
-    return status, bytes(errors)
+    def line(self, seconds):
+        """The next line of its standard output, without the end of the line; None if none came in time, b"" when there will be no more.
 
+        Long lines that are no JSON object are left out.
+        """
+        while not self._lines:
+            if self._ended:
+                return b""
+            if not select.select([self._process.stdout], [], [], max(0.0, seconds))[0]:
+                return None
+            self._take(os.read(self._process.stdout.fileno(), _PIECE))
+        return self._lines.popleft()
 
-def _lines(pipe):
-    """The lines of a pipe as they come, without long ones that are no JSON object."""
-    line, left_out = bytearray(), False
-    for piece in _pieces(pipe):
+    def _take(self, piece):
+        if not piece:
+            self._ended = True
+            if self._begun:
+                self._lines.append(bytes(self._begun))
+            return
         for number, part in enumerate(piece.split(b"\n")):
             if number:
-                if not left_out:
-                    yield bytes(line)
-                line, left_out = bytearray(), False
-            if not left_out:
-                line += part
-                if len(line) > NOISE and not line.startswith(MESSAGE):
-                    line, left_out = bytearray(), True
-    if line:
-        yield bytes(line)
+                if not self._left_out and self._begun:
+                    self._lines.append(bytes(self._begun))
+                self._begun, self._left_out = bytearray(), False
+            if not self._left_out:
+                self._begun += part
+                if len(self._begun) > NOISE and not self._begun.startswith(MESSAGE):
+                    self._begun, self._left_out = bytearray(), True
+
+    def end(self, seconds):
+        """Close its standard input and wait for its end, which comes by force after ``seconds``.
+
+        Returns (exit status, or minus the signal, or None when it was ended by force; the end of what it printed on standard error).
+        """
+        try:
+            self._process.stdin.close()
+        except OSError:
+            pass
+        try:
+            self._process.wait(seconds)
+        except subprocess.TimeoutExpired:
+            self.strike()
+        status = self._process.wait()
+        self._helper.join(1.0)
+        for pipe in (self._process.stdout, self._process.stderr):
+            pipe.close()
+        return None if self.struck else status, bytes(self._errors)
+
+    def strike(self):
+        """Kill it, and all that it started."""
+        self.struck = True
+        try:
+            os.killpg(self._process.pid, signal.SIGKILL)
+        except OSError:  # it has just ended by itself
+            pass
 
 
 def _keep_end(pipe, end):
@@ -99,35 +126,3 @@ def _pieces(pipe):
         if not piece:
             return
         yield piece
-
-
-class Guard:
-    """Kills a process and its group when ``limit`` seconds are over before the block is; None: never."""
-
-    def __init__(self, process, limit):
-        self._process, self.struck = process, False
-        self._timer = threading.Timer(limit, self.strike) if limit is not None else None
-
-    def __enter__(self):
-        if self._timer:
-            self._timer.daemon = True
-            self._timer.start()
-
-    def __exit__(self, *exception):
-        if self._timer:
-            self._timer.cancel()
-
-    def strike(self):
-        self.struck = True
-        try:
-            os.killpg(self._process.pid, signal.SIGKILL)
-        except OSError:  # it has just ended by itself
-            pass
-
-
-def _feed(pipe, data):
-    try:
-        pipe.write(data)
-        pipe.close()
-    except (OSError, ValueError):  # it ended before it had read everything: its own words tell why
-        pass

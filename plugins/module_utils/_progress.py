@@ -20,7 +20,7 @@ import re
 import subprocess
 import time
 
-from ansible_collections.prlsdk.core.plugins.module_utils._advice import ACTS
+from ansible_collections.prlsdk.core.plugins.module_utils._sdk.messages import ACTS
 from ansible_collections.prlsdk.core.plugins.module_utils._terminal_text import printable
 
 # How often the status file and the log are written, in seconds.
@@ -31,10 +31,7 @@ Way = collections.namedtuple("Way", "check diff progress")
 
 
 class Progress:
-    """Takes the worker's lines. ``log`` has ``write(text)``; ``job_file`` is a JobFile or None; ``clock`` gives seconds.
-
-    ``items`` collects what the worker said about each backup, by its index: its result so far, with ``trying`` while it is asked for. ``debts`` are
-    the requests that the server may still do.
+    """Shows what is done. ``log`` has ``write(text)``; ``job_file`` is a JobFile or None; ``clock`` gives seconds.
     """
 
     def __init__(self, log, job_file=None, clock=time.monotonic):
@@ -42,29 +39,13 @@ class Progress:
         self._state = {}
         self._filed = self._logged = None
         self._last_text = None
-        self.items, self.debts = {}, []
 
-    def line(self, data):
-        """One line of the worker's output. What is not understood is not progress."""
-        try:
-            line = json.loads(data.decode("utf-8"))
-            kind = line["kind"]
-        except (ValueError, TypeError, KeyError):
-            return
-        if kind == "item":
-            self.items[line["index"]] = line["backup"]
-            self.debts = line["debts"]
-        elif kind == "progress":
-            self._advance(line)
-
-    def _advance(self, line):
+    def advance(self, operation, subject=None, **more):
+        """Something begins, or goes on: the SDK's call, what it is about, and what is known of stage, percent, done, total."""
         known = self._state
-        counted = "total" in line
-        if not counted and line["operation"] == "get_backup_tree" and "total" in known:
-            return  # looking at what a removal did is part of it
-        state = dict((name, line.get(name)) for name in ("operation", "subject", "stage", "percent", "done", "total"))
-        if not counted and "total" in known and line["operation"] == known.get("operation"):
-            return  # the call that was announced with its count
+        if "total" not in more and "total" in known and operation in ("get_backup_tree", known.get("operation")):
+            return  # looking at what a removal did is part of it, and so is the call that was announced with its count
+        state = dict(more, operation=operation, subject=subject)
         self._state = dict((name, value) for name, value in state.items() if value is not None)
         self._state["message"] = self.text()
         now = self._clock()

@@ -7,18 +7,19 @@ from __future__ import absolute_import, division, print_function
 
 __metaclass__ = type
 
+from ansible_collections.prlsdk.core.plugins.module_utils._backups import locate
 from ansible_collections.prlsdk.core.plugins.module_utils._errors import InputError
 
 
-def gather_vms(params, ask):
+def gather_vms(params, client):
     """The result of prl_vm_info."""
-    answer = ask("vms", {"types": params["types"], "wanted": params["vms"]})
-    result = dict(answer.result, changed=False, sdk=answer.sdk)
-    result["vms"] = sorted(result["vms"], key=lambda vm: (vm["name"] or "", vm["uuid"] or ""))
-    result["missing"] = result.pop("unknown")
-    if result["missing"] and params["missing"] == "fail":
+    vms, unknown = locate.find_registered(client, params["types"], params["vms"])
+    result = {
+        "changed": False, "vms": sorted(vms, key=lambda vm: (vm["name"] or "", vm["uuid"] or "")), "missing": unknown, "server": client.server,
+    }
+    if unknown and params["missing"] == "fail":
         raise InputError(
             "vms: %s knows no VM or container called %s. Correct the name, or set 'missing: ok' to go on without."
-            % (result["server"]["host"], ", ".join("'%s'" % word for word in result["missing"])), **result
+            % (client.server["host"], ", ".join("'%s'" % word for word in unknown)), **result
         )
     return result

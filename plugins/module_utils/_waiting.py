@@ -12,32 +12,34 @@ import os
 import stat
 import time
 
-from ansible_collections.prlsdk.core.plugins.module_utils import _events, _instants
+from ansible_collections.prlsdk.core.plugins.module_utils import _instants
+from ansible_collections.prlsdk.core.plugins.module_utils._backups.tree import require_lxml
 from ansible_collections.prlsdk.core.plugins.module_utils._errors import InputError, PrlError, WaitError
-from ansible_collections.prlsdk.core.plugins.module_utils._sdk import typed
+from ansible_collections.prlsdk.core.plugins.module_utils._events import catalogue
+from ansible_collections.prlsdk.core.plugins.module_utils._events.wait import Wait
 
-OPERATION = "wait"
 
-
-def wait_for_events(params, ask, look_only=False, warn=lambda text: None, now=time.time, clock=time.monotonic):
+def wait_for_events(params, client, look_only=False, warn=lambda text: None, now=time.time, clock=time.monotonic):
     """The result of prl_event_wait. ``look_only`` is check mode: nothing is waited for, answered or written."""
     begin = clock()
     request, warnings = request_of(params, now())
     for warning in warnings:
         warn(warning)
+    if request["satisfied_by"] and request["satisfied_by"]["newer_than"] is not None:
+        require_lxml()
     if params["ready_file"] and not look_only:
         remove_stale(params["ready_file"])
     known = {"changed": False, "matched": False, "timed_out": False, "satisfied_by": None, "seen": {}, "reconnections": 0}
+    wait = Wait(client, request)
     try:
-        answer = ask(OPERATION, dict(request, look_only=look_only))
+        raw = wait.run(look_only)
     except PrlError as error:  # with what was known when it happened
-        heard = [event_of(raw) for raw in error.result.pop("events", [])]
-        raise error.with_result(**dict(known, events=heard, elapsed=elapsed(begin, clock)))
-    result = dict(known, **result_of(answer, request))
+        raise error.with_result(**dict(known, events=[], elapsed=elapsed(begin, clock)))
+    result = dict(known, **result_of(raw))
     result["elapsed"] = elapsed(begin, clock)
-    if answer.result["unreadable"]:
-        warn("%d events could not be read and were not looked at. Please report this with the SDK's version." % answer.result["unreadable"])
-    refuse(params, answer, result)
+    if raw["unreadable"]:
+        warn("%d events could not be read and were not looked at. Please report this with the SDK's version." % raw["unreadable"])
+    refuse(params, raw, result)
     return result
 
 
@@ -52,7 +54,7 @@ def request_of(params, now):
     def checked(option):
         found = []
         for place, written in enumerate(params[option] or []):
-            raw, said = _events.specification(written, "%s[%d]" % (option, place))
+            raw, said = catalogue.specification(written, "%s[%d]" % (option, place))
             found.append(raw)
             warnings.extend(said)
         return found
@@ -67,7 +69,7 @@ def request_of(params, now):
         "match": params["match"],
         "count": params["count"],
         "satisfied_by": state_of(params["satisfied_by"], now),
-        "answer": None if params["answer"] is None else _events.answer(params["answer"], "answer"),
+        "answer": None if params["answer"] is None else catalogue.answer(params["answer"], "answer"),
         "ready_file": params["ready_file"],
         "reconnect": params["reconnect"],
     }
@@ -85,7 +87,7 @@ def state_of(written, now):
         raise InputError("satisfied_by: say what has to hold, with 'vm_state' or 'backup_newer_than'.")
     return {
         "vm": written["vm"],
-        "states": [_events.state(one, "satisfied_by.vm_state") for one in states] if states else None,
+        "states": [catalogue.state(one, "satisfied_by.vm_state") for one in states] if states else None,
         "newer_than": None if newer_than is None else instant(newer_than, now),
     }
 
@@ -117,9 +119,8 @@ def remove_stale(path):
             raise InputError("ready_file: '%s' cannot be removed: %s." % (path, os.strerror(error.errno)))
 
 
-def result_of(answer, request):
-    """The worker's answer under the module's names."""
-    raw = answer.result
+def result_of(raw):
+    """What Wait.run() gives under the module's names."""
     events = [event_of(event) for event in raw["events"]]
     found = {
         "changed": any(event["answered"] for event in events),
@@ -127,10 +128,9 @@ def result_of(answer, request):
         "timed_out": raw["outcome"] == "timed_out",
         "events": events,
         "satisfied_by": satisfied(raw["satisfied_by"]),
-        "seen": dict((_events.name_of(int(number)), times) for number, times in raw["seen"].items()),
+        "seen": dict((catalogue.name_of(int(number)), times) for number, times in raw["seen"].items()),
         "reconnections": raw["reconnections"],
         "server": raw["server"],
-        "sdk": answer.sdk,
     }
     if raw["failed_on"]:
         found["failed_on"] = event_of(raw["failed_on"])
@@ -143,15 +143,15 @@ def satisfied(raw):
 
 def event_of(raw):
     """One event as the module returns it."""
-    silent = raw["code"] is None or raw["code"] == _events.NO_CODE
-    state = raw["params"].get(_events.STATE_PARAMETER)
+    silent = raw["code"] is None or raw["code"] == catalogue.NO_CODE
+    state = raw["params"].get(catalogue.STATE_PARAMETER)
     return {
-        "type": _events.name_of(raw["type_id"]),
+        "type": catalogue.name_of(raw["type_id"]),
         "type_id": raw["type_id"],
-        "issuer_type": _events.issuer_name(raw["issuer_type"]),
+        "issuer_type": catalogue.issuer_name(raw["issuer_type"]),
         "issuer_id": raw["issuer_id"],
         "vm": raw["vm"],
-        "vm_state": _events.state_name(state["value"]) if state else None,
+        "vm_state": catalogue.state_name(state["value"]) if state else None,
         "server": raw["server"],
         "code": None if silent else raw["code"],
         "symbol": raw["symbol"],
@@ -160,18 +160,17 @@ def event_of(raw):
         "can_be_ignored": raw["can_be_ignored"],
         "critical": not silent and not raw["can_be_ignored"],
         "answer_required": raw["answer_required"],
-        "answered": None if raw["answered"] is None else _events.answer_name(raw["answered"]),
+        "answered": None if raw["answered"] is None else catalogue.answer_name(raw["answered"]),
         "params": raw["params"],
         "job": raw["job"],
         "received": _instants.format(int(raw["received"])),
     }
 
 
-def refuse(params, answer, result):
+def refuse(params, raw, result):
     """Raise the PrlError of a wait that did not end well, with all that is known."""
-    raw = answer.result
     if raw["outcome"] == "error":
-        raise typed(raw["error"], answer.sdk).with_result(**result)
+        raise raw["error"].with_result(**result)
     if raw["outcome"] == "failed":
         raise WaitError(WaitError.FAILED_ON_EVENT, "An event of 'fail_on' came: %s" % story(result["failed_on"]), **result)
     if raw["outcome"] == "timed_out" and params["on_timeout"] == "fail":

@@ -24,6 +24,8 @@ description:
   - The guide C(docs/removing.md) of the collection tells what can go wrong with the server's removal, and what this module does about it.
 author:
   - The prlsdk.core developers (!UNKNOWN)
+requirements:
+  - lxml on the target host, for the interpreter that Ansible uses there
 extends_documentation_fragment:
   - prlsdk.core.connection
   - prlsdk.core.storage

@@ -17,6 +17,8 @@ description:
   - What the server is known to refuse is refused before it is asked, with the server's own error code; so check mode tells it too.
 author:
   - The prlsdk.core developers (!UNKNOWN)
+requirements:
+  - lxml on the target host, for the interpreter that Ansible uses there
 extends_documentation_fragment:
   - prlsdk.core.connection
   - prlsdk.core.storage

@@ -20,6 +20,8 @@ description:
   - Waiting costs next to no CPU time. Nothing is polled on the server.
 author:
   - The prlsdk.core developers (!UNKNOWN)
+requirements:
+  - lxml on the target host, for the interpreter that Ansible uses there; only with O(satisfied_by.backup_newer_than)
 extends_documentation_fragment:
   - prlsdk.core.connection
   - prlsdk.core.storage
@@ -486,7 +488,7 @@ from ansible_collections.prlsdk.core.plugins.module_utils._waiting import wait_f
 def main():
     module = make_module(wait_options())
     _hangup.end_with_reader()
-    run(module, functools.partial(wait_for_events, look_only=module.check_mode, warn=module.warn))
+    run(module, functools.partial(wait_for_events, look_only=module.check_mode, warn=module.warn), read_only=module.params["answer"] is None)
 
 
 if __name__ == "__main__":

@@ -21,7 +21,6 @@ sys.path.insert(0, str(STUB_SDK))
 
 from prl_stub import events, store  # noqa: E402
 
-WORKER = ROOT / "plugins" / "module_utils" / "_worker.py"
 LATENCY_RUNS = 200
 IDLE_SECONDS = 30
 POLL_DELAY = 2
@@ -60,39 +59,47 @@ def main():
         idle(stub)
 
 
+RUNNER = """
+import json, resource, sys
+from ansible_collections.prlsdk.core.plugins.module_utils._events.wait import Wait
+from ansible_collections.prlsdk.core.plugins.module_utils._sdk.client import Client, Launcher
+asked = json.load(sys.stdin)
+launcher = Launcher(asked["folder"], sys.executable, asked["sdk_path"])
+with Client(launcher, {"host": None, "security_level": "high", "timeout": 60}, timeout=300) as client:
+    result = Wait(client, asked["request"]).run()
+    memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    print(json.dumps({"outcome": result["outcome"], "seen": result["seen"], "memory": memory}), flush=True)
+"""
+
+
 class Waiting:
-    """A worker that waits for one event, as the module starts it."""
+    """A process that waits for one event, as the module does."""
 
     def __init__(self, stub, specification):
-        self.ready = stub.state.parent / "ready"
-        self.ready.unlink(missing_ok=True)
-        login = {"host": None, "port": None, "username": None, "password": None, "security_level": "high", "timeout": 60}
+        folder = stub.state.parent
+        (folder / "ready").unlink(missing_ok=True)
         one = dict({"option": "events[0]", "types": None, "vm": None, "issuer_id": None, "issuer_type": None, "code": None, "params": {}}, **specification)
-        request = {
-            "operation": "wait", "timeout": 300, "sdk": {"paths": [str(STUB_SDK)], "mode": "server"}, "login": login, "storage": None,
-            "spool": str(stub.state.parent),
-            "arguments": {"events": [one], "fail_on": [], "match": "any", "count": 1, "satisfied_by": None, "answer": None,
-                          "ready_file": str(self.ready), "reconnect": False, "look_only": False},
-        }
-        self.process = subprocess.Popen([sys.executable, str(WORKER)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=stub.environment())
-        self.process.stdin.write(json.dumps(request).encode())
+        request = {"events": [one], "fail_on": [], "match": "any", "count": 1, "satisfied_by": None, "answer": None, "ready_file": str(folder / "ready"),
+                   "reconnect": False}
+        self.process = subprocess.Popen(
+            [sys.executable, "-c", RUNNER], stdin=subprocess.PIPE, stdout=subprocess.PIPE, cwd=ROOT, env=stub.environment(PYTHONPATH=str(COLLECTIONS)),
+        )
+        self.process.stdin.write(json.dumps({"folder": str(folder), "sdk_path": str(STUB_SDK), "request": request}).encode())
         self.process.stdin.close()
-        while not self.ready.exists():
+        while not (folder / "ready").exists():
             if self.process.poll() is not None:
-                raise SystemExit("the worker ended: %s" % self.process.stdout.read())
+                raise SystemExit("the wait ended: %s" % self.process.stdout.read())
             time.sleep(0.005)
 
     def decided(self):
         """(the moment of the decision, the result, the most memory that the process had in MiB)."""
-        for line in self.process.stdout:
-            answer = json.loads(line)
-            if answer["kind"] in ("result", "error"):
-                moment = time.monotonic()
-                self.process.stdout.read()
-                usage = os.wait4(self.process.pid, 0)[2]
-                self.process.returncode = 0
-                return moment, answer.get("result") or answer, usage.ru_maxrss / 1024
-        raise SystemExit("the worker ended without a result")
+        line = self.process.stdout.readline()
+        moment = time.monotonic()
+        self.process.wait()
+        if not line:
+            raise SystemExit("the wait ended without a result")
+        result = json.loads(line)
+        return moment, result, result["memory"]
 
 
 def latency(stub):

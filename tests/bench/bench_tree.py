@@ -56,7 +56,8 @@ def _start_parser():
     sys.path.insert(0, str(ROOT))
     import conftest  # noqa: F401  makes the checkout importable as the collection
 
-    from ansible_collections.prlsdk.core.plugins.module_utils import _backup_select, _backup_tree
+    from ansible_collections.prlsdk.core.plugins.module_utils._backups import query as _backup_select
+    from ansible_collections.prlsdk.core.plugins.module_utils._backups import tree as _backup_tree
 
     return _backup_select, _backup_tree
 

@@ -13,6 +13,7 @@ import time
 import pytest
 import yaml
 
+from ansible_collections.prlsdk.core.plugins.module_utils._sdk.client import PROTOCOL, worker_archive
 from tests.harness import BIN, COLLECTIONS, ROOT, STUB_SDK, alive, run_module
 from tests.pythons import VERSIONS, interpreters
 
@@ -179,7 +180,7 @@ def test_a_failed_read_advises_no_removal(node):
 
 
 def test_a_failed_merge_still_advises_it():
-    from ansible_collections.prlsdk.core.plugins.module_utils._advice import explain
+    from ansible_collections.prlsdk.core.plugins.module_utils._sdk.messages import explain
 
     error = {"operation": "remove_vm_backup", "subject": "{a}", "symbol": "PRL_ERR_BACKUP_INTERNAL_ERROR", "code": 0x80037001, "message": "It failed."}
     assert "Remove the whole chain" in explain(error)
@@ -215,15 +216,20 @@ def test_missing_lxml_is_one_clear_error_before_the_server_is_asked(node, no_lxm
 @pytest.mark.parametrize(
     "module, options",
     [
-        ("prl_vm_info", {}),
-        ("prl_backup", {"state": "present", "vm": "web-01", "check": True}),
-        ("prl_backup_restore", {"vm": "web-01", "mode": "copy", "check": True}),
-        ("prl_event_wait", {"events": [{"type": "vm_deleted"}], "check": True}),
+        ("prl_backup", {"state": "present", "vm": "web-01"}),
+        ("prl_backup", {"state": "absent", "vm": "web-01", "backups": []}),
+        ("prl_backup_restore", {"vm": "web-01", "mode": "copy"}),
+        ("prl_event_wait", {"events": [{"type": "vm_deleted"}], "satisfied_by": {"vm": "web-01", "backup_newer_than": "1d"}}),
     ],
 )
-def test_modules_that_parse_no_tree_do_not_even_look_for_lxml(node, no_lxml, tmp_path, module, options):
+def test_every_module_that_parses_a_tree_asks_for_lxml_first(node, no_lxml, module, options):
+    result = run_module(module, node, variables=no_lxml, **options)
+    assert result["failed"] and result["error"]["symbol"] == "MISSING_LIBRARY" and "lxml" in result["msg"] and node.calls() == []
+
+
+@pytest.mark.parametrize("module, options", [("prl_vm_info", {}), ("prl_event_wait", {"events": [{"type": "vm_deleted"}], "check": True})])
+def test_what_needs_no_tree_works_without_lxml(node, no_lxml, module, options):
     assert not run_module(module, node, variables=no_lxml, **options).get("failed")
-    assert not (tmp_path / "mark").exists()
 
 
 def test_a_host_without_a_user_is_refused_before_anything_is_asked(stub):
@@ -283,16 +289,24 @@ def blocked(request):
 
 def test_the_worker_dies_at_its_deadline_within_two_seconds(node, tmp_path, blocked):
     node("fault", "add", "get_backup_tree", "hang")
-    request = (
-        '{"operation": "trees", "arguments": {"scope": "all", "types": ["vm"], "wanted": null}, "timeout": 1, "spool": "%s", "storage": null,'
-        ' "sdk": {"paths": ["%s"], "mode": "server"}, "login": {"host": null, "security_level": "high", "timeout": 60}}' % (tmp_path, STUB_SDK)
-    )
+    (tmp_path / "worker.zip").write_bytes(worker_archive())
+    lines = [
+        {"kind": "open", "protocol": PROTOCOL, "sdk": {"paths": [str(STUB_SDK)], "mode": "server"}, "login": {"host": None, "security_level": "high"},
+         "storage": None, "deadline": 1, "read_only": True, "spool": None},
+        {"kind": "call", "id": 1, "name": "connect", "arguments": {}, "limit": None},
+        {"kind": "call", "id": 2, "name": "backup_tree", "arguments": {"of": "", "types": ["vm"]}, "limit": None},
+    ]
     start = time.monotonic()
-    done = subprocess.run(
-        [sys.executable, str(ROOT / "plugins" / "module_utils" / "_worker.py")],
-        input=request, text=True, capture_output=True, env=node.environment(), check=False,
-    )
-    assert done.returncode == -signal.SIGALRM
+    with subprocess.Popen(
+        [sys.executable, str(tmp_path / "worker.zip")], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=node.environment(),
+    ) as worker:
+        for line in lines:
+            worker.stdin.write(json.dumps(line).encode() + b"\n")
+            worker.stdin.flush()
+            if line.get("id") == 1:  # one after the other: the second needs what the first one has done
+                while b'"id": 1' not in worker.stdout.readline():
+                    pass
+        assert worker.wait() == -signal.SIGALRM
     assert time.monotonic() - start < 1 + 2 + 5, "within two seconds, and what a busy machine takes to start it"
 
 

@@ -50,28 +50,15 @@ class Log:
         self.lines.append(text)
 
 
-def line(**fields):
-    return json.dumps(fields).encode()
-
-
-def test_log_has_one_line_in_ten_seconds_and_the_items_and_the_newest_debts_are_kept():
+def test_log_has_one_line_in_ten_seconds():
     log, now = Log(), [0.0]
     progress = _progress.Progress(log, None, lambda: now[0])
     for index in range(100):
         now[0] += 1
-        progress.line(line(kind="progress", operation="remove_vm_backup", subject="{u}.%d" % index, stage="increment", done=index, total=100, percent=index))
-        progress.line(line(kind="progress", operation="remove_vm_backup", subject="{u}.%d" % index))
-        progress.line(line(kind="progress", operation="get_backup_tree", subject="{vm}"))
-        progress.line(line(kind="item", index=index, backup={"id": index}, debts=[{"vm": "{u}", "id": "{u}.%d" % index}]))
+        progress.advance("remove_vm_backup", "{u}.%d" % index, stage="increment", done=index, total=100, percent=index)
+        progress.advance("remove_vm_backup", "{u}.%d" % index)
+        progress.advance("get_backup_tree", "{vm}")
     assert len(log.lines) == 10 and log.lines[1] == "Removing {u}.10 (11 of 100) 10%"
-    assert len(progress.items) == 100 and progress.debts == [{"vm": "{u}", "id": "{u}.99"}]
-
-
-def test_noise_is_no_progress():
-    progress = _progress.Progress(Log())
-    for noise in (b"\xff\xfe", b"[]", b"{}", b"loading ...", b'{"kind": "other"}'):
-        progress.line(noise)
-    assert progress.items == {}
 
 
 def test_job_file_is_found_by_the_wrappers_arguments_and_written_in_one_step(tmp_path):
@@ -98,23 +85,37 @@ def test_what_the_log_and_the_status_file_say_is_printable(tmp_path):
 
     file = _progress.JobFile(str(tmp_path / "job"), {})
     progress = _progress.Progress(_module.Logbook(Module()), file)
-    progress.line(json.dumps({"kind": "progress", "operation": "create_vm_backup", "subject": "web\x1b\u202e\n", "percent": 1}).encode())
+    progress.advance("create_vm_backup", "web\x1b\u202e\n", percent=1)
     shown = "Making a backup of web\\x1b\\u202e\\n 1%"
     assert Module.said == [shown] and json.loads((tmp_path / "job").read_text())["progress"]["message"] == shown
 
 
+def process(program):
+    return _process.Process([sys.executable, "-c", program])
+
+
 def test_lines_come_as_soon_as_they_are_written():
-    came = []
-    program = "import sys, time; sys.stdin.read(); print('one', flush=True); time.sleep(0.5); print('two'); print('three', file=sys.stderr); sys.exit(3)"
-    status, errors = _process.run([sys.executable, "-c", program], b"x" * 300000, lambda text: came.append((time.monotonic(), text)))
-    assert (status, [text for moment, text in came], errors) == (3, [b"one", b"two"], b"three\n")
-    assert came[1][0] - came[0][0] > 0.3
+    program = "import sys, time; sys.stdin.readline(); print('one', flush=True); time.sleep(0.5); print('two'); print('three', file=sys.stderr); sys.exit(3)"
+    talk = process(program)
+    assert talk.line(0.2) is None, "it waits for us"
+    talk.send(b"x" * 300000 + b"\n")
+    assert talk.line(20) == b"one"
+    begin = time.monotonic()
+    assert talk.line(20) == b"two" and time.monotonic() - begin > 0.3
+    assert talk.line(20) == b"" == talk.line(20), "the end stays the end"
+    assert talk.end(20) == (3, b"three\n")
 
 
 def test_program_that_does_not_read_is_no_broken_pipe():
-    came = []
-    status, errors = _process.run([sys.executable, "-c", "print('early')"], b"x" * 3000000, came.append)
-    assert (status, came) == (0, [b"early"])
+    talk = process("print('early')")
+    talk.send(b"x" * 3000000 + b"\n")
+    assert talk.line(20) == b"early" and talk.end(20) == (0, b"")
+
+
+def test_program_that_does_not_end_is_ended():
+    talk = process("import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('ready', flush=True); time.sleep(60)")
+    assert talk.line(20) == b"ready"
+    assert talk.end(0.2) == (None, b"")
 
 
 def test_command_line_of_a_process():

@@ -455,7 +455,11 @@ def test_a_crash_at_a_chain_is_told_of_each_of_its_backups_once(stub, vms, fault
     stub("fault", "add", "remove_vm_backup", fault, "KILL")
     result = remove(stub, *chain, vm=vms[0].uuid)
     told = [identity for backup in result["backups"] for identity in backup["removed"]]
-    assert result["failed"] and sorted(told) == sorted(chain if gone else []) and result["changed"] is gone
+    assert sorted(told) == sorted(chain if gone else []) and result["changed"] is gone
+    if gone:  # all is done that was asked for; that the SDK crashed is a warning
+        assert not result.get("failed") and "SIGKILL" in json.dumps(result["warnings"])
+    else:
+        assert result["failed"] and "SIGKILL" in result["msg"] and {reason for _outcome, reason in outcomes(result)} == {"worker_died"}
     assert vms[0].ids() & set(chain) == set([] if gone else chain)
     assert {"vm": vms[0].uuid, "id": chain[0]} in result["debts"]
 

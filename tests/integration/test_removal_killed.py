@@ -42,27 +42,17 @@ class Scene:
         shutil.copy(self.stub.state, path)
         return path
 
-    def request(self, folder):
-        known = {"created": None, "size": None}
-        entries = [
-            dict(known, **dict(entry, action=entry.get("action"), allow_remove_last=False, removes=[dict(known, **one) for one in entry["removes"]]))
-            for entry in self.wanted
-        ]
+    def options(self, folder):
         return {
-            "operation": "remove", "timeout": 60, "storage": None, "spool": str(folder), "sdk": {"paths": [str(STUB_SDK)], "mode": "server"},
-            "login": {"host": None, "port": None, "username": None, "password": None, "security_level": "high", "timeout": 60},
-            "arguments": {
-                "backups": entries, "dependents": "refuse", "allow_remove_last": False, "on_error": "stop", "busy_timeout": 10, "check": False,
-                "debts": [], "interrupted": None,
-            },
+            "state": "absent", "backups": self.wanted, "sdk_python": self.stub.python, "sdk_path": str(STUB_SDK), "timeout": 60, "busy_timeout": 10,
+            "_ansible_remote_tmp": str(folder), "_ansible_keep_remote_files": False,
         }
 
     def work(self, state, name):
-        """The worker's status and its lines."""
+        """The result of a whole run of the module."""
         folder = self.folder / name
-        pid = self.zygote.start("worker", folder, state, self.request(folder))
-        status = self.zygote.wait(pid)
-        return status, [json.loads(line) for line in (folder / "output").read_text().splitlines()]
+        self.zygote.wait(self.zygote.start("module", folder, state, self.options(folder)))
+        return json.loads((folder / "output").read_text())
 
 
 @pytest.fixture(scope="module")
@@ -104,18 +94,24 @@ def check_what_remains(scene, state):
 
 
 def check_next_run_completes(scene, state, name):
-    status, lines = scene.work(state, name)
-    assert status == 0 and lines[-1]["kind"] == "result", lines[-1]
-    assert {backup["outcome"] for backup in lines[-1]["result"]["backups"]} <= {"removed", "already_absent"}
+    result = scene.work(state, name)
+    assert not result.get("failed"), result
+    assert {backup["outcome"] for backup in result["backups"]} <= {"removed", "already_absent"}
     assert listed(state) == scene.before - scene.asked
+
+
+def check_what_is_told(scene, state, result):
+    """What is told as removed is gone, and all that is gone is told."""
+    told = [identity for backup in result["backups"] for identity in backup["removed"]]
+    assert len(told) == len(set(told)) and set(told) == scene.before - listed(state)
+    assert result["changed"] is bool(told)
 
 
 @pytest.fixture(scope="module")
 def undisturbed(scene):
     """The names of the SDK calls, local ones too, of a removal that nobody disturbs."""
     state = scene.state("undisturbed")
-    status, lines = scene.work(state, "undisturbed")
-    assert lines[-1]["kind"] == "result" and listed(state) == scene.before - scene.asked
+    assert not scene.work(state, "undisturbed").get("failed") and listed(state) == scene.before - scene.asked
     with sqlite3.connect(state) as db:
         return [row[0] for row in db.execute("SELECT call FROM calls ORDER BY seq")]
 
@@ -135,9 +131,9 @@ def test_the_positions_below_are_all_there_are(undisturbed):
 def test_worker_killed_before_a_call(scene, position):
     state = scene.state("before-%d" % position)
     fault(state, "crash", "KILL", position)
-    status, lines = scene.work(state, "before-%d" % position)
-    assert os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGKILL
+    result = scene.work(state, "before-%d" % position)
     check_what_remains(scene, state)
+    check_what_is_told(scene, state, result)
     check_next_run_completes(scene, state, "after-before-%d" % position)
 
 
@@ -147,12 +143,10 @@ def test_worker_killed_while_and_after_the_server_removes(scene, position, momen
     name = "%s-%d" % (moment, position)
     state = scene.state(name)
     fault(state, moment, "KILL", position, "remove_vm_backup")
-    status, lines = scene.work(state, name)
-    assert os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGKILL
-    told = {identity for line in lines if line["kind"] == "item" and line["backup"] for identity in line["backup"]["removed"]}
+    result = scene.work(state, name)
     settle(scene, state)
-    assert told <= scene.before - listed(state), "what was told as removed is gone"
     check_what_remains(scene, state)
+    check_what_is_told(scene, state, result)
     check_next_run_completes(scene, state, "after-%s" % name)
 
 
@@ -161,11 +155,7 @@ def test_module_killed_at_a_call_takes_its_worker_along(scene, position):
     name = "module-%d" % position
     state, folder = scene.state(name), scene.folder / name
     fault(state, "hang", "", position)
-    options = {
-        "state": "absent", "backups": scene.wanted, "sdk_python": scene.stub.python, "sdk_path": str(STUB_SDK), "timeout": 60,
-        "_ansible_remote_tmp": str(folder), "_ansible_keep_remote_files": False,
-    }
-    module = scene.zygote.start("module", folder, state, options)
+    module = scene.zygote.start("module", folder, state, scene.options(folder))
     worker = hanging_worker(state, position)
     os.kill(module, signal.SIGKILL)
     scene.zygote.wait(module)

@@ -61,7 +61,7 @@ def test_a_module_that_is_ended_leaves_no_folder_no_process_and_no_traceback(nod
     process = start(module, node, tmp_path / "remote", as_from_a_terminal, **options)
     until(lambda: [entry for entry in node.calls() if entry["faults"]], "the call that hangs")
     worker = node.calls()[-1]["pid"]
-    assert alive(worker) and list((tmp_path / "remote").glob("*/_worker.py"))
+    assert alive(worker) and list((tmp_path / "remote").glob("*/worker.zip"))
     while process.poll() is None:  # whoever is impatient does not disturb the tidying
         process.send_signal(number)
         time.sleep(0.0005)

@@ -1,7 +1,7 @@
-"""Start the module or the worker many times, quickly: a process that has imported everything already forks for each run.
+"""Start the module many times, quickly: a process that has imported everything already forks for each run.
 
 What runs is the real code in a process of its own, which can be killed. Commands are JSON lines on standard input, answers JSON lines on
-standard output: {"run": "worker" | "module", "folder": ..., "env": {...}, "input": ...} -> {"pid": ...}; {"wait": pid} -> {"status": ...}.
+standard output: {"run": "module", "folder": ..., "env": {...}, "input": ...} -> {"pid": ...}; {"wait": pid} -> {"status": ...}.
 The run's standard output is in the file ``output`` of its folder.
 """
 
@@ -43,10 +43,7 @@ class Zygote:
 def main():
     from ansible.module_utils import basic
 
-    from ansible_collections.prlsdk.core.plugins.module_utils import _worker
     from ansible_collections.prlsdk.core.plugins.modules import prl_backup
-    import prl_stub.cli  # noqa: F401  the stub's half that does not care for the process
-    import prlsdkapi  # noqa: F401  compiled once
 
     for line in sys.stdin:
         command = json.loads(line)
@@ -56,14 +53,14 @@ def main():
             pid = os.fork()
             if not pid:
                 try:
-                    run(command, basic, _worker, prl_backup)
+                    run(command, basic, prl_backup)
                 finally:
                     os._exit(99)
             answer = {"pid": pid}
         print(json.dumps(answer), flush=True)
 
 
-def run(command, basic, worker, module):
+def run(command, basic, module):
     os.environ.update(command["env"])
     os.chdir(command["folder"])
     with open("input", "w") as given:
@@ -72,8 +69,6 @@ def run(command, basic, worker, module):
     for descriptor, name, mode in ((0, "input", os.O_RDONLY), (1, "output", made), (2, "errors", made)):
         os.dup2(os.open(name, mode, 0o600), descriptor)
     sys.stdin = open(0)
-    if command["run"] == "worker":
-        worker.main()
     basic._ANSIBLE_ARGS = json.dumps({"ANSIBLE_MODULE_ARGS": command["input"]}).encode()
     basic._ANSIBLE_PROFILE = "legacy"
     try:

@@ -7,9 +7,9 @@ from __future__ import annotations
 import weakref
 
 import pytest
-from ansible_collections.prlsdk.core.plugins.module_utils import _backup_select as select_module
-from ansible_collections.prlsdk.core.plugins.module_utils._backup_select import filters, merge, owner, placed, select
-from ansible_collections.prlsdk.core.plugins.module_utils._backup_tree import Backup, Chain, VmTree
+from ansible_collections.prlsdk.core.plugins.module_utils._backups import query as select_module
+from ansible_collections.prlsdk.core.plugins.module_utils._backups.query import filters, merge, owner, placed, select
+from ansible_collections.prlsdk.core.plugins.module_utils._backups.tree import Backup, Chain, VmTree
 from ansible_collections.prlsdk.core.plugins.module_utils._errors import AmbiguousNameError, InputError, TreeError
 
 NODE_A, NODE_B = "{aaaaaaaa-0000-4000-8000-00000000000a}", "{aaaaaaaa-0000-4000-8000-00000000000b}"

@@ -10,8 +10,8 @@ import pathlib
 import sys
 
 import pytest
-from ansible_collections.prlsdk.core.plugins.module_utils import _backup_tree
-from ansible_collections.prlsdk.core.plugins.module_utils._backup_tree import as_result, parse
+from ansible_collections.prlsdk.core.plugins.module_utils._backups import tree as _backup_tree
+from ansible_collections.prlsdk.core.plugins.module_utils._backups.tree import as_result, parse
 from ansible_collections.prlsdk.core.plugins.module_utils._errors import MissingLibraryError, TemporaryFolderError, TreeError
 
 DATA = pathlib.Path(__file__).parent.parent / "data"

@@ -14,7 +14,7 @@ import sys
 import threading
 
 import pytest
-from ansible_collections.prlsdk.core.plugins.module_utils._backup_tree import parse
+from ansible_collections.prlsdk.core.plugins.module_utils._backups.tree import parse
 from ansible_collections.prlsdk.core.plugins.module_utils._errors import TreeError
 
 ROOT = pathlib.Path(__file__).resolve().parents[3]
@@ -170,7 +170,7 @@ FLOODS = {
 FLOOD = """
 import json, resource, runpy, sys, time
 runpy.run_path(sys.argv[1])  # conftest.py: makes the checkout importable
-from ansible_collections.prlsdk.core.plugins.module_utils._backup_tree import parse
+from ansible_collections.prlsdk.core.plugins.module_utils._backups.tree import parse
 from ansible_collections.prlsdk.core.plugins.module_utils._errors import TreeError
 
 class Flood:

@@ -14,7 +14,7 @@ from xml.etree import ElementTree
 from xml.sax.saxutils import escape
 
 import pytest
-from ansible_collections.prlsdk.core.plugins.module_utils._backup_tree import as_result, parse
+from ansible_collections.prlsdk.core.plugins.module_utils._backups.tree import as_result, parse
 from ansible_collections.prlsdk.core.plugins.module_utils._errors import TreeError
 from hypothesis import given, settings
 from hypothesis import strategies as st

@@ -2,7 +2,7 @@
 
 import pytest
 
-from ansible_collections.prlsdk.core.plugins.module_utils import _events
+from ansible_collections.prlsdk.core.plugins.module_utils._events import catalogue as _events
 from ansible_collections.prlsdk.core.plugins.module_utils._errors import InputError
 from prl_stub.numbers import CONSTS, ERRORS
 

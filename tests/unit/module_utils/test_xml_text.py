@@ -1,18 +1,16 @@
-"""Text that XML cannot hold is read all the same, by both parsers and both of the worker's Pythons; broken markup is not."""
+"""Text that XML cannot hold is read all the same; broken markup is not."""
 
 import io
-import json
-import subprocess
 import time
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ansible_collections.prlsdk.core.plugins.module_utils import _backup_tree, _live_tree, _xml_text
+from ansible_collections.prlsdk.core.plugins.module_utils import _xml_text
+from ansible_collections.prlsdk.core.plugins.module_utils._backups import tree as _backup_tree
 from ansible_collections.prlsdk.core.plugins.module_utils._errors import TreeError
-from tests.harness import ROOT
-from tests.pythons import interpreters
+from ansible_collections.prlsdk.core.plugins.module_utils._worker.protocol import encoded
 
 VM, CHAIN = "{9531985d-5d9d-49f8-9818-e811892f902b}", "{36f675cc-81e7-4ef5-a8e2-5d940ed90475}"
 TREE = b"""<BackupTree dyn_lists="VmItem 1" id="-1">
@@ -85,43 +83,10 @@ def test_lxml_reads_it_in_whatever_pieces_it_comes(name, size):
     assert altered == [("web-01", VM, CHAIN + ".2")]
 
 
-@pytest.mark.parametrize("name", BAD)
-@pytest.mark.parametrize("known", [None, {}], ids=["whole", "by pieces"])
-def test_the_workers_parser_reads_the_same(name, known):
-    text, wanted = BAD[name]
-    content = tree(text)
-    for _time in range(2):
-        vm = _live_tree.read_vm(content, VM, known)
-        assert [backup.description for backup in vm.chains[0].backups] == ["the full", wanted]
-    (vm,) = _live_tree.read_all(content)
-    assert vm.chains[0].backups[1].description == wanted
-    # As the binding gives it, which decodes the bytes in one way or another.
-    assert _live_tree.read_vm(content.decode("utf-8", "surrogateescape"), VM).chains[0].backups[1].description == wanted
-
-
-SCRIPT = """
-import json, sys
-sys.path.insert(0, sys.argv[1])
-import _live_tree
-content, uuid = open(sys.argv[2], "rb").read(), sys.argv[3]
-vms = [_live_tree.read_vm(content, uuid), _live_tree.read_vm(content, uuid, {}), next(_live_tree.read_all(content))]
-print(json.dumps([vm.chains[0].backups[1].description for vm in vms]))
-"""
-
-
-@pytest.mark.parametrize("version", ["2.7", "3.6", "3.13"])
-def test_the_workers_pythons_read_the_same(tmp_path, version):
-    if version not in interpreters():
-        pytest.skip("no Python %s here" % version)
-    for name, (text, wanted) in BAD.items():
-        (tmp_path / "tree.xml").write_bytes(tree(text))
-        arguments = [interpreters()[version], "-c", SCRIPT, str(ROOT / "plugins" / "module_utils"), str(tmp_path / "tree.xml"), VM]
-        assert json.loads(subprocess.check_output(arguments)) == [wanted] * 3, name
-
-
 def test_half_a_pair_that_the_binding_leaves_in_its_text_is_read():
     content = tree(b"HERE").decode().replace("HERE", "a\ud800b\udcffc")
-    assert _live_tree.read_vm(content, VM).chains[0].backups[1].description == "a\ufffdb\ufffdc"
+    (vm,) = _backup_tree.parse(io.BytesIO(encoded(content)))
+    assert vm.chains[0].backups[1].description == "a\ufffdb\ufffdc"
 
 
 def test_a_vms_name_is_told_as_such():
@@ -143,10 +108,6 @@ def test_broken_markup_is_damage_as_ever(text):
     for content in (tree(text), tree(b"\x1b" + text)):
         with pytest.raises(TreeError):
             list(_backup_tree.parse(io.BytesIO(content)))
-        with pytest.raises(_live_tree.DamagedTree):
-            _live_tree.read_vm(content, VM, {})
-        with pytest.raises(_live_tree.DamagedTree):
-            list(_live_tree.read_all(content))
 
 
 PARTS = st.sampled_from([

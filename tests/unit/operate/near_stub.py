@@ -4,21 +4,16 @@ import os
 import re
 import sys
 import tempfile
+import time
 
 from prl_stub import cli, locks, store, treeload
 from prl_stub.tree import join_disks
 
-from ansible_collections.prlsdk.core.plugins.module_utils import _ask_operations, _change_operations, _sessions, _worker
+from ansible_collections.prlsdk.core.plugins.module_utils._backups import live
+from ansible_collections.prlsdk.core.plugins.module_utils._worker import session
 from tests.harness import STUB_SDK
 from tests.unit.operate import model
-
-
-class _Silent:
-    def send(self, kind, **fields):
-        pass
-
-    def progress(self, operation, subject=None, **more):
-        pass
+from tests.unit.operate.in_process import InProcessClient
 
 
 class _Plenty:
@@ -61,11 +56,12 @@ class StubServer(model.ModelServer):
         self.node = self.state.row("SELECT * FROM servers")
         # Loaded anew for each state; other tests in this process keep the one that they know.
         self._loaded = {name: module for name, module in sys.modules.items() if name.split(".")[0] == "prlsdkapi"}
-        self.sdk = _worker.load_sdk([str(STUB_SDK)], "server")
-        request = {"storage": None, "login": {"host": None, "security_level": "high"}}
-        self.connection = _sessions.Connection(self.sdk, _Silent(), _Plenty(), request)
-        self.connection.open()
-        self.backups = _change_operations.Backups(self.connection)
+        self.sdk = session.load_sdk([str(STUB_SDK)], "server")
+        request = {"storage": None, "login": {"host": None, "security_level": "high"}, "read_only": False}
+        self.connection = session.Connection(self.sdk, None, _Plenty(), request)
+        self.client = InProcessClient(lambda left: self.connection, 3600, False, time.monotonic)
+        self.client.open()
+        self.backups = live.Backups(self.client, None)
 
     def close(self):
         self.connection.close()
@@ -122,7 +118,7 @@ class StubServer(model.ModelServer):
         return slept
 
     def text(self, uuid):
-        return _ask_operations.tree_text(self.connection, uuid, _ask_operations.BOTH)
+        return self.client.tree(uuid).read().decode("utf-8")
 
     def raw_remove(self, uuid, backup_id, keep_chain):
         self.backups.remove(uuid, backup_id, keep_chain, 30.0)

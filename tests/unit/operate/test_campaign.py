@@ -11,8 +11,12 @@ import types
 
 import pytest
 
-from ansible_collections.prlsdk.core.plugins.module_utils import _change_operations, _changes, _errors, _progress, _removal, _sdk, _sessions, _wire
-from tests.unit.operate.world import OTHERS, SYMBOLS, US, Api, Killed, Request, World, written_time
+from ansible_collections.prlsdk.core.plugins.module_utils import _changes, _errors, _progress
+from ansible_collections.prlsdk.core.plugins.module_utils._backups import live, removal
+from ansible_collections.prlsdk.core.plugins.module_utils._worker.protocol import Failure
+from ansible_collections.prlsdk.core.plugins.module_utils._worker.session import Connection
+from tests.unit.operate.in_process import InProcessClient
+from tests.unit.operate.world import OTHERS, SYMBOLS, US, Api, Request, World, written_time
 
 RUNS = int(os.environ.get("CAMPAIGN_RUNS", 0)) or {"quick": 200, "soak": 50000}.get(os.environ.get("HYPOTHESIS_PROFILE"), 2000)
 # The runs are dealt out to as many tests, so that two processors share them.
@@ -31,31 +35,15 @@ class FakeSdk:
         self.consts = types.SimpleNamespace(PJS_FINISHED=-805306366)
 
     def failure(self, error, operation, subject=None):
-        return _wire.Failure(SYMBOLS[error.error_code], str(error), operation, error.error_code, subject=subject)
+        return Failure(SYMBOLS[error.error_code], str(error), operation, error.error_code, subject=subject)
 
     def name_of(self, prefix, value):
         return "unknown"
 
 
 class Deadline:
-    def __init__(self, world, seconds):
-        self._world, self._end = world, world.now + seconds
-
-    def left(self):
-        return self._end - self._world.now
-
-
-class Protocol:
-    """The worker's end of the wire; what it sends is read by the module as it comes."""
-
-    def __init__(self, watch):
-        self._watch = watch
-
-    def send(self, kind, **fields):
-        self._watch(json.dumps(dict(fields, kind=kind)).encode("ascii"))
-
-    def progress(self, operation, subject=None, **more):
-        self.send("progress", operation=operation, subject=subject, **more)
+    def __init__(self, left):
+        self.left = left
 
 
 class VirtualTime:
@@ -77,26 +65,14 @@ class VirtualTime:
 def run_module(world, params, check=False):
     """The result of prl_backup with state absent, as the user gets it."""
     progress = _progress.Progress(types.SimpleNamespace(write=lambda text: None), clock=lambda: world.now)
-
-    def ask(operation, arguments, timeout=params["timeout"]):
-        sdk, protocol = FakeSdk(world), Protocol(progress.line)
-        request = {"storage": None, "login": {"host": None, "security_level": "high"}}
-        connection = _sessions.Connection(sdk, protocol, Deadline(world, timeout), request)
-        try:
-            connection.open()
-            return _sdk.Answer(_change_operations.remove_operation(connection, arguments, None), {}, ())
-        except Killed:
-            world.log.append(("died",))
-            raise _errors.WorkerError("The SDK's process died.")
-        except _wire.Failure as failure:
-            raise _errors.SdkError(failure.error["message"], error=failure.error)
-
-    patched = [(_changes, "time", VirtualTime(world)), (_change_operations, "time", VirtualTime(world)), (_change_operations, "random", world.rng)]
+    request = {"storage": None, "login": {"host": None, "security_level": "high"}, "read_only": check}
+    client = InProcessClient(lambda left: Connection(FakeSdk(world), None, Deadline(left), request), params["timeout"], check, lambda: world.now)
+    patched = [(live, "time", VirtualTime(world)), (live, "random", world.rng)]
     kept = [(module, name, getattr(module, name)) for module, name, _value in patched]
     for module, name, value in patched:
         setattr(module, name, value)
     try:
-        return _changes.change_backups(params, ask, _progress.Way(check, False, progress))
+        return _changes.change_backups(params, client, _progress.Way(check, False, progress))
     except _errors.PrlError as error:
         return dict(error.result, failed=True, msg=error.message)
     finally:
@@ -392,46 +368,49 @@ def on_old_looks(monkeypatch):
     def remove(self, vm, step, limit):
         self._server.remove(vm.uuid, step.id, step.keep_chain, limit)
 
-    monkeypatch.setattr(_removal.FreshServer, "remove", remove)
-    monkeypatch.setattr(_removal.Removal, "_fresh", lambda self, vm: vm)
+    monkeypatch.setattr(removal.FreshServer, "remove", remove)
+    monkeypatch.setattr(removal.Removal, "_fresh", lambda self, vm: vm)
 
 
 def without_debts(monkeypatch):
-    monkeypatch.setattr(_removal, "too_few_left", lambda vm, step, debts: None)
+    monkeypatch.setattr(removal, "too_few_left", lambda vm, step, debts: None)
 
 
 def without_debts_of_others(monkeypatch):
     """Take no notice of what the server was at when we logged in."""
-    plain = _removal.Removal._debts_of
-    monkeypatch.setattr(_removal.Removal, "_debts_of", lambda self, uuid: plain(self, uuid)._replace(running=0))
+    plain = removal.Removal._debts_of
+    monkeypatch.setattr(removal.Removal, "_debts_of", lambda self, uuid: plain(self, uuid)._replace(running=0))
 
 
 def with_forgotten_debts(monkeypatch):
-    monkeypatch.setattr(_removal.Removal, "_owe", lambda self, uuid, identity: None)
+    monkeypatch.setattr(removal.Removal, "_owe", lambda self, uuid, identity: None)
 
 
 def with_the_hidden_taken_for_gone(monkeypatch):
     def give_up(self, before, vm, step, tries, answer):
         self._conclude(before, step, step.intended - vm.keys(), answer.error)
 
-    monkeypatch.setattr(_removal.Removal, "_give_up", give_up)
+    monkeypatch.setattr(removal.Removal, "_give_up", give_up)
 
 
 def with_a_crash_taken_for_success(monkeypatch):
-    def probe(wanted, backups, arguments, way, ask):
-        for backup in backups:
-            if "trying" in backup:
-                backup.update(outcome="removed", reason=None, message=None, removed=backup["trying"]["intended"])
+    plain = removal.Removal._ask
 
-    monkeypatch.setattr(_changes, "probe_after_crash", probe)
+    def ask(self, before, vm, step, tries):
+        answer = plain(self, before, vm, step, tries)
+        if answer.died:
+            self._conclude(before, step, step.intended, None)
+        return answer
+
+    monkeypatch.setattr(removal.Removal, "_ask", ask)
 
 
 def with_ids_alone(monkeypatch):
-    monkeypatch.setattr(_removal, "differs", lambda backup, known: None)
+    monkeypatch.setattr(removal, "differs", lambda backup, known: None)
 
 
 def asking_again_at_any_risk(monkeypatch):
-    monkeypatch.setattr(_removal.Removal, "_may_ask_again", lambda self, vm, step, tries, answer: step.kind == "chain" and not answer.done)
+    monkeypatch.setattr(removal.Removal, "_may_ask_again", lambda self, vm, step, tries, answer: step.kind == "chain" and not answer.done)
 
 
 @pytest.mark.parametrize("spoil", [

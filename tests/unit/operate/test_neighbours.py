@@ -2,7 +2,8 @@
 
 import pytest
 
-from ansible_collections.prlsdk.core.plugins.module_utils import _live_tree, _removal
+from ansible_collections.prlsdk.core.plugins.module_utils import _ids
+from ansible_collections.prlsdk.core.plugins.module_utils._backups import removal
 from tests.unit.operate.model import VM, ModelServer
 
 HERE, THERE = VM % 1, VM % 2
@@ -18,8 +19,8 @@ def server():
 
 
 def remove(server, *ids, **options):
-    entries = [_removal.Entry(index, identity, _live_tree.key(identity), HERE) for index, identity in enumerate(ids)]
-    return _removal.Removal(server, entries, _removal.Options(**options)).run()
+    entries = [removal.Entry(index, identity, _ids.key(identity), HERE) for index, identity in enumerate(ids)]
+    return removal.Removal(server, entries, removal.Options(**options)).run()
 
 
 def outcomes(report):

@@ -4,7 +4,11 @@ import itertools
 
 import pytest
 
-from ansible_collections.prlsdk.core.plugins.module_utils import _live_tree, _removal, _wire
+from ansible_collections.prlsdk.core.plugins.module_utils import _ids
+from ansible_collections.prlsdk.core.plugins.module_utils._backups import live, locate, removal
+from ansible_collections.prlsdk.core.plugins.module_utils._errors import PrlError
+from ansible_collections.prlsdk.core.plugins.module_utils._sdk.client import Text
+from ansible_collections.prlsdk.core.plugins.module_utils._sdk.messages import CallError
 from tests.unit.operate.model import VM, ModelServer
 
 HERE = VM % 1
@@ -17,8 +21,8 @@ def server():
 
 
 def remove(server, *ids, debts=(), running=0, **options):
-    entries = [_removal.Entry(index, identity, _live_tree.key(identity), HERE) for index, identity in enumerate(ids)]
-    return _removal.Removal(server, entries, _removal.Options(**options), debts=debts, running=running).run()
+    entries = [removal.Entry(index, identity, _ids.key(identity), HERE) for index, identity in enumerate(ids)]
+    return removal.Removal(server, entries, removal.Options(**options), debts=debts, running=running).run()
 
 
 def outcomes(report):
@@ -142,8 +146,8 @@ def test_a_chain_that_grew_while_the_connection_was_made_again_is_refused(server
 
 def test_a_request_on_an_old_look_is_a_defect_and_is_never_made(server):
     chain = server.add_chain(HERE, 1)
-    fresh = _removal.FreshServer(server)
-    step = _removal.Step("increment", members(chain)[1], True, frozenset(), None, ())
+    fresh = removal.FreshServer(server)
+    step = removal.Step("increment", members(chain)[1], True, frozenset(), None, ())
     for between in (lambda: fresh.pause(1, 1.0), fresh.reopen, lambda: fresh.find(HERE, []), fresh.running_removals):
         vm = fresh.read(HERE)
         between()
@@ -191,7 +195,7 @@ def tree(server):
 
 
 def step_for(chain, *positions):
-    return frozenset(_live_tree.key(members(chain)[position]) for position in positions)
+    return frozenset(_ids.key(members(chain)[position]) for position in positions)
 
 
 def test_what_is_left_after_a_step_and_its_debts_is_counted_at_the_worst(server):
@@ -199,7 +203,7 @@ def test_what_is_left_after_a_step_and_its_debts_is_counted_at_the_worst(server)
     vm, nothing = tree(server), frozenset()
 
     def count(intended, ids=(), running=0):
-        return len(_removal.left_after(vm, intended, _removal.Debts(ids, running)))
+        return len(removal.left_after(vm, intended, removal.Debts(ids, running)))
 
     assert count(nothing) == 6 and count(step_for(one, 2)) == 5
     assert count(nothing, (one.uuid,)) == 3, "a full takes its chain along"
@@ -216,8 +220,8 @@ def test_what_is_left_after_a_step_and_its_debts_is_counted_at_the_worst(server)
 @pytest.mark.parametrize("left, verdict", [(1, "connection_lost"), (2, None)])
 def test_two_backups_have_to_be_left(server, left, verdict):
     chain, _other = server.add_chain(HERE, 1), [server.add_chain(HERE) for _number in range(left)]
-    vm, step = tree(server), _removal.Step("increment", chain.uuid + ".2", True, step_for(chain, 1), None, ())
-    blocked = _removal.too_few_left(vm, step, _removal.Debts((chain.uuid,), 0))
+    vm, step = tree(server), removal.Step("increment", chain.uuid + ".2", True, step_for(chain, 1), None, ())
+    blocked = removal.too_few_left(vm, step, removal.Debts((chain.uuid,), 0))
     assert (blocked and blocked.reason) == verdict
 
 
@@ -262,7 +266,7 @@ def test_a_chain_that_a_failing_request_has_hidden_is_asked_for_again(server):
     def fail_at_the_end(uuid, backup_id, keep_chain):
         server.raw_remove = plain
         plain(uuid, backup_id, keep_chain)
-        raise _wire.Failure("PRL_ERR_BACKUP_CANNOT_REMOVE_DIRECTORY", "", "remove_vm_backup", 1)
+        raise CallError("PRL_ERR_BACKUP_CANNOT_REMOVE_DIRECTORY", "", "remove_vm_backup", 1)
 
     server.raw_remove = fail_at_the_end
     report = remove(server, *asked)
@@ -295,39 +299,39 @@ def chains(server):
 
 def refused_whole(how, ids):
     if how == "removes":
-        return {"removes": dict.fromkeys(map(_live_tree.key, ids), _removal.ANYTHING)}
+        return {"removes": dict.fromkeys(map(_ids.key, ids), removal.ANYTHING)}
     return {}
 
 
 @pytest.mark.parametrize("how", ["dependents", "removes"])
 def test_what_is_refused_itself_does_not_go_with_its_chain(server, chains, how):
     ids = members(chains[0])
-    whole = _removal.Entry(0, ids[0], _live_tree.key(ids[0]), HERE, **refused_whole(how, ids))
-    refused = _removal.Entry(1, ids[2], _live_tree.key(ids[2]), HERE, size=1)
-    options = _removal.Options(dependents="remove" if how == "dependents" else "refuse", on_error="continue")
-    _removal.Removal(server, [whole, refused], options).run()
+    whole = removal.Entry(0, ids[0], _ids.key(ids[0]), HERE, **refused_whole(how, ids))
+    refused = removal.Entry(1, ids[2], _ids.key(ids[2]), HERE, size=1)
+    options = removal.Options(dependents="remove" if how == "dependents" else "refuse", on_error="continue")
+    removal.Removal(server, [whole, refused], options).run()
     assert set(ids) <= server.ids() and server.removals == []
 
 
 def test_an_increment_right_before_a_refused_one_stays(server, chains):
     ids = members(chains[0])
-    entries = [_removal.Entry(0, ids[2], _live_tree.key(ids[2]), HERE), _removal.Entry(1, ids[3], _live_tree.key(ids[3]), HERE, size=1)]
-    _removal.Removal(server, entries, _removal.Options(dependents="remove", on_error="continue")).run()
+    entries = [removal.Entry(0, ids[2], _ids.key(ids[2]), HERE), removal.Entry(1, ids[3], _ids.key(ids[3]), HERE, size=1)]
+    removal.Removal(server, entries, removal.Options(dependents="remove", on_error="continue")).run()
     assert set(ids) <= server.ids() and server.removals == []
 
 
 def test_what_would_go_along_with_a_refused_entry_stays(server, chains):
     ids = members(chains[0])
-    along = dict.fromkeys(map(_live_tree.key, ids[1:]), _removal.ANYTHING)
-    entries = [_removal.Entry(0, ids[1], _live_tree.key(ids[1]), HERE, removes=along), _removal.Entry(1, ids[2], _live_tree.key(ids[2]), HERE, size=1)]
-    report = _removal.Removal(server, entries, _removal.Options(on_error="continue")).run()
+    along = dict.fromkeys(map(_ids.key, ids[1:]), removal.ANYTHING)
+    entries = [removal.Entry(0, ids[1], _ids.key(ids[1]), HERE, removes=along), removal.Entry(1, ids[2], _ids.key(ids[2]), HERE, size=1)]
+    report = removal.Removal(server, entries, removal.Options(on_error="continue")).run()
     assert outcomes(report) == [("refused", "dependents"), ("refused", "mismatch")]
     assert set(ids) <= server.ids() and server.removals == []
 
 
 @pytest.mark.parametrize("owner, reason", [(HERE, "other_directory"), (VM % 2, "other_vm")])
 def test_a_backup_that_is_found_elsewhere_is_refused(server, chains, owner, reason):
-    server.find = lambda uuid, ids: {_live_tree.key(identity): [owner.upper() if owner == HERE else owner] for identity in ids}
+    server.find = lambda uuid, ids: {_ids.key(identity): [owner.upper() if owner == HERE else owner] for identity in ids}
     report = remove(server, ELSEWHERE)
     assert outcomes(report) == [("refused", reason)] and server.removals == []
 
@@ -337,5 +341,5 @@ def test_an_id_of_another_chain_is_damage():
         "<BackupTree><VmItem><Uuid>%s</Uuid><BackupItem><Uuid>{c0000000-0000-4000-8000-000000000001}</Uuid><Id>{c0000000-0000-4000-8000-000000000002}</Id>"
         "<DateTime>2026-01-01 00:00:00</DateTime><Size>1</Size></BackupItem></VmItem></BackupTree>" % HERE
     )
-    with pytest.raises(_live_tree.DamagedTree):
-        _live_tree.read_vm(text, HERE, {})
+    with pytest.raises(PrlError):
+        live.vm_from(locate.read(Text({"text": text}), HERE), HERE)

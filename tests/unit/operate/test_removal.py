@@ -2,25 +2,26 @@
 
 import pytest
 
-from ansible_collections.prlsdk.core.plugins.module_utils import _live_tree, _removal
+from ansible_collections.prlsdk.core.plugins.module_utils import _ids
+from ansible_collections.prlsdk.core.plugins.module_utils._backups import removal
 from tests.unit.operate.model import VM, ModelServer
 
 
 def entry(server, index, vm, chain, number=None, **more):
     backup_id = chain if isinstance(chain, str) else chain.uuid + (".%d" % number if number else "")
-    return _removal.Entry(index, backup_id, _live_tree.key(backup_id), vm, **more)
+    return removal.Entry(index, backup_id, _ids.key(backup_id), vm, **more)
 
 
 def remove(server, *wanted, check=False, **options):
     """Remove (vm, chain, number[, {created, size, action, removes, allow_remove_last}]) and return the whole report."""
     entries = [entry(server, index, *item[:3], **(item[3] if len(item) > 3 else {})) for index, item in enumerate(wanted)]
-    backend = _removal.Rehearsal(server) if check else server
-    return _removal.Removal(backend, entries, _removal.Options(**options)).run()
+    backend = removal.Rehearsal(server) if check else server
+    return removal.Removal(backend, entries, removal.Options(**options)).run()
 
 
 def whole(ids):
     """What a plan says of backups that go along, with nothing but their ids."""
-    return {_live_tree.key(identity): _removal.ANYTHING for identity in ids}
+    return {_ids.key(identity): removal.ANYTHING for identity in ids}
 
 
 def outcomes(report):
@@ -339,13 +340,13 @@ def test_second_request_is_made_where_it_can_do_no_harm(server, vm):
 
 def test_dependents_that_the_plan_names_go_with_an_increment(server, vm):
     old = chains(server, vm)[0]
-    keys = [_live_tree.key("%s.%d" % (old.uuid, number)) for number in (3, 4)]
-    entry = _removal.Entry(0, old.uuid + ".3", keys[0], vm, removes=dict.fromkeys(keys, _removal.ANYTHING))
-    report = _removal.Removal(server, [entry], _removal.Options()).run()
+    keys = [_ids.key("%s.%d" % (old.uuid, number)) for number in (3, 4)]
+    entry = removal.Entry(0, old.uuid + ".3", keys[0], vm, removes=dict.fromkeys(keys, removal.ANYTHING))
+    report = removal.Removal(server, [entry], removal.Options()).run()
     assert report["backups"][0]["removed"] == [old.uuid + ".4", old.uuid + ".3"]
-    part = _removal.Entry(0, old.uuid + ".2", _live_tree.key(old.uuid + ".2"), vm, removes=whole([old.uuid + ".9"]))
+    part = removal.Entry(0, old.uuid + ".2", _ids.key(old.uuid + ".2"), vm, removes=whole([old.uuid + ".9"]))
     server.add_increment(old)
-    assert outcomes(_removal.Removal(server, [part], _removal.Options()).run()) == [("refused", "dependents")]
+    assert outcomes(removal.Removal(server, [part], removal.Options()).run()) == [("refused", "dependents")]
 
 
 def test_server_that_does_not_come_back_ends_the_work(server, vm):
@@ -373,7 +374,7 @@ def test_time_that_is_over_leaves_the_rest_not_attempted(server, vm):
 def test_a_backup_seen_in_the_default_directory_only_is_not_called_absent(server, vm):
     item = entry(server, 0, VM % 9, chains(server, vm)[0], None)
     item.located = True
-    report = _removal.Removal(server, [item], _removal.Options()).run()
+    report = removal.Removal(server, [item], removal.Options()).run()
     assert outcomes(report) == [("refused", "other_directory")]
 
 

@@ -5,7 +5,9 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule, run_state_machine_as_test
 
-from ansible_collections.prlsdk.core.plugins.module_utils import _live_tree, _removal, _wire
+from ansible_collections.prlsdk.core.plugins.module_utils import _ids
+from ansible_collections.prlsdk.core.plugins.module_utils._backups import removal
+from ansible_collections.prlsdk.core.plugins.module_utils._sdk.messages import CallError
 from tests.unit.operate.model import VM, Killed, ModelServer
 from tests.unit.operate.near_stub import StubServer
 
@@ -68,7 +70,7 @@ class Neighbour:
         before = self.server.ids()
         try:
             self.server.raw_remove(vm, backup_id, not whole)
-        except _wire.Failure:
+        except CallError:
             return
         self.chains.add(chain.uuid)
         self.taken |= before - self.server.ids()
@@ -125,9 +127,9 @@ class RemovalMachine(RuleBasedStateMachine):
             seen.add(backup_id)
             sizes = {chain.id_of(item): item[2] for item in chain.items}
             size = {None: None, "right": sizes.get(backup_id), "wrong": 1}[wanted["check_size"]]
-            removes = {_live_tree.key(other): _removal.ANYTHING for other in sizes} if wanted["whole"] and wanted["number"] is None else {}
+            removes = {_ids.key(other): removal.ANYTHING for other in sizes} if wanted["whole"] and wanted["number"] is None else {}
             entries.append(
-                lambda i=backup_id, v=vm, s=size, a=wanted["action"], r=removes: _removal.Entry(0, i, _live_tree.key(i), v, size=s, action=a, removes=r)
+                lambda i=backup_id, v=vm, s=size, a=wanted["action"], r=removes: removal.Entry(0, i, _ids.key(i), v, size=s, action=a, removes=r)
             )
         return lambda: [make() for make in entries]
 
@@ -137,7 +139,7 @@ class RemovalMachine(RuleBasedStateMachine):
         for entry in entries:
             for chain in self.server.vms.get(entry.vm, []):
                 own = [chain.id_of(item) for item in chain.items]
-                keys = [_live_tree.key(identity) for identity in own]
+                keys = [_ids.key(identity) for identity in own]
                 if entry.key in keys:
                     ids.add(own[keys.index(entry.key)])
                     ids.update(identity for identity, key in zip(own, keys) if key in entry.removes)
@@ -147,8 +149,8 @@ class RemovalMachine(RuleBasedStateMachine):
 
     def run(self, entries, request, check=False):
         self.server.end = self.server.now + 10000
-        options = _removal.Options(request["dependents"], request["allow_remove_last"], request["on_error"], 30.0)
-        return _removal.Removal(_removal.Rehearsal(self.server) if check else self.server, entries, options).run()
+        options = removal.Options(request["dependents"], request["allow_remove_last"], request["on_error"], 30.0)
+        return removal.Removal(removal.Rehearsal(self.server) if check else self.server, entries, options).run()
 
     @rule(
         request=requests, faults=st.lists(st.sampled_from(FAULTS), max_size=4),
@@ -200,7 +202,7 @@ class RemovalMachine(RuleBasedStateMachine):
         stopped = bool(report["stop"]) and report["stop"]["reason"] == "unexpected"
         assert not told & elsewhere and elsewhere <= neighbour.taken | hidden, "nobody else is blamed for what we did"
         assert stopped or not beyond, "damage is never quiet"
-        if not {_live_tree.key(chain) for chain in neighbour.chains} & asked and all(self.server.ids(vm) for vm in neighbour.vms):
+        if not {_ids.key(chain) for chain in neighbour.chains} & asked and all(self.server.ids(vm) for vm in neighbour.vms):
             assert not stopped and not beyond, "a neighbour who prunes his own stops nobody, and nothing is lost by it"
 
     @precondition(lambda self: not any(chain.lock for chains in self.server.vms.values() for chain in chains))

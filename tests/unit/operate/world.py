@@ -15,6 +15,8 @@ import heapq
 import itertools
 import types
 
+from tests.unit.operate.in_process import Killed
+
 KEEP_CHAIN, CHAIN_FLAG = 2097152, 1048576
 TIMEOUT = 0x80000015
 CODES = {
@@ -26,10 +28,6 @@ CODES = {
 SYMBOLS = {code: symbol for symbol, code in CODES.items()}
 US, OTHERS = "us", "others"
 REMOVE_VM_BACKUP = 122
-
-
-class Killed(BaseException):
-    """The worker's process is gone."""
 
 
 class PrlSDKError(Exception):

@@ -1,7 +1,7 @@
 # Copyright (c) The prlsdk.core developers
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Which events a wait is about, and when it is over. Pure: no clock, no SDK. Runs beside the worker, on Python 2.7 too.
+"""Which events a wait is about, and when it is over. Pure: no clock, no SDK; the standard library only, since the event source loads it too.
 
 An event is a dictionary with ``type_id``, ``issuer_type``, ``issuer_id``, ``code`` (unsigned) and ``params``
 {name: {type, value}}. A specification is a dictionary of which every key may be missing or null:
@@ -113,9 +113,12 @@ class Tally:
         self.events = []  # what brought the end nearer, in order
         self.failed_on = None
 
-    def may_care(self, type_id):
-        """Whether an event of this type can matter at all."""
-        return any(one.types is None or type_id in one.types for one in self._wanted + self._fatal)
+    def types(self):
+        """The numbers of the event types that can matter at all, sorted; None where any can."""
+        specifications = self._wanted + self._fatal
+        if any(one.types is None for one in specifications):
+            return None
+        return sorted(set().union(*[one.types for one in specifications]))
 
     def feed(self, event):
         """Take the next event; True when it counts. After the end nothing does."""

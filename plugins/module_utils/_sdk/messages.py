@@ -1,15 +1,73 @@
 # Copyright (c) The prlsdk.core developers
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What to say about an error of the SDK: which act failed, and what the reader can do about it."""
+"""What an error of the SDK means: whether it may pass, which act failed, and what the reader can do about it."""
 
 from __future__ import absolute_import, division, print_function
 
 __metaclass__ = type
 
-from ansible_collections.prlsdk.core.plugins.module_utils._errors import TemporaryFolderError
+import re
+
+from ansible_collections.prlsdk.core.plugins.module_utils._errors import SdkError
 from ansible_collections.prlsdk.core.plugins.module_utils._terminal_text import printable
-from ansible_collections.prlsdk.core.plugins.module_utils._wire import LOST, NOT_TWICE
+
+# Refused before anything was done; the same call may succeed later.
+BUSY = re.compile("PRL_ERR_(BACKUP_LOCKED_FOR_(READING|WRITING)|VM_LOCKED_.*|VM_IS_EXCLUSIVELY_LOCKED|TRY_AGAIN)$")
+# Refused because it is not in the server's backups, before anything was done.
+NOT_THERE = re.compile("PRL_ERR_BACKUP_BACKUP_(UUID_)?NOT_FOUND$")
+# The connection of one of the two logins is gone. The server may be working on the request all the same.
+LOST = re.compile(
+    "PRL_ERR_(WS_DISP_CONNECTION_CLOSED|NOT_CONNECTED_TO_DISPATCHER|CANT_CONNECT_TO_DISPATCHER|IO_NO_CONNECTION|DISP2DISP_WRONG_USER_SESSION_UUID)$"
+)
+# A server is not to be had for now.
+AWAY = re.compile("PRL_ERR_(TIMEOUT|CANT_CONNECT_TO_DISPATCHER_ITERATIVELY|DISP_LOGON_ACTIONS_REACHED_UP_LIMIT|DISP_SHUTDOWN_IN_PROCESS)$")
+# What makes something new each time: never to be asked for again while an earlier request may still be under way.
+NOT_TWICE = ("create_vm_backup", "restore_vm_backup")
+TIMEOUT, WORKER_DIED = "PRL_ERR_TIMEOUT", "WORKER_DIED"
+
+
+def is_retryable(symbol, operation):
+    """Whether the same request may succeed later, and may be made again whatever became of this one."""
+    if operation in NOT_TWICE and (LOST.match(symbol) or symbol == TIMEOUT):
+        return False
+    return bool(BUSY.match(symbol) or LOST.match(symbol) or AWAY.match(symbol))
+
+
+class CallError(SdkError):
+    """A call of the SDK failed, or is refused before it is made.
+
+    ``error`` has symbol, message, operation (the SDK's call), code (unsigned, or None), details, subject, retryable, and what else the worker told.
+    ``asked`` is what the task wanted, where the advice depends on it; ``told`` is the whole message, where there is nothing to add.
+    """
+
+    def __init__(self, symbol, message, operation=None, code=None, details=None, subject=None, asked=None, told=None, **more):
+        error = dict(
+            more, symbol=symbol, message=message, operation=operation, code=code, details=details or {}, subject=subject,
+            retryable=is_retryable(symbol, operation),
+        )
+        result = {"candidates": more["candidates"]} if "candidates" in more else {}
+        super(CallError, self).__init__(told or explain(error, asked), error=public(error), **result)
+        self.error = error
+
+    @classmethod
+    def of(cls, error, asked=None, **more):
+        """The same from a dictionary, such as another one's ``error``."""
+        return cls(asked=asked, **dict((name, value) for name, value in dict(error, **more).items() if name != "retryable"))
+
+
+class WorkerDied(CallError):
+    """The SDK's process ended while calls were under way: killed at its deadline, crashed. ``calls`` are their names."""
+
+    def __init__(self, message, calls=()):
+        self.calls = tuple(calls)
+        super(WorkerDied, self).__init__(WORKER_DIED, message, told=message)
+
+
+def public(error):
+    """What a result has of an error."""
+    return dict((name, error.get(name)) for name in ("code", "symbol", "operation", "retryable", "details"))
+
 
 # The SDK's call -> what it was doing, for people. {subject} is the VM, backup or host that it was about.
 ACTS = {
@@ -63,7 +121,6 @@ ADVICE = {
     "UNKNOWN_VM": "Check the name, or give the UUID.",
     "AMBIGUOUS_BACKUP": "Name the VM with 'vm'.",
     "AMBIGUOUS_VM_NAME": "Use the UUID instead of the name.",
-    TemporaryFolderError.symbol: TemporaryFolderError.ADVICE,
     "READY_FILE_FAILED": "Give a path that the task's user can write to and that no other task uses.",
 }
 

@@ -1,7 +1,7 @@
 # Copyright (c) The prlsdk.core developers
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""When another try makes sense, and when it is. Standard library of Python 2.7 only; no clock of its own."""
+"""When another try makes sense, and when it is. No clock of its own."""
 
 from __future__ import absolute_import, division, print_function
 

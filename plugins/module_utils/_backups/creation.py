@@ -1,7 +1,7 @@
 # Copyright (c) The prlsdk.core developers
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Making a backup, at most one. Standard library of Python 2.7 only; knows neither the SDK nor Ansible.
+"""Making a backup, at most one. Knows neither the SDK nor Ansible.
 
 A request that the server refused because something is in use is made again, after a look whether a backup has come meanwhile. A
 request whose connection was lost is never made again: the server goes on with it, so the backup is looked for.
@@ -11,12 +11,10 @@ from __future__ import absolute_import, division, print_function
 
 __metaclass__ = type
 
-if __name__.startswith("ansible_collections."):
-    from ansible_collections.prlsdk.core.plugins.module_utils._retrying import Tries, reserve
-    from ansible_collections.prlsdk.core.plugins.module_utils._wire import BUSY, LOST, Failure
-else:  # beside the worker, where there is no collection
-    from _retrying import Tries, reserve
-    from _wire import BUSY, LOST, Failure
+from ansible_collections.prlsdk.core.plugins.module_utils._backups.retry import Tries, reserve
+from ansible_collections.prlsdk.core.plugins.module_utils._errors import PrlError
+from ansible_collections.prlsdk.core.plugins.module_utils._ids import key as key_of
+from ansible_collections.prlsdk.core.plugins.module_utils._sdk.messages import BUSY, LOST, WORKER_DIED, CallError
 
 # After a lost connection the backup is looked for during so many seconds.
 SEARCH = 60.0
@@ -31,7 +29,7 @@ class Wish:
 
 
 class Creation:
-    """Makes one backup. ``server`` is a Backups of _change_operations."""
+    """Makes one backup. ``server`` is a Backups of live.py."""
 
     def __init__(self, server, uuid, wish):
         self.server, self.uuid, self.wish = server, uuid, wish
@@ -50,9 +48,9 @@ class Creation:
                 return dict(self._answer(True, before, vm, None), became_full=full and not self.wish.full)
             try:
                 made, warnings = self.server.create(self.uuid, self.wish, self.server.left() - self.reserve)
-            except Failure as failure:
+            except CallError as failure:
                 symbol = failure.error["symbol"]
-                if LOST.match(symbol):
+                if LOST.match(symbol) or symbol == WORKER_DIED:
                     return self._search(before, vm, failure)
                 if not BUSY.match(symbol) or not tries.again():
                     raise
@@ -65,9 +63,9 @@ class Creation:
         if made is not None:
             try:
                 after = self.server.read(self.uuid)
-            except Failure as failure:  # it is made; only its size and time stay unknown
+            except CallError as failure:  # it is made; only its size and time stay unknown
                 warnings = warnings + [failure.error]
-            place = after.place(made.replace("{", "").replace("}", "").lower())
+            place = after.place(key_of(made))
             backup = place[0].backups[place[1]] if place else None
         answer = self._answer(True, before, after, backup, warnings)
         if made is not None and backup is None:
@@ -78,6 +76,8 @@ class Creation:
 
     def _search(self, before, vm, failure):
         """What became of a request whose connection is gone. Raises that failure when the backup does not turn up."""
+        if self.server.left() <= 0:
+            raise failure
         try:
             self.server.reopen()
             waited, attempt = 0.0, 0
@@ -95,13 +95,10 @@ class Creation:
                     break
                 attempt += 1
                 waited += self.server.pause(attempt, SEARCH - waited)
-        except Failure:
+        except PrlError:
             pass
-        failure.error["message"] = (
-            "The connection was lost while the backup was made, and the backup has not shown up since. It may still be under way, so it was "
-            "not asked for again."
-        )
-        raise failure
+        how = failure.message if failure.error["symbol"] == WORKER_DIED else "The connection was lost while the backup was made."
+        raise CallError.of(failure.error, message="%s The backup has not shown up since. It may still be under way, so it was not asked for again." % how)
 
     def _answer(self, created, before, after, backup, warnings=()):
         return {

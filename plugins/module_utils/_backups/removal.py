@@ -1,7 +1,7 @@
 # Copyright (c) The prlsdk.core developers
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Removing backups, one careful step at a time. Standard library of Python 2.7 only; knows neither the SDK nor Ansible.
+"""Removing backups, one careful step at a time. Knows neither the SDK nor Ansible.
 
 The server's own removal is not to be trusted with a wrong id: a number that is not in the chain deletes the whole chain, and
 any number deletes everything of a VM that has one backup left; both are reported as success. An increment goes with all later
@@ -29,14 +29,10 @@ __metaclass__ = type
 
 import collections
 
-if __name__.startswith("ansible_collections."):
-    from ansible_collections.prlsdk.core.plugins.module_utils._live_tree import key as key_of
-    from ansible_collections.prlsdk.core.plugins.module_utils._retrying import Tries, reserve
-    from ansible_collections.prlsdk.core.plugins.module_utils._wire import BUSY, LOST, NOT_THERE, Failure
-else:  # beside the worker, where there is no collection
-    from _live_tree import key as key_of
-    from _retrying import Tries, reserve
-    from _wire import BUSY, LOST, NOT_THERE, Failure
+from ansible_collections.prlsdk.core.plugins.module_utils._backups.retry import Tries, reserve
+from ansible_collections.prlsdk.core.plugins.module_utils._errors import PrlError
+from ansible_collections.prlsdk.core.plugins.module_utils._ids import key as key_of
+from ansible_collections.prlsdk.core.plugins.module_utils._sdk.messages import BUSY, LOST, NOT_THERE, TIMEOUT, WORKER_DIED
 
 # A chain that was just written may stay hidden for a moment. This is how long to look again, at least, before that is an alarm.
 SETTLE = 3.0
@@ -60,7 +56,6 @@ Known = collections.namedtuple("Known", "created size")
 # Requests that the server may still do for a VM. ids: of what was asked for. running: how many of unknown parameters it was at.
 Debts = collections.namedtuple("Debts", "ids running")
 
-TIMEOUT = "PRL_ERR_TIMEOUT"
 NO_DEBTS = Debts((), 0)
 ANYTHING = Known(None, None)
 
@@ -330,19 +325,21 @@ class Stop(Exception):
 class Answer:
     """What the server said to a request; ``error`` is None where it did it, and where the SDK's process died before it could be said."""
 
-    def __init__(self, error=None, died=False):
+    def __init__(self, error=None):
         symbol = error["symbol"] if error else ""
-        self.error, self.died, self.done = error, died, not error and not died
+        self.died, self.done = symbol == WORKER_DIED, error is None
+        self.error = None if self.died else error
         # Refused before anything was done.
         self.busy, self.not_there = bool(BUSY.match(symbol)), bool(NOT_THERE.match(symbol))
         self.refused = self.busy or self.not_there
         # Nothing was heard of it any more; the server may do it all the same.
-        self.lost = bool(LOST.match(symbol)) or symbol == TIMEOUT or self.died
+        self.late = symbol == TIMEOUT
+        self.lost = bool(LOST.match(symbol)) or self.late or self.died
         self.failed = not (self.done or self.refused or self.lost)
 
 
 class FreshServer:
-    """A server that is asked to remove something on a fresh look only. ``server`` is a Backups of _change_operations, or a Rehearsal of one."""
+    """A server that is asked to remove something on a fresh look only. ``server`` is a Backups of live.py, or a Rehearsal of one."""
 
     def __init__(self, server):
         self._server, self._look = server, None
@@ -381,7 +378,7 @@ class FreshServer:
 
 
 class Removal:
-    """Takes entries and does them. ``server`` is a Backups of _change_operations, or a rehearsal of one.
+    """Takes entries and does them. ``server`` is a Backups of live.py, or a rehearsal of one.
 
     ``report(entry)`` is called when an entry is settled, ``attempt(step, vm)`` right before the server is asked. ``debts`` are [(VM's uuid,
     backup's id)] of earlier requests that the server may still do, ``running`` is how many removals it was at when we logged in.
@@ -390,7 +387,7 @@ class Removal:
     def __init__(self, server, entries, options, report=lambda entry: None, attempt=lambda step, vm: None, debts=(), running=0):
         self.server, self.entries, self.options, self.report, self.attempt = FreshServer(server), entries, options, report, attempt
         self.before, self.after = collections.OrderedDict(), collections.OrderedDict()
-        self.stop = None
+        self.stop = self.died = None
         # Keys of the backups that are gone by this run, or may be.
         self.removed_by_us = set()
         self.debts, self.running = collections.OrderedDict(), running
@@ -398,25 +395,22 @@ class Removal:
             self._owe(uuid, identity)
         self.reserve = reserve(server)
 
-    def run(self, interrupted=None):
-        """Settle every entry. Returns {backups, stop, removed_by_others, debts, before, after}.
+    def run(self):
+        """Settle every entry. Returns {backups, stop, removed_by_others, debts, before, after, died}.
 
         ``removed_by_others`` are {vm, id} of what was there at first and at last was not, by another hand; ``debts`` are {vm, id} of the requests
-        that the server may still do; ``before`` and ``after`` are {VM's uuid: {name, ids}} without what others removed.
-
-        ``interrupted`` is (VM, Step) at which an earlier run for these entries died: what became of it is found out, and no other step is done.
+        that the server may still do; ``before`` and ``after`` are {VM's uuid: {name, ids}} without what others removed; ``died`` is how the SDK's
+        process died, None if it did not: what became of the request in flight is found out, and no other one is made.
         """
         try:
             for uuid, group in grouped(self.entries, lambda entry: entry.vm):
                 todo = [entry for entry in group if entry.verdict is None]
-                if uuid is not None and todo and interrupted:
-                    self._find_out(uuid, *interrupted)
-                elif uuid is not None and todo:
+                if uuid is not None and todo:
                     self._do_vm(uuid, todo)
                 self._check_errors(group)
         except Stop as stop:
-            self.stop = stop
-        except Failure as failure:
+            self.stop = Stop("worker_died", self.died.message, self.died.error) if self.died else stop
+        except PrlError as failure:
             self.stop = Stop("error", None, failure.error)
         for entry in self.entries:
             if entry.verdict is None:
@@ -426,6 +420,7 @@ class Removal:
             "stop": self.stop and {"reason": self.stop.reason, "message": self.stop.message, "error": self.stop.error},
             "removed_by_others": [{"vm": uuid, "id": identity} for uuid in self.before for identity in self._removed_by_others(uuid)],
             "debts": self.open_requests(),
+            "died": self.died and self.died.message,
             "before": dict((uuid, {"name": vm.name, "ids": self._without(vm.ids(), self._removed_by_others(uuid))}) for uuid, vm in self.before.items()),
             "after": dict((uuid, {"name": vm.name, "ids": vm.ids()}) for uuid, vm in self.after.items()),
         }
@@ -465,7 +460,7 @@ class Removal:
             absent = [entry for entry in entries if not entry.located and not vm.has_chain(entry.chain_key)]
             found = self.server.find(uuid, [entry.id for entry in absent]) if absent else {}
             vm = self._fresh(vm)
-        except Failure as failure:
+        except PrlError as failure:
             self._give_up_after(failure.error)
             for entry in entries:
                 self.settle(entry, Verdict(FAILED, "error", None), failure.error)
@@ -525,6 +520,8 @@ class Removal:
                 return vm
             vm = self._do_step(vm, steps[0], tries)
             self._give_up_chain_after(steps[0], group)
+            if any(entry.verdict is None for entry in group):
+                self._stop_after_death()
 
     def _give_up_chain_after(self, step, group):
         if any(entry.verdict and entry.verdict.outcome not in GOOD for entry in settled_with(step)):
@@ -540,19 +537,18 @@ class Removal:
 
     def _do_step(self, vm, step, tries):
         """Ask for one removal. Settles the step, or leaves it to be decided anew; returns the last tree that was read."""
+        self._stop_after_death()
         if self.server.left() <= self.reserve:
             raise Stop("timeout", "The time is over. What was removed so far is removed; run again for the rest, or raise 'timeout'.")
         return self._pursue(vm, step, tries, self._ask(vm, vm, step, tries))
 
-    def _find_out(self, uuid, before, step):
-        """What became of a step at which an earlier run died."""
-        tries = Tries(self.server, self.options.busy_timeout, self.reserve)
-        tries.open_requests.append(step.id)
-        self._owe(uuid, step.id)
-        self._pursue(before, step, tries, Answer(died=True))
-        for entry in settled_with(step):
-            if entry.verdict is None:
-                self._fail(step, FAILED, "worker_died", "The SDK's process died while it was removed. It is still there.", None)
+    def _note_death(self, failure):
+        if failure.error["symbol"] == WORKER_DIED:
+            self.died = failure
+
+    def _stop_after_death(self):
+        if self.died:
+            raise Stop("worker_died", self.died.message, self.died.error)
 
     def _pursue(self, vm, step, tries, answer):
         """From an answer to what the step did: settled, or left to be decided anew. Returns the last tree that was read."""
@@ -584,7 +580,8 @@ class Removal:
         self.attempt(step, before)
         try:
             self.server.remove(vm, step, self.server.left() - self.reserve)
-        except Failure as failure:
+        except PrlError as failure:
+            self._note_death(failure)
             answer = Answer(failure.error)
         else:
             return Answer()
@@ -592,7 +589,7 @@ class Removal:
             tries.open_requests.append(step.id)
         if answer.lost:
             self._owe(vm.uuid, step.id)
-            if answer.error["symbol"] == TIMEOUT and self.server.left() <= self.reserve:
+            if (answer.late or answer.died) and self.server.left() <= self.reserve:
                 message = "The server has not finished its removal in time and goes on with it. Look at the backups before you run again."
                 self._fail(step, FAILED, "timeout", message, answer.error)
                 raise Stop("timeout", "The time is over.")
@@ -684,7 +681,7 @@ class Removal:
     def _reconnect(self, step, error):
         try:
             self.server.reopen()
-        except Failure as failure:
+        except PrlError as failure:
             message = "The connection was lost during its removal and could not be made again. Look at the backups before you run again."
             self._fail(step, FAILED, "connection_lost", message, error)
             raise Stop("connection_lost", "The connection to the server was lost.", failure.error)
@@ -692,7 +689,7 @@ class Removal:
     def _read_after(self, before, step, answer):
         try:
             vm = self._read(before.uuid)
-        except Failure as failure:
+        except PrlError as failure:
             message = "What its removal did is not known: the backups could not be read afterwards. Look at them before you run again."
             if answer.done:
                 self._credit(before, step, step.intended)
@@ -708,17 +705,21 @@ class Removal:
         while True:
             try:
                 return self.server.read(uuid)
-            except Failure as failure:
+            except PrlError as failure:
+                self._note_death(failure)
                 symbol = failure.error["symbol"]
-                if not (LOST.match(symbol) and not lost) and not (BUSY.match(symbol) and tries.again()):
+                gone = LOST.match(symbol) or symbol == WORKER_DIED
+                if not (gone and not lost) and not (BUSY.match(symbol) and tries.again()):
                     raise
-            if LOST.match(symbol):
+            if gone:
                 lost = True
                 self.server.reopen()
 
     def _give_up_after(self, error):
         if error["symbol"] == "PRL_ERR_TIMEOUT" and self.server.left() <= self.reserve:
             raise Stop("timeout", "The time is over.", error)
+        if error["symbol"] == WORKER_DIED:
+            raise Stop("worker_died", error["message"], error)
         if LOST.match(error["symbol"]):
             raise Stop("connection_lost", "The connection to the server was lost.", error)
 

@@ -15,7 +15,7 @@ import bisect
 from typing import Dict, FrozenSet, List, NamedTuple, Optional
 
 from ansible_collections.prlsdk.core.plugins.module_utils import _ids
-from ansible_collections.prlsdk.core.plugins.module_utils._backup_tree import VmTree, order_of_chain
+from ansible_collections.prlsdk.core.plugins.module_utils._backups.tree import VmTree, order_of_chain
 from ansible_collections.prlsdk.core.plugins.module_utils._errors import AmbiguousNameError, TreeError
 
 

@@ -1,7 +1,7 @@
 # Copyright (c) The prlsdk.core developers
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Restoring a backup. Standard library of Python 2.7 only; knows neither the SDK nor Ansible.
+"""Restoring a backup. Knows neither the SDK nor Ansible.
 
 What the server is known to refuse is refused before it is asked, with the code that it would give, so that check mode tells it too.
 """
@@ -10,12 +10,8 @@ from __future__ import absolute_import, division, print_function
 
 __metaclass__ = type
 
-if __name__.startswith("ansible_collections."):
-    from ansible_collections.prlsdk.core.plugins.module_utils._retrying import Tries, reserve
-    from ansible_collections.prlsdk.core.plugins.module_utils._wire import BUSY, LOST, Failure
-else:  # beside the worker, where there is no collection
-    from _retrying import Tries, reserve
-    from _wire import BUSY, LOST, Failure
+from ansible_collections.prlsdk.core.plugins.module_utils._backups.retry import Tries, reserve
+from ansible_collections.prlsdk.core.plugins.module_utils._sdk.messages import BUSY, LOST, CallError
 
 # The server restores over a VM in these states only. A mounted container counts as in use.
 AT_REST = ("stopped", "suspended", "unknown", None)
@@ -29,7 +25,7 @@ class Wish:
 
 
 class Restoration:
-    """Restores one backup. ``server`` is a Backups of _change_operations."""
+    """Restores one backup. ``server`` is a Backups of live.py."""
 
     def __init__(self, server, uuid, wish):
         self.server, self.uuid, self.wish = server, uuid, wish
@@ -50,19 +46,18 @@ class Restoration:
                 return self._answer(True, tree, chain, backup, None if self.wish.copy else self._existing(known))
             try:
                 uuid, used, warnings = self.server.restore(tree.uuid, backup.id, self.wish, known, self.server.left() - kept_back)
-            except Failure as failure:
+            except CallError as failure:
                 symbol = failure.error["symbol"]
                 if LOST.match(symbol):
-                    failure.error["message"] = (
-                        "The connection was lost while the backup was restored. The server may go on with it, so it was not asked again."
+                    raise CallError.of(
+                        failure.error, message="The connection was lost while the backup was restored. The server may go on with it, so it was not asked again."
                     )
-                    raise
                 if not BUSY.match(symbol) or not tries.again():
                     raise
                 continue
             try:
                 restored = [vm for vm in self.server.vms() if same(vm["uuid"], uuid)]
-            except Failure as failure:  # it is restored; only its name stays unknown
+            except CallError as failure:  # it is restored; only its name stays unknown
                 restored, warnings = [], warnings + [failure.error]
             vm = restored[0] if restored else {"uuid": uuid, "name": None, "state": None}
             return self._answer(True, tree, chain, backup, vm, warnings)
@@ -126,7 +121,7 @@ class Restoration:
 
 def refusal(symbol, code, message, subject):
     """What the server would answer, without asking it."""
-    return Failure(symbol, message, code=code, subject=subject)
+    return CallError(symbol, message, code=code, subject=subject)
 
 
 def same(one, other):

@@ -1,0 +1,262 @@
+# Copyright (c) The prlsdk.core developers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Which VM is meant, in which spelling, in which directory, and which trees to ask for. ``client`` is a Client of _sdk."""
+
+from __future__ import absolute_import, division, print_function
+
+__metaclass__ = type
+
+import fnmatch
+
+from ansible_collections.prlsdk.core.plugins.module_utils import _ids
+from ansible_collections.prlsdk.core.plugins.module_utils._backups import tree as trees
+from ansible_collections.prlsdk.core.plugins.module_utils._errors import TreeError
+from ansible_collections.prlsdk.core.plugins.module_utils._ids import braced, uuid_key
+from ansible_collections.prlsdk.core.plugins.module_utils._sdk.client import BOTH
+from ansible_collections.prlsdk.core.plugins.module_utils._sdk.messages import CallError
+
+NOTHING_CALLED = "There is no VM '%s', and no backup of one."
+
+
+def resolve(wanted, vms):
+    """[(word, the VM that it means, or None)] for names, container ids and UUIDs. A word that means several: CallError."""
+    found = []
+    for word in wanted:
+        key = uuid_key(word)
+        if key:
+            fits = [vm for vm in vms if vm["uuid"] and uuid_key(vm["uuid"]) == key]
+        else:
+            fits = [vm for vm in vms if word == vm["name"]] or [vm for vm in vms if word == vm["ct_id"]]
+        if len(fits) > 1:
+            uuids = ", ".join(vm["uuid"] or "one whose UUID cannot be read" for vm in fits)
+            raise CallError(
+                "AMBIGUOUS_VM_NAME", "%d VMs are called '%s': %s." % (len(fits), word, uuids), subject=word,
+                candidates=[{"uuid": vm["uuid"], "name": vm["name"], "type": vm["type"], "home": vm["home"]} for vm in fits],
+            )
+        found.append((word, fits[0] if fits else None))
+    return found
+
+
+def is_glob(word):
+    return any(character in word for character in "*?[")
+
+
+def resolve_globs(wanted, vms):
+    """[(word, the VMs that it means, whether as a glob)], as resolve(), for words that may be globs for names. A VM whose name is the word comes first."""
+    found = []
+    for word, vm in resolve(wanted, vms):
+        glob = vm is None and is_glob(word)
+        found.append((word, named_like(word, vms) if glob else [vm] if vm else [], glob))
+    return found
+
+
+def named_like(glob, vms):
+    return [vm for vm in vms if vm["name"] and fnmatch.fnmatchcase(vm["name"], glob)]
+
+
+def find_registered(client, types, wanted):
+    """(the VMs that the node knows, or those of them that the words mean; the words that mean none)."""
+    vms, unknown = client.vms(types), []
+    if wanted is not None:
+        found = resolve_globs(wanted, vms)
+        chosen = [vm for _word, fits, _glob in found for vm in fits]
+        vms = [vm for number, vm in enumerate(chosen) if vm not in chosen[:number]]
+        unknown = [word for word, fits, _glob in found if not fits]
+    return vms, unknown
+
+
+# --- which trees ------------------------------------------------------------------------------------------------------------
+
+
+def fetch_trees(client, types, wanted, scope):
+    """Ask for the trees that a gathering needs. Returns
+
+    server; trees [{text, uuid ('' for the whole tree), name (None where it is not known), directory}]; wanted [[word, uuid or None]] when VMs
+    were named, where a glob comes once for each VM that it fits and once with None for those that only the whole tree knows;
+    registered: UUIDs of the VMs that the node knows (None when nobody had to ask).
+    """
+    known = None if only_uuids(wanted) else client.vms(types)
+    names = dict((uuid_key(vm["uuid"]), vm["name"]) for vm in known or () if vm["uuid"])
+    plan, registered, words = plan_trees(client, types, wanted, scope, known)
+    found = []
+    for uuid, directory in plan:
+        text = client.tree(uuid, types)
+        if words is not None and uuid and not text.holds_backups():
+            registered = registered_uuids(client, types) if registered is None else registered
+            uuid, text = in_another_spelling(client, uuid, types, registered) or (uuid, text)
+        found.append({"text": text, "uuid": uuid, "name": names.get(uuid_key(uuid)), "directory": directory})
+    # All requests go through the node; its uuid tells the backups that it made.
+    return {"server": client.server, "trees": found, "registered": registered, "wanted": words}
+
+
+def only_uuids(words):
+    return words is not None and all(uuid_key(word) for word in words)
+
+
+def plan_trees(client, types, words, scope, known=None):
+    """Which trees to ask for, [(uuid, directory)]; the UUIDs that the node knows or None; the words wanted with their UUIDs.
+
+    ``known`` are the node's VMs, where they were listed already.
+    """
+    whole = ("", None)
+    if only_uuids(words):
+        wanted = [(word, braced(word)) for word in words]
+        return each_vm_once([(uuid, None) for _word, uuid in wanted]), None, wanted
+    known = [vm for vm in (client.vms(types) if known is None else known) if vm["uuid"]]
+    registered = [vm["uuid"] for vm in known]
+    if words is not None:
+        kept = kept_by(client, known, types)
+        place = places(client, kept)
+        apart = set(uuid_key(vm["uuid"]) for vm in kept if vm["uuid"] and vm["backup_directory"])
+        plan, wanted = [], []
+        for word, fits, glob in resolve_globs(words, known):
+            uuids = [vm["uuid"] for vm in fits] or ([braced(word)] if uuid_key(word) else [])
+            search = scope == "all" and (glob or not uuids)
+            wanted += [(word, uuid) for uuid in uuids]
+            if search or not uuids:
+                wanted.append((word, None))
+            if search:
+                plan.append(whole)  # which alone knows the names of VMs that are gone from the node
+            if search and glob:  # it shows what fits, but for directories of a VM's own
+                uuids = [uuid for uuid in uuids + [vm["uuid"] for vm in named_like(word, kept) if vm["uuid"]] if uuid_key(uuid) in apart]
+            plan += [(uuid, place(uuid)) for uuid in uuids]
+        return each_vm_once(plan), registered, wanted
+    if scope == "registered":
+        place = places(client, kept_by(client, known, types))
+        return [(uuid, place(uuid)) for uuid in registered], registered, None
+    # The whole tree shows the server's default directory only. A VM known there with a directory of its own has to be asked for.
+    kept = kept_by(client, known, types)
+    place = places(client, kept)
+    return [whole] + [(vm["uuid"], place(vm["uuid"])) for vm in kept if vm["uuid"] and vm["backup_directory"]], registered, None
+
+
+def kept_by(client, known, types):
+    """The VMs that the server with the backups knows; ``known`` are the node's."""
+    return known if client.same_server else client.vms(types, of="store")
+
+
+def places(client, kept):
+    """A function that gives the backup directory of its own that a VM (by its UUID) has on the server with the backups, or None."""
+    # Which server is the node's default one, and whether it has any, is not told: the node's own directories say nothing about it.
+    told = client.local or not client.same_server
+    own = dict((uuid_key(vm["uuid"]), vm["backup_directory"]) for vm in kept if told and vm["uuid"])
+    return lambda uuid: own.get(uuid_key(uuid))
+
+
+def each_vm_once(plan):
+    """The plan with the first of the places that mean the same VM, in order."""
+    seen, once = set(), []
+    for uuid, directory in plan:
+        if uuid_key(uuid) not in seen:
+            seen.add(uuid_key(uuid))
+            once.append((uuid, directory))
+    return once
+
+
+# --- in which spelling ------------------------------------------------------------------------------------------------------
+
+
+def in_another_spelling(client, uuid, types, registered):
+    """(UUID, text) of a VM whose UUID differs from what was written in the case of its letters; None if there is none.
+
+    The server compares UUIDs as text, in the case that it stored them in, and its answer to any other is an empty tree. ``registered`` are
+    the UUIDs that the node knows; of a VM that is gone only guesses are left.
+    """
+    key = uuid_key(uuid)
+    for one in [one for one in registered if uuid_key(one) == key] or ["{%s}" % key, "{%s}" % key.upper()]:
+        text = client.tree(one, types) if one != uuid else None
+        if text and text.holds_backups():
+            return one, text
+    return None
+
+
+def registered_uuids(client, types=BOTH):
+    return [vm["uuid"] for vm in client.vms(types) if vm["uuid"]]
+
+
+def spelled(client, word):
+    """A VM's UUID with braces, in the case that the server has backups under. Lower case, which all servers write, is taken as it is."""
+    uuid = braced(word)
+    if uuid == uuid.lower() or client.tree(uuid).holds_backups():
+        return uuid
+    return (in_another_spelling(client, uuid, BOTH, registered_uuids(client)) or (uuid, None))[0]
+
+
+# --- by name, or by a backup -------------------------------------------------------------------------------------------------
+
+
+def find_vms(client, words, keys=(), gone_ok=False):
+    """What the words mean, UUIDs, names or container ids, and which VMs have the backups with these keys.
+
+    -> {word: uuid}, {key: [uuid]}. Names that no VM of the node has, and backups, are looked for in the whole tree. CallError for a
+    word that means several VMs, or none unless ``gone_ok``, which leaves it out.
+    """
+    found = dict((word, spelled(client, word)) for word in words if uuid_key(word))
+    names = set(words) - set(found)
+    if names:
+        known = [vm for vm in client.vms() if vm["uuid"]]
+        found.update((word, vm["uuid"]) for word, vm in resolve(sorted(names), known) if vm)
+    names -= set(found)
+    if not names and not keys:
+        return found, {}
+    owners, gone = search(client, set(keys), names)
+    for word in sorted(names):
+        uuids = gone.get(word, [])
+        if len(uuids) > 1:
+            raise CallError("AMBIGUOUS_VM_NAME", "%d VMs with backups were called '%s'." % (len(uuids), word), subject=word,
+                            candidates=[{"uuid": uuid, "name": word, "type": None, "home": None} for uuid in uuids])
+        if uuids:
+            found[word] = uuids[0]
+        elif not gone_ok:
+            raise CallError("UNKNOWN_VM", NOTHING_CALLED % word, subject=word)
+    return found, owners
+
+
+def search(client, keys, names):
+    """Search everything for backups and VMs: ({backup's key: [VM's uuid]}, {VM's name: [uuid]})."""
+    backups, vms = {}, {}
+    for uuid, _directory in plan_trees(client, BOTH, None, "all")[0]:
+        for vm in read(client.tree(uuid), uuid):
+            own = set(_ids.key(backup.id) for chain in vm.chains for backup in chain.backups) if keys else set()
+            for found, wanted in [(backups, keys & own), (vms, names & set([vm.name]))]:
+                for word in wanted:
+                    if vm.uuid not in found.setdefault(word, []):
+                        found[word].append(vm.uuid)
+    return backups, vms
+
+
+def find_backups(client, uuid, ids):
+    """{backup's key: [UUIDs of the VMs that have it]} for backups that this VM's own tree does not show.
+
+    They may be another VM's, or lie in the server's default directory while it looks for this VM's in another. The default directory is asked
+    for single chains: their answers are short, while the whole tree takes a large server minutes to write.
+    """
+    wanted = set(_ids.key(identity) for identity in ids)
+    chains = set(identity.partition(".")[0] for identity in ids)
+    elsewhere = [vm["uuid"] for vm in client.vms(of="store") if vm["uuid"] and vm["backup_directory"] and uuid_key(vm["uuid"]) != uuid_key(uuid)]
+    asked = [(chain, True) for chain in sorted(chains.union(chain.lower() for chain in chains))] + [(other, False) for other in elsewhere]
+    found = {}
+    for subject, is_chain in asked:
+        # Chains that come after the wanted one are in the answer, too.
+        for vm in read(client.tree(subject, chain=is_chain), subject):
+            for chain in vm.chains:
+                for key in wanted.intersection(_ids.key(backup.id) for backup in chain.backups):
+                    if vm.uuid not in found.setdefault(key, []):
+                        found[key].append(vm.uuid)
+    return found
+
+
+def read(text, subject, altered=None):
+    """The VmTree objects of an answer. CallError where it is damaged."""
+    try:
+        return list(trees.parse(text.source(), altered=altered))
+    except TreeError as error:
+        raise damaged(error, subject)
+    finally:
+        text.drop()
+
+
+def damaged(error, subject):
+    return CallError("DAMAGED_TREE", error.message, "get_backup_tree", subject=subject or "all VMs", told="The backups of %s cannot be read. %s" % (
+        subject or "all VMs", error.message))
