@@ -475,6 +475,7 @@ class Removal:
                 entry.located = True
             elif owners:
                 self.settle(entry, Verdict(REFUSED, "other_vm", "It is a backup of VM %s, not of %s." % (", ".join(owners), uuid)))
+        self._check_errors(entries)
         for _chain_key, group in grouped([entry for entry in entries if entry.verdict is None], lambda entry: entry.chain_key):
             vm = self._do_chain(vm, group, entries)
             self._check_errors(group)
@@ -593,7 +594,7 @@ class Removal:
                 message = "The server has not finished its removal in time and goes on with it. Look at the backups before you run again."
                 self._fail(step, FAILED, "timeout", message, answer.error)
                 raise Stop("timeout", "The time is over.")
-            self._reconnect(step, answer.error)
+            self._reconnect(step, answer)
         return answer
 
     def _may_ask_again(self, vm, step, tries, answer):
@@ -678,12 +679,11 @@ class Removal:
             if backup.key in gone:
                 own.get(backup.key, step.owner).removed.append(backup.id)
 
-    def _reconnect(self, step, error):
+    def _reconnect(self, step, answer):
         try:
             self.server.reopen()
         except PrlError as failure:
-            message = "The connection was lost during its removal and could not be made again. Look at the backups before you run again."
-            self._fail(step, FAILED, "connection_lost", message, error)
+            self._fail_as_lost(step, "the connection could not be made again", answer)
             raise Stop("connection_lost", "The connection to the server was lost.", failure.error)
 
     def _read_after(self, before, step, answer):

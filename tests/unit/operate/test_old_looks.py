@@ -336,6 +336,12 @@ def test_a_backup_that_is_found_elsewhere_is_refused(server, chains, owner, reas
     assert outcomes(report) == [("refused", reason)] and server.removals == []
 
 
+def test_a_backup_of_another_vm_ends_the_work_before_anything_is_removed(server, chains):
+    server.find = lambda uuid, ids: {_ids.key(identity): [VM % 2] for identity in ids}
+    report = remove(server, members(chains[0])[3], ELSEWHERE)
+    assert outcomes(report) == [("not_attempted", "stopped"), ("refused", "other_vm")] and server.removals == []
+
+
 def test_an_id_of_another_chain_is_damage():
     text = (
         "<BackupTree><VmItem><Uuid>%s</Uuid><BackupItem><Uuid>{c0000000-0000-4000-8000-000000000001}</Uuid><Id>{c0000000-0000-4000-8000-000000000002}</Id>"
