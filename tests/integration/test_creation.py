@@ -1,6 +1,7 @@
 """Making backups over the stub SDK."""
 
 import json
+import sqlite3
 import subprocess
 import sys
 import time
@@ -64,6 +65,15 @@ def test_recent_backup_makes_another_one_needless(stub, vms):
     assert not again["changed"] and again["backup"] == made["backup"] and mutating(stub) == []
     assert again["diff"]["before"] == again["diff"]["after"]
     assert create(stub, vms[0].name, max_age="1h", type="full", check=True)["changed"], "an incremental one is no full one"
+
+
+def test_of_recent_backups_of_the_same_second_the_last_one_counts(stub, vms):
+    stub("set", "clock", "")
+    made = create(stub, vms[0].name)
+    with sqlite3.connect(stub.state) as db:
+        db.execute("UPDATE items SET created = (SELECT max(created) FROM items)")
+    again = create(stub, vms[0].name, max_age="1h")
+    assert not again["changed"] and again["backup"]["id"] == made["backup"]["id"]
 
 
 def test_check_mode_makes_nothing(stub, vms):

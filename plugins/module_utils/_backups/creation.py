@@ -113,7 +113,8 @@ def recent_enough(vm, wish):
         return None
     candidates = [backup for chain in vm.chains for backup in (chain.backups[:1] if wish.full else chain.backups)]
     fresh = [backup for backup in candidates if backup.created >= wish.newer_than]
-    return max(fresh, key=lambda backup: backup.created) if fresh else None
+    # Of equal times the later in the tree is the newer.
+    return max(reversed(fresh), key=lambda backup: backup.created) if fresh else None
 
 
 def will_be_full(vm):
