@@ -561,8 +561,11 @@ def test_a_login_that_failed_half_way_is_made_up_for(node, tmp_path):
         client.reopen()
         assert client.same_server is False and client.vms(of="store") == [] and len(client.vms()) == 2
         client.reopen()
-    names = node.call_names()
-    assert names.count("login") == 3 and names.count("logoff") == 2, "what is connected is not logged in again"
+        assert node.call_names().count("login") == 3, "what is connected is not logged in again"
+        node("disconnect")
+        client.reopen()
+        assert node.call_names().count("login") == 5 and client.vms(of="store") == []
+    assert node.call_names().count("logoff") == 2
 
 
 def test_a_call_that_takes_long_holds_no_other_one_up(node, tmp_path):

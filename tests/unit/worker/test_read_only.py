@@ -172,6 +172,12 @@ def test_each_writing_call_is_refused_twice_over_and_each_reading_one_works(work
     assert not {call["call"] for call in log} & {"remove_vm_backup", "create_vm_backup", "restore_vm_backup", "send_answer"}
 
 
+@pytest.mark.parametrize("name", sorted(calls.WRITING))
+def test_a_writing_call_is_refused_by_its_name_before_anything_of_the_sdk_is_touched(name):
+    connection = type("Connection", (), {"request": {"read_only": True}, "protocol": Lines()})()
+    assert by_line(connection, name, arguments_of("v")[name]) == "READ_ONLY"
+
+
 def test_without_it_the_same_calls_reach_the_server(worker):
     """Or the test above would prove nothing."""
     stub, connect = worker
