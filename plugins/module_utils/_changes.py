@@ -64,6 +64,8 @@ def create_backup(params, client, way):
     vm = locate.resolve([word], client.vms())[0][1]
     if vm is None:
         raise CallError("UNKNOWN_VM", "There is no VM or container '%s' on %s." % (word, client.server["host"]), subject=word)
+    if vm["uuid"] is None:
+        raise locate.unreadable(word)
     wish = creation.Wish(kind == "full", params["description"] or "", params["compress"], newer_than, params["wait"], params["busy_timeout"])
     backups = Backups(client, way.progress)
     result = {"vm": dict((name, vm[name]) for name in ("uuid", "name", "type")), "server": client.server}

@@ -74,7 +74,7 @@ class TemporaryFolderError(PrlError):
     """The module's temporary folder cannot be made, written or read: it is full, read-only, or somebody else's."""
 
     symbol = "TEMPORARY_FOLDER_FAILED"
-    ADVICE = "Free space there or correct its rights, or choose another folder with 'ansible_remote_tmp'. Nothing was changed."
+    ADVICE = "Free space there or correct its rights, or choose another folder with 'ansible_remote_tmp'."
 
     def __init__(self, problem, **result):
         super(TemporaryFolderError, self).__init__("%s %s" % (problem, self.ADVICE), **result)
@@ -87,9 +87,9 @@ class SdkUnavailableError(PrlError):
 
 
 class WorkerError(PrlError):
-    """The worker process ended without an answer: killed at its deadline, crashed, or not an interpreter at all."""
+    """The worker failed at a call, which is a defect of the collection."""
 
-    symbol = "WORKER_DIED"
+    symbol = "WORKER_FAILED"
 
 
 class BackupsLeftError(PrlError):

@@ -14,8 +14,9 @@ __metaclass__ = type
 from ansible_collections.prlsdk.core.plugins.module_utils._backups.retry import Tries, reserve
 from ansible_collections.prlsdk.core.plugins.module_utils._errors import PrlError
 from ansible_collections.prlsdk.core.plugins.module_utils._ids import key as key_of
-from ansible_collections.prlsdk.core.plugins.module_utils._sdk.messages import BUSY, LOST, WORKER_DIED, CallError
+from ansible_collections.prlsdk.core.plugins.module_utils._sdk.messages import BUSY, LOST, TIMEOUT, WORKER_DIED, CallError
 
+TOO_LATE = "The time was over before the server was asked, so nothing was done."
 # After a lost connection the backup is looked for during so many seconds.
 SEARCH = 60.0
 
@@ -46,6 +47,8 @@ class Creation:
             if check:
                 full = self.wish.full or will_be_full(vm)
                 return dict(self._answer(True, before, vm, None), became_full=full and not self.wish.full)
+            if self.server.left() <= self.reserve:
+                raise CallError(TIMEOUT, TOO_LATE)
             try:
                 made, warnings = self.server.create(self.uuid, self.wish, self.server.left() - self.reserve)
             except CallError as failure:
@@ -63,7 +66,7 @@ class Creation:
         if made is not None:
             try:
                 after = self.server.read(self.uuid)
-            except CallError as failure:  # it is made; only its size and time stay unknown
+            except PrlError as failure:  # it is made; only its size and time stay unknown
                 warnings = warnings + [failure.error]
             place = after.place(key_of(made))
             backup = place[0].backups[place[1]] if place else None
@@ -85,7 +88,7 @@ class Creation:
                 after = self.server.read(self.uuid)
                 new = [
                     backup for chain in after.chains for backup in chain.backups
-                    if vm.place(backup.key) is None and backup.description == self.wish.description
+                    if vm.place(backup.key) is None and as_read(backup.description) == as_read(self.wish.description)
                 ]
                 if new:
                     newest = max(new, key=lambda backup: backup.created)
@@ -105,6 +108,11 @@ class Creation:
             "created": created, "backup": backup and described(after, backup), "became_full": False, "recovered": False, "warnings": list(warnings),
             "before": before.ids(), "after": after.ids(), "name": after.name or before.name,
         }
+
+
+def as_read(text):
+    """A text as an XML parser gives it back: the server writes it raw, and a parser knows one kind of line break."""
+    return text.replace("\r\n", "\n").replace("\r", "\n")
 
 
 def recent_enough(vm, wish):

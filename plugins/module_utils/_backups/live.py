@@ -16,7 +16,7 @@ import time
 
 from ansible_collections.prlsdk.core.plugins.module_utils import _ids
 from ansible_collections.prlsdk.core.plugins.module_utils._backups import locate, retry
-from ansible_collections.prlsdk.core.plugins.module_utils._errors import TreeError
+from ansible_collections.prlsdk.core.plugins.module_utils._errors import PrlError, TreeError
 from ansible_collections.prlsdk.core.plugins.module_utils._sdk.messages import TIMEOUT, CallError
 
 # A task that does not wait for the end of its backup waits for so many seconds whether the server refuses it.
@@ -107,9 +107,11 @@ class Vm:
 
 def vm_from(trees, uuid):
     """The Vm with this UUID among the VmTree objects of an answer; one without chains when it is not there. TreeError for what cannot be."""
-    for tree in trees:
-        if _ids.key(tree.uuid) == _ids.key(uuid):
-            return Vm(tree.uuid, tree.name, tree.type == "ct", tree.storage_version, [_chain_from(chain) for chain in tree.chains])
+    own = [tree for tree in trees if _ids.key(tree.uuid) == _ids.key(uuid)]
+    if len(own) > 1:
+        raise TreeError("VM %s is in the answer %d times" % (uuid, len(own)))
+    for tree in own:
+        return Vm(tree.uuid, tree.name, tree.type == "ct", tree.storage_version, [_chain_from(chain) for chain in tree.chains])
     return Vm(uuid)
 
 
@@ -126,7 +128,7 @@ class Backups:
 
     def __init__(self, client, progress):
         self.client, self._progress = client, progress
-        self.altered = []
+        self.altered = set()
 
     def left(self):
         """Seconds that there are."""
@@ -144,7 +146,9 @@ class Backups:
 
     def read(self, uuid):
         """The Vm as it is now."""
-        found = locate.read(self.client.tree(uuid), uuid, self.altered)
+        altered = []
+        found = locate.read(self.client.tree(uuid), uuid, altered)
+        self.altered.update(altered)
         try:
             return vm_from(found, uuid)
         except TreeError as error:
@@ -214,15 +218,20 @@ class Reports:
         if self._client.alive:
             try:
                 self._client.call("unsubscribe")
-            except CallError:  # it counts for nothing beside what the request did
+            except PrlError:  # it counts for nothing beside what the request did
                 pass
+        while self._client.received() is not None:  # another try hears of its own request only
+            pass
 
     def finish(self):
-        """Pass on what is still to come, once the request has ended."""
+        """Pass on what is still to come, once the request has ended. Whatever becomes of the worker by now, that is what it did."""
         end = time.monotonic() + LATE
-        while not self._done and time.monotonic() < end:
-            self._take(self._client.event(end - time.monotonic()))
-        self.look()
+        try:
+            while not self._done and time.monotonic() < end:
+                self._take(self._client.event(end - time.monotonic()))
+            self.look()
+        except PrlError:
+            pass
 
     def look(self):
         """Pass on what has arrived."""

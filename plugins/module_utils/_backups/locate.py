@@ -38,6 +38,11 @@ def resolve(wanted, vms):
     return found
 
 
+def unreadable(word, prefix=""):
+    """The error where a VM is meant whose configuration is damaged: without its UUID nothing can be asked about it."""
+    return CallError("UNREADABLE_VM", "%sThe configuration of '%s' cannot be read, and so its UUID is not known. Give the UUID." % (prefix, word), subject=word)
+
+
 def is_glob(word):
     return any(character in word for character in "*?[")
 

@@ -409,9 +409,14 @@ class Removal:
                     self._do_vm(uuid, todo)
                 self._check_errors(group)
         except Stop as stop:
-            self.stop = Stop("worker_died", self.died.message, self.died.error) if self.died else stop
+            self.stop = stop
         except PrlError as failure:
-            self.stop = Stop("error", None, failure.error)
+            self._note_death(failure)
+            self.stop = Stop("error", failure.message, failure.error)
+        # That the SDK crashed is told where nothing worse is.
+        if self.died and (self.stop or any(entry.verdict and entry.verdict.outcome not in GOOD for entry in self.entries)):
+            if self.stop is None or self.stop.reason in ("stopped", "error", "connection_lost"):
+                self.stop = Stop("worker_died", self.died.message, self.died.error)
         for entry in self.entries:
             if entry.verdict is None:
                 self.settle(entry, Verdict(NOT_ATTEMPTED, self.stop.reason if self.stop else "stopped", None))
@@ -461,6 +466,7 @@ class Removal:
             found = self.server.find(uuid, [entry.id for entry in absent]) if absent else {}
             vm = self._fresh(vm)
         except PrlError as failure:
+            self._note_death(failure)
             self._give_up_after(failure.error)
             for entry in entries:
                 self.settle(entry, Verdict(FAILED, "error", None), failure.error)

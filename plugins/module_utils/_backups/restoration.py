@@ -10,8 +10,10 @@ from __future__ import absolute_import, division, print_function
 
 __metaclass__ = type
 
+from ansible_collections.prlsdk.core.plugins.module_utils._backups.creation import TOO_LATE
 from ansible_collections.prlsdk.core.plugins.module_utils._backups.retry import Tries, reserve
-from ansible_collections.prlsdk.core.plugins.module_utils._sdk.messages import BUSY, LOST, CallError
+from ansible_collections.prlsdk.core.plugins.module_utils._errors import PrlError
+from ansible_collections.prlsdk.core.plugins.module_utils._sdk.messages import BUSY, LOST, TIMEOUT, CallError
 
 # The server restores over a VM in these states only. A mounted container counts as in use.
 AT_REST = ("stopped", "suspended", "unknown", None)
@@ -44,6 +46,8 @@ class Restoration:
             self._refuse_what_cannot_be(tree, known)
             if check:
                 return self._answer(True, tree, chain, backup, None if self.wish.copy else self._existing(known))
+            if self.server.left() <= kept_back:
+                raise CallError(TIMEOUT, TOO_LATE)
             try:
                 uuid, used, warnings = self.server.restore(tree.uuid, backup.id, self.wish, known, self.server.left() - kept_back)
             except CallError as failure:
@@ -57,7 +61,7 @@ class Restoration:
                 continue
             try:
                 restored = [vm for vm in self.server.vms() if same(vm["uuid"], uuid)]
-            except CallError as failure:  # it is restored; only its name stays unknown
+            except PrlError as failure:  # it is restored; only its name stays unknown
                 restored, warnings = [], warnings + [failure.error]
             vm = restored[0] if restored else {"uuid": uuid, "name": None, "state": None}
             return self._answer(True, tree, chain, backup, vm, warnings)

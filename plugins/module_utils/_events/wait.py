@@ -74,6 +74,8 @@ class Wait:
                 known.append(self._client.vms())
                 self._names.update((uuid_key(vm["uuid"]), vm["name"]) for vm in known[0] if vm["uuid"])
             vm = locate.resolve([word], known[0])[0][1]
+            if vm is not None and vm["uuid"] is None:
+                raise locate.unreadable(word, option + ": ")
             if vm is None:
                 raise CallError("UNKNOWN_VM", "%s: '%s' is no VM or container of %s." % (option, word, self._client.server["host"]), subject=word)
             return vm["uuid"]
@@ -127,9 +129,9 @@ class Wait:
         if self._client.alive:
             try:
                 self.result.update(self._client.call("heard"))
-            except CallError:  # it ended meanwhile
+            except PrlError:  # it ended meanwhile
                 pass
-        if self.result["outcome"] == "timed_out":
+        if self.result["outcome"] == "timed_out" and self._client.alive:
             try:
                 self._count_the_rest(self._feed)
                 self.result["outcome"] = self.tally.outcome or "timed_out"
@@ -137,6 +139,8 @@ class Wait:
                 self.result.update(outcome="error", error=error)
         elif not self._client.alive:
             self._count_the_rest(lambda event, question: self.tally.feed(event))
+            if self.result["outcome"] == "timed_out":
+                self.result["outcome"] = self.tally.outcome or "timed_out"
 
     def _count_the_rest(self, feed):
         """What came before the end, and was read only afterwards, counts."""
@@ -177,8 +181,8 @@ class Wait:
             raise
         except CallError as failure:
             # What was looked for must not hide that the connection, or the time, has come to its end.
-            if self._client.left() > 0 and failure.error["symbol"] not in ("PRL_ERR_WS_DISP_CONNECTION_CLOSED", "PRL_ERR_NOT_CONNECTED_TO_DISPATCHER"):
-                raise
+            if self._client.left() > 0 and self._client.call("is_connected"):
+                raise failure
             return None
         finally:
             self._waiting()
@@ -222,7 +226,7 @@ class Wait:
         while line is not None:
             if line["kind"] != "job":
                 kept.append(line)
-            line = self._client.pending_event() if line["kind"] != "lost" and self._client.left() > 0 else None
+            line = self._client.received() if line["kind"] != "lost" else None
         self._client.put_back(kept)
 
     def _answer_code(self):

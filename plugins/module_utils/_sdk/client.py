@@ -37,7 +37,7 @@ SLICE = 0.5
 # Our calls -> the SDK's, for progress and messages.
 OPERATIONS = {
     "list_vms": "get_vm_list_ex", "backup_tree": "get_backup_tree", "remove_backup": "remove_vm_backup", "create_backup": "create_vm_backup",
-    "restore_backup": "restore_vm_backup", "send_answer": "send_answer",
+    "restore_backup": "restore_vm_backup", "send_answer": "send_answer", "running_removals": "login", "subscribe": "reg_event_handler",
 }
 
 ARCHIVE = "worker.zip"
@@ -91,7 +91,7 @@ class Client:
     def __init__(self, launcher, login, storage=None, timeout=300, read_only=True, progress=None, clock=time.monotonic):
         self._launcher, self._login, self._storage, self._timeout, self._read_only = launcher, login, storage, timeout, read_only
         self.progress, self._clock, self._end = progress or (lambda operation, subject: None), clock, None
-        self._process = self._python = self._doing = None
+        self._process = self._python = self._doing = self._died = None
         self._numbers, self._flying, self._answers = 0, collections.OrderedDict(), {}
         self._events = collections.deque()
         self.asked = None
@@ -109,10 +109,6 @@ class Client:
         """Seconds that there are."""
         self.start_clock()
         return self._end - self._clock()
-
-    def bound(self, seconds):
-        """A block in which there are no more than so many seconds; use with care: a running worker keeps its own deadline."""
-        self._end = min(self._end, self._clock() + seconds)
 
     # -- calls
 
@@ -141,7 +137,7 @@ class Client:
     def result(self, number, meanwhile=None):
         while number not in self._answers:
             self._hear(SLICE)
-            if meanwhile is not None:
+            if meanwhile is not None and number not in self._answers:
                 meanwhile()
         kind, line = self._answers.pop(number)
         if kind == "died":
@@ -187,7 +183,9 @@ class Client:
     # -- the worker
 
     def ensure_open(self):
-        """Log in, if that is not done yet."""
+        """Log in, if that is not done yet. After a worker has died only reopen() starts another one."""
+        if self._died is not None:
+            raise self._died
         if self._process is None:
             self.open()
 
@@ -208,7 +206,11 @@ class Client:
             )
             candidate = self._greet(python)
             if candidate is None:
-                self._log_in()
+                try:
+                    self._log_in()
+                except CallError:
+                    self.close()
+                    raise
                 return
             candidates.append(candidate)
         raise SdkUnavailableError(interpreters.unavailable_message(candidates), candidates=candidates)
@@ -242,6 +244,7 @@ class Client:
 
     def reopen(self):
         """Log in again wherever the connection is lost, with another worker where the first one died."""
+        self._died = None
         if self._process is None:
             self.open()
         else:
@@ -274,6 +277,8 @@ class Client:
 
     def _hear(self, seconds):
         """Take in one line; False if none came in time."""
+        if self._process is None:
+            raise self._died
         left = self.left() + OVERTIME
         if left <= 0:
             self._process.strike()
@@ -309,6 +314,8 @@ class Client:
         died.ran_out = interpreters.ran_out(status)
         died.reason = None if died.ran_out else interpreters.exit_reason(status, errors)
         self._answers.update((number, ("died", died)) for number in flying if number)
+        if 0 not in flying:  # while the SDK is being loaded it is the interpreter's turn to be changed
+            self._died = died
         raise died
 
     # -- the calls by name

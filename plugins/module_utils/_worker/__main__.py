@@ -41,7 +41,7 @@ def errors_told(protocol, number=None):
         yield
     except Failure as failure:
         protocol.send("error", id=number, error=failure.error)
-    except Exception as error:
+    except BaseException as error:  # the binding may try to leave
         traceback.print_exc()
         protocol.send("error", id=number, error=Failure("WORKER_FAILED", u"%s: %s" % (type(error).__name__, readable(error)), "worker").error)
 

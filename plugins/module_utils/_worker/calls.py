@@ -27,7 +27,8 @@ PBT_RESTORE_TO_COPY, PBT_RESTORE_RUNNING = 16384, 8388608
 
 # A text of more bytes is spooled to a file, where the module has named a folder.
 IN_LINE = 256 * 1024
-NOT_EMPTY = re.compile(r"\{?[0-9A-Fa-f-]{36}\}?")
+# What may be asked to be removed: an id without a number that is one takes the whole chain, and no id everything of the VM.
+UUID = re.compile(r"\{?[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}\}?\Z")
 
 
 def connect(connection, limit):
@@ -38,6 +39,11 @@ def connect(connection, limit):
         "server": node.server, "same_server": store is node,
         "running_removals": node.running_removals + (0 if store is node else store.running_removals),
     }
+
+
+def is_connected(connection, limit):
+    """Whether the node's session is."""
+    return connection.node.connected()
 
 
 def running_removals(connection, limit):
@@ -123,8 +129,8 @@ def _unwritable(folder, error):
 
 def remove_backup(connection, limit, vm, id, keep_chain):
     """Remove one, with the keep-chain flag or without."""
-    # Never with an empty one: without a backup's id the server removes everything of the VM.
-    if not NOT_EMPTY.match(vm) or not NOT_EMPTY.match(id):
+    chain, dot, number = id.partition(".")
+    if not UUID.match(vm) or not UUID.match(chain) or dot and not number.isdigit():
         raise Failure("WORKER_FAILED", u"'%s' of '%s' cannot be removed" % (id, vm), "remove_vm_backup")
     host, port, session = connection.target
     connection.node.call(
@@ -212,7 +218,7 @@ def error_name(connection, limit, code):
 
 # What can be asked, by name.
 CALLS = dict((call.__name__, call) for call in (
-    connect, running_removals, list_vms, backup_tree, remove_backup, create_backup, restore_backup, subscribe, unsubscribe, heard, send_answer,
+    connect, is_connected, running_removals, list_vms, backup_tree, remove_backup, create_backup, restore_backup, subscribe, unsubscribe, heard, send_answer,
     answer_names, error_code, error_name,
 ))
 # Those that change something on the server.

@@ -82,7 +82,7 @@ class Listener:
 
     def flush(self):
         """Send what is queued now, so that it comes before what the caller sends next."""
-        for turn in range(len(self._queue)):
+        for turn in range(len(self._queue) + 1):  # once at least: what was taken from the queue is sent when the lock is free
             self._send_next()
 
     # -- in a thread of ours
@@ -223,4 +223,4 @@ class Listener:
 
 def print_error(error):
     """To standard error, whose last lines are shown should the process die."""
-    os.write(2, ("an event could not be read: %s: %s\n" % (type(error).__name__, error)).encode("utf-8", "replace"))
+    os.write(2, (u"an event could not be read: %s: %s\n" % (type(error).__name__, readable(error))).encode("utf-8", "replace"))

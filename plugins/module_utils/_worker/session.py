@@ -11,7 +11,7 @@ import os
 import re
 import sys
 
-from .protocol import Failure, native, readable
+from .protocol import Failure, monotonic, native, readable
 
 # A wait is cut into slices of this many seconds, because after a remote login the SDK tells of a lost connection by nothing
 # at all: no event comes, and pending waits never end. Only is_connected() changes. A finished job ends its slice at once.
@@ -201,13 +201,15 @@ class Session:
         takes what else would be raised although the server did what it was asked.
         """
         subject, connecting = more.get("subject"), more.get("connecting", False)
-        spare = self.deadline.left() - more["limit"] if more.get("limit") is not None else 0.0
+        end = None if more.get("limit") is None else monotonic() + more["limit"]
+        job = None
         try:
-            job = getattr(self.handle, operation)(*arguments)
             while True:
-                left = self.deadline.left() - spare
-                if left <= 0:
+                left = self.deadline.left() if end is None else min(self.deadline.left(), end - monotonic())
+                if left <= 0:  # also before it is asked for at all
                     raise Failure("PRL_ERR_TIMEOUT", "The server has not answered in time.", operation, PRL_ERR_TIMEOUT, subject=subject)
+                if job is None:
+                    job = getattr(self.handle, operation)(*arguments)
                 try:
                     return job.wait(max(1, int(min(left, POLL_INTERVAL) * 1000)))
                 except self.sdk.api.PrlSDKError as error:
@@ -234,6 +236,13 @@ class Session:
             self.listener.unsubscribe()
             self.listener = None
         self.handle.logoff().wait(int(CLEANUP_TIMEOUT * 1000 / 2))
+
+    def close_quietly(self):
+        """The same where nothing that goes wrong in it matters: what was asked is answered."""
+        try:
+            self.close()
+        except Exception as error:
+            sys.stderr.write("logging off: %s\n" % readable(error))
 
 
 class Connection:
@@ -284,15 +293,12 @@ class Connection:
         for session in self.sessions:
             look = Session(self.sdk, self.deadline, session.credentials, True, session.storage).login()
             count += look.running_removals
-            look.close()
+            look.close_quietly()
         return count
 
     def close(self):
         """Unsubscribe and log off everywhere, then end the SDK: any other order can deadlock inside it."""
         for session in reversed(self.sessions):
-            try:
-                session.close()
-            except Exception as error:  # the answers are out; there is nobody left to tell
-                sys.stderr.write("logging off: %s\n" % (error,))
+            session.close_quietly()
         if not any(session.listener for session in self.sessions):  # or it may deadlock; the process ends anyway
             self.sdk.api.deinit_sdk()

@@ -4,6 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ansible_collections.prlsdk.core.plugins.module_utils._errors import PrlError
 from ansible_collections.prlsdk.core.plugins.module_utils._events.wait import ANSWER_PATIENCE, GRACE, PJOC_SRV_SEND_ANSWER, Wait
 from tests.unit.events.reference import EVENTS, QUESTION, UUIDS, event, reference
 from tests.unit.sdk.scripted import SERVER, Clock, Dead, ScriptedProcess, client_of, failure, line
@@ -48,7 +49,7 @@ class Scene:
     def __init__(self, asked, script=None, timeout=9.0, more=None, after=()):
         self.clock, self.pauses = Clock(), []
         counted = {"seen": {}, "unreadable": 0}
-        self.script = dict({"subscribe": None, "heard": counted, "error_name": "PRL_ERR_FAILURE", "answer_names": ["yes"]}, **(script or {}))
+        self.script = dict({"subscribe": None, "heard": counted, "error_name": "PRL_ERR_FAILURE", "answer_names": ["yes"], "is_connected": True}, **(script or {}))
         self.worker = ScriptedProcess(self.clock, self.script, more=more)
         self.client, self.launcher = client_of(self.worker, *after, timeout=timeout, read_only=False)
         self.wait = Wait(self.client, asked, pause=self._pause, spread=lambda low, high: high)
@@ -177,21 +178,29 @@ def test_a_loss_ends_the_wait_after_what_came_before():
     assert scene.outcome() == "matched"
 
 
-@pytest.mark.parametrize("symbol", ["PRL_ERR_WS_DISP_CONNECTION_CLOSED", "PRL_ERR_NOT_CONNECTED_TO_DISPATCHER"])
+@pytest.mark.parametrize("symbol", ["PRL_ERR_WS_DISP_CONNECTION_CLOSED", "PRL_ERR_NOT_CONNECTED_TO_DISPATCHER", "PRL_ERR_IO_NO_CONNECTION"])
 def test_a_look_that_finds_the_connection_lost_does_not_hide_what_came_before(symbol):
     def look(arguments):
         scene.worker.put(told(2), LOST)
         return failure(symbol, "get_vm_list_ex")
 
-    scene = Scene(request(2, satisfied_by=STATE), {"list_vms": look})
+    scene = Scene(request(2, satisfied_by=STATE), {"list_vms": look, "is_connected": False})
     assert scene.outcome() == "matched"
-    scene = Scene(request(3, satisfied_by=STATE), {"list_vms": look})
+    scene = Scene(request(3, satisfied_by=STATE), {"list_vms": look, "is_connected": False})
     assert scene.error() == "PRL_ERR_WS_DISP_CONNECTION_CLOSED" and scene.result["error"].error["operation"] == "wait"
 
 
-def test_a_look_that_fails_for_good_ends_the_wait():
-    scene = Scene(request(2, satisfied_by=STATE), {"list_vms": failure("PRL_ERR_USER_OPERATION_NOT_AUTHORISED", "get_vm_list_ex")})
-    assert scene.error() == "PRL_ERR_USER_OPERATION_NOT_AUTHORISED"
+@pytest.mark.parametrize("symbol", ["PRL_ERR_USER_OPERATION_NOT_AUTHORISED", "PRL_ERR_WS_DISP_CONNECTION_CLOSED"])
+def test_a_look_that_fails_for_good_ends_the_wait(symbol):
+    """Also where the connection that was lost is another one than ours, as the node's to the backup server."""
+    assert Scene(request(2, satisfied_by=STATE), {"list_vms": failure(symbol, "get_vm_list_ex")}).error() == symbol
+
+
+def test_a_vm_whose_uuid_cannot_be_read_is_an_error_and_not_every_vm():
+    scene = Scene(request(events=[dict(specification(2), vm="web-01")]), {"list_vms": [dict(vm("running")[0], uuid=None)]})
+    with pytest.raises(PrlError) as raised:
+        scene.run()
+    assert raised.value.error["symbol"] == "UNREADABLE_VM" and "events[0].vm" in raised.value.message
 
 
 def test_a_look_that_takes_all_the_time_is_a_time_out():

@@ -3,7 +3,9 @@
 import pytest
 
 from ansible_collections.prlsdk.core.plugins.module_utils import _ids
-from ansible_collections.prlsdk.core.plugins.module_utils._backups import removal
+from ansible_collections.prlsdk.core.plugins.module_utils._backups import creation, live, locate, removal, restoration
+from ansible_collections.prlsdk.core.plugins.module_utils._errors import PrlError, TreeError
+from ansible_collections.prlsdk.core.plugins.module_utils._sdk.client import Text
 from tests.unit.operate.model import VM, ModelServer
 
 HERE = VM % 1
@@ -106,3 +108,49 @@ def test_an_error_of_one_vm_is_not_the_end_for_another(server):
     report = removal.Removal(server, entries, removal.Options(on_error="continue")).run()
     assert [(one["outcome"], one["reason"]) for one in report["backups"]] == [("failed", "error"), ("removed", None)]
     assert report["backups"][0]["error"]["symbol"] == "PRL_ERR_BACKUP_INTERNAL_ERROR"
+
+
+def test_one_vm_twice_in_an_answer_is_damage_and_not_a_smaller_tree():
+    text = ModelServer()
+    text.add_chain(HERE, 1)
+    whole = text.text(HERE)
+    item = whole[whole.index("<VmItem>"):whole.index("</BackupTree>")]
+    with pytest.raises(TreeError):
+        live.vm_from(locate.read(Text({"text": whole.replace(item, item + item)}), HERE), HERE)
+
+
+@pytest.mark.parametrize("description, written", [("a\r\nb\rc", "a\nb\nc"), ("a\nb", "a\nb")])
+def test_a_line_break_does_not_hide_a_backup_from_the_one_who_made_it(description, written):
+    assert creation.as_read(description) == creation.as_read(written)
+
+
+@pytest.mark.parametrize("wish", ["creation", "restoration"])
+def test_what_there_is_no_time_for_is_not_asked_for(server, wish):
+    server.end, plain = 3.0, server.read
+
+    def slow(uuid):
+        server.now = 2.9
+        return plain(uuid)
+
+    server.read = slow
+    make = {
+        "creation": lambda: creation.Creation(server, HERE, creation.Wish()),
+        "restoration": lambda: restoration.Restoration(Listing(server), HERE, restoration.Wish(copy=True)),
+    }
+    work = make[wish]()
+    with pytest.raises(PrlError) as late:
+        work.run()
+    assert late.value.error["symbol"] == "PRL_ERR_TIMEOUT" and "nothing was done" in late.value.message
+
+
+class Listing:
+    """A server that knows no VM itself."""
+
+    def __init__(self, server):
+        self._server = server
+
+    def vms(self):
+        return []
+
+    def __getattr__(self, name):
+        return getattr(self._server, name)

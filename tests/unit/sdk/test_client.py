@@ -212,10 +212,15 @@ def test_another_worker_is_started_after_a_death(clock):
     assert second.said[0]["read_only"] is True
 
 
-def test_a_call_after_a_death_starts_another_worker(clock):
+def test_after_a_death_nothing_is_asked_before_somebody_reopens(clock):
     client, launcher = client_of(process(clock, script={"answer_names": Dead}), process(clock))
-    died(client, numbers=[])
-    assert client.call("answer_names", numbers=[]) == ["yes"]
+    first = died(client, numbers=[])
+    for ask in (lambda: client.call("answer_names", numbers=[]), lambda: client.event(1.0)):
+        with pytest.raises(WorkerDied) as again:
+            ask()
+        assert again.value.message == first.message and len(launcher.started) == 1
+    client.reopen()
+    assert client.call("answer_names", numbers=[]) == ["yes"] and len(launcher.started) == 2
 
 
 def test_a_living_worker_is_asked_to_log_in_again(clock):
@@ -226,15 +231,16 @@ def test_a_living_worker_is_asked_to_log_in_again(clock):
     assert worker.calls == ["connect", "connect"] and len(launcher.started) == 1
 
 
-def test_a_login_that_fails_leaves_a_worker_that_can_be_asked_again(clock):
-    worker = process(clock)
-    answers = [failure("PRL_ERR_CANT_CONNECT_TO_DISPATCHER", "login"), dict(worker.script["connect"], running_removals=2)]
-    worker.script["connect"] = lambda arguments: answers.pop(0)
-    client, launcher = client_of(worker)
+def test_a_login_that_fails_leaves_no_worker_that_is_half_open(clock):
+    first, second = process(clock), process(clock)
+    first.script["connect"] = failure("PRL_ERR_CANT_CONNECT_TO_DISPATCHER", "login")
+    second.script["connect"] = dict(second.script["connect"], running_removals=2)
+    client, launcher = client_of(first, second)
     with pytest.raises(CallError):
         client.ensure_open()
-    client.reopen()
-    assert client.server == SERVER and client.running_at_login == 2 and len(launcher.started) == 1
+    assert not client.alive
+    client.ensure_open()
+    assert client.server == SERVER and client.running_at_login == 2 and len(launcher.started) == 2
 
 
 # --- time
@@ -279,6 +285,7 @@ def test_the_deadline_counts_from_the_first_call_and_for_all_workers(clock):
     workers = [process(clock, script={"answer_names": lambda arguments: clock.sleep(20) or Dead}) for number in range(2)]
     client, launcher = client_of(*workers, timeout=30)
     died(client, numbers=[])
+    client.reopen()
     died(client, numbers=[])
     assert [worker.said[0]["deadline"] for worker in workers] == [30, 10] and client.left() == -10
 
@@ -565,7 +572,7 @@ def test_a_login_that_failed_half_way_is_made_up_for(node, tmp_path):
         node("disconnect")
         client.reopen()
         assert node.call_names().count("login") == 5 and client.vms(of="store") == []
-    assert node.call_names().count("logoff") == 2
+    assert node.call_names().count("logoff") == 3
 
 
 def test_a_call_that_takes_long_holds_no_other_one_up(node, tmp_path):
