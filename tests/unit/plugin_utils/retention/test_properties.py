@@ -86,6 +86,7 @@ def test_p01_verdicts_partition_the_inventory(scene, policy):
         for verdict, number in vm["counts"].items():
             assert number == sum(entry["verdict"] == verdict for entry in vm["backups"])
         assert sum(vm["bytes"].values()) == sum(entry["size"] for entry in vm["backups"])
+        assert sum(step["frees"] for step in vm["remove"]) == vm["bytes"]["freed"]
         removes = [identity for step in vm["remove"] for identity in ids_of(step)]
         assert sorted(removes) == sorted(entry["id"] for entry in vm["backups"] if entry["verdict"] == "remove")
 
