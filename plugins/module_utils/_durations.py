@@ -58,8 +58,14 @@ class Duration(collections.namedtuple("Duration", [name for name, suffix in _UNI
         return _shifted(_months_later(moment, -12 * self.years - self.months), -7 * self.weeks - self.days, 0)
 
     def calendar_after(self, moment):
-        """The naive ``datetime`` this many years to days after ``moment``; ``datetime.datetime.max`` beyond the year 9999."""
-        return _shifted(_months_later(moment, 12 * self.years + self.months), 7 * self.weeks + self.days, 0)
+        """The inverse of :meth:`calendar_before`, for days: the first from which that leads to the day of the naive ``moment`` or a later one.
+
+        So days and weeks go first here, then months and years; where the month reached does not have the day, the first of the next month
+        follows. The time of day is that of ``moment``; ``datetime.datetime.max`` beyond the year 9999.
+        """
+        start = _shifted(moment, 7 * self.weeks + self.days, 0)
+        reached = _months_later(start, 12 * self.years + self.months)
+        return _shifted(reached, 1, 0) if reached.day < start.day else reached
 
 
 def parse(text):

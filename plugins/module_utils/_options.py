@@ -130,6 +130,7 @@ def backup_change_options():
     entry = dict(
         backup,
         vm={"type": "str"},
+        frees={"type": "int"},
         action={"type": "str", "choices": ["chain", "increment", "merge"]},
         removes={"type": "list", "elements": "dict", "options": backup, "default": []},
         allow_remove_last={"type": "bool", "default": False},

@@ -117,6 +117,10 @@ options:
         description:
           - Its size in bytes. A backup with another size is refused.
         type: int
+      frees:
+        description:
+          - What the removal frees in bytes, as a plan tells it. It is not read; it may be here so that the steps of a plan can be given as they are.
+        type: int
       action:
         description:
           - V(chain) for a full backup with its whole chain, V(increment) for an incremental one at the end of its chain.

@@ -48,7 +48,9 @@ options:
   latest_only:
     description:
       - Only the newest backup of each VM, of those that the other options leave. With O(older_than) that is the newest one before that moment,
-        whether or not there are later ones. So it does not tell which VMs have no recent backup.
+        whether or not there are later ones. So with an earlier moment it does not tell which VMs have no recent backup.
+      - A backup from the future, which a wrong clock makes, is the newest one of its VM until that time comes, and hides how old the others
+        are. O(older_than=0h) leaves out backups from the future.
     type: bool
     default: false
   limit:
@@ -93,10 +95,11 @@ EXAMPLES = r"""
   prlsdk.core.prl_backup_info:
     scope: registered
     latest_only: true
+    older_than: 0h
   register: newest
 
-# With older_than in the task above, every VM that has any old backup would be there. A VM that has none at all is in no tree: the role
-# prlsdk.core.backup_compliance names those too.
+# older_than: 0h leaves out backups from the future, which a wrong clock makes. With older_than: 2d, every VM that has any old backup would be
+# there. A VM that has no backup at all is in no tree: the role prlsdk.core.backup_compliance names those too.
 - name: Name the VMs whose newest backup is older than two days
   ansible.builtin.debug:
     msg: "{{ item.vm_name }} was last backed up at {{ item.created }}."

@@ -24,10 +24,16 @@ def aging(stub):
     return stub
 
 
-def refresh(stub):
+def refresh(stub, vm="web-01", ahead=3600):
     """A new backup of one VM, a little ahead so that the test may take its time."""
-    stub("set", "clock", moment(time.time() + 3600))
-    assert run_module("prl_backup", stub, state="present", vm="web-01", type="full")["changed"]
+    stub("set", "clock", moment(time.time() + ahead))
+    assert run_module("prl_backup", stub, state="present", vm=vm, type="full")["changed"]
+
+
+def refresh_one_and_date_another_in_the_future(stub):
+    """A new backup of one VM, and one of another VM that is from the future: its clock was wrong, and it has no recent one."""
+    refresh(stub, "db-primary", ahead=-600)
+    refresh(stub, "gitlab", ahead=40 * DAY)
 
 
 def play_of(text, title):
@@ -53,19 +59,21 @@ def stale(stub, age):
     newest = {}
     for tree in run_module("prl_backup_info", stub)["backup_trees"]:
         if tree["vm"]["registered"]:
-            newest[tree["vm"]["name"]] = max(backup["created"] for chain in tree["chains"] for backup in chain["backups"])
+            created = [backup["created"] for chain in tree["chains"] for backup in chain["backups"]]
+            newest[tree["vm"]["name"]] = max(when for when in created if when < moment(time.time()))
     found = ["%s was last backed up at %s." % pair for pair in newest.items() if pair[1] < moment(time.time() - age)]
     assert 0 < len(found) < len(newest), "the node is to have both kinds"
     return sorted(found)
 
 
 def test_the_readme_finds_the_vms_whose_newest_backup_is_older_than_a_day(aging, tmp_path):
-    refresh(aging)
+    refresh_one_and_date_another_in_the_future(aging)
     (play,) = [block for block in re.findall(r"```yaml\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL) if "Stale backups" in block]
     assert sorted(told(aging, tmp_path, play_of(play, "Stale backups"))) == stale(aging, DAY)
 
 
 def test_the_example_finds_the_vms_whose_newest_backup_is_older_than_two_days(aging, tmp_path):
+    refresh_one_and_date_another_in_the_future(aging)
     tasks = published("prl_backup_info", "Gather the newest backup of each VM that the node knows", "Name the VMs whose newest backup is older than two days")
     assert len(tasks) == 2
     assert sorted(told(aging, tmp_path, {"gather_facts": False, "tasks": tasks})) == stale(aging, 2 * DAY)

@@ -16,6 +16,7 @@ from ansible_collections.prlsdk.core.plugins.plugin_utils._retention import inve
 from ansible_collections.prlsdk.core.plugins.plugin_utils._retention.inventory import Backup, Backups, Vm, plain_id
 from ansible_collections.prlsdk.core.plugins.plugin_utils._retention.selectors import Selector
 from ansible_collections.prlsdk.core.plugins.plugin_utils._retention.survey import standing
+from ansible_collections.prlsdk.core.plugins.plugin_utils._retention.zone import named
 
 from .objectives import Group, Objective, read_exclusions, read_groups
 from .text import table, worst
@@ -163,15 +164,12 @@ def _chain_findings(result, chain: list[Backup], objective: Objective, now: int)
         limit = str(objective.max_chain_age)
         if full.instant < _instants.before(now, objective.max_chain_age):
             yield "chain_age", "the full of its chain is of %s, and the bound is %s" % (result["chain"]["full"], limit), result["chain"]["full"], limit
-        if full.instant < _instants.before(_later(now, objective.rpo), objective.max_chain_age):
+        next_backup = named("UTC").expiry(now, objective.rpo, now)  # at the latest
+        if full.instant < _instants.before(next_backup, objective.max_chain_age):
             due.append("the full of its chain is of %s, and by the next backup will be older than %s" % (result["chain"]["full"], limit))
     result["full_due"] = bool(due)
     if due:
         yield "full_due", "the next backup has to be a full: %s" % " and ".join(due), None, None
-
-
-def _later(now, duration):
-    return _instants.from_datetime(duration.calendar_after(_instants.to_datetime(now))) + duration.exact_seconds
 
 
 def _orphans(trees: list[Vm], settings: Check):

@@ -241,7 +241,7 @@ def _removals(vm, outcomes):
             "created": words.when(step.head["created"]),
             "type": step.head["type"],
             "what": _what_goes(step),
-            "size": words.size(step.size),
+            "size": words.size(step.frees),
             "outcome": outcome.text,
             "bad": outcome.bad,
         }

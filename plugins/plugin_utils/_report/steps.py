@@ -14,11 +14,7 @@ class Step(NamedTuple):
     head: dict[str, Any]
     gone: list[dict[str, Any]]
     action: str  # chain, increment or merge
-
-    @property
-    def size(self) -> int:
-        """Bytes that the step frees; the plan's own figure is that of the head alone."""
-        return sum(backup["size"] for backup in self.gone)
+    frees: int  # bytes
 
 
 def steps(vm: dict[str, Any]) -> list[Step]:
@@ -27,9 +23,11 @@ def steps(vm: dict[str, Any]) -> list[Step]:
     A refused plan has none. What it would have removed is told by its verdicts, and by chain, as the order in which is not.
     """
     backups = {backup["id"]: backup for backup in vm["backups"]}
-    planned = [Step(backups[step["id"]], [backups[gone["id"]] for gone in step["removes"]], step["action"]) for step in vm["remove"]]
+    planned = [Step(backups[step["id"]], [backups[gone["id"]] for gone in step["removes"]], step["action"], step["frees"]) for step in vm["remove"]]
     refused = by_chain(backup for backup in vm["backups"] if backup["verdict"] == "refused")
-    return planned + [Step(gone[-1], gone, "chain" if gone[-1]["type"] == "full" else "increment") for gone in refused]
+    return planned + [
+        Step(gone[-1], gone, "chain" if gone[-1]["type"] == "full" else "increment", sum(backup["size"] for backup in gone)) for gone in refused
+    ]
 
 
 def by_chain(backups: Iterable[dict[str, Any]]) -> list[list[dict[str, Any]]]:

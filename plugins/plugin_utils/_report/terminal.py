@@ -70,7 +70,7 @@ def _removals(vm) -> Iterator[str]:
 def _step(step):
     what = "chain of %d" % len(step.gone) if step.action == "chain" else step.action if len(step.gone) == 1 else "%d increments" % len(step.gone)
     head = step.head
-    return _row(head["id"], head["created"], what, step.size, head["verdict"], "; ".join(words.why(head)), 42, 13)
+    return _row(head["id"], head["created"], what, step.frees, head["verdict"], "; ".join(words.why(head)), 42, 13)
 
 
 def _one_line(vm) -> Iterator[str]:

@@ -31,10 +31,11 @@ def refusing(numbers: Numbers, policy: Policy, zone: Zone, now: int) -> dict[str
     """The first guard that refuses, as ``{name, value, limit}``; None if none does or there is nothing to remove."""
     if not numbers.removed:
         return None
-    for guard in _GUARDS:
-        refusal = guard(numbers, policy, zone, now)
+    for name, refuses in _GUARDS.items():
+        refusal = refuses(numbers, policy, zone, now)
         if refusal is not None:
-            return dict(zip(("name", "value", "limit"), (guard.__name__.lstrip("_"), *refusal)))
+            value, limit = refusal
+            return {"name": name, "value": value, "limit": limit}
     return None
 
 
@@ -92,4 +93,13 @@ def _max_remove_share(numbers, policy, zone, now):
     return -(-removed * 10000 // total) / 10000, policy.max_remove_share
 
 
-_GUARDS = (_duplicate_ids, _max_broken_chains, _no_restorable_left, _max_staleness, _min_chains, _max_remove, _max_remove_share)
+#: Every guard of a VM by the name that users see, in the order in which they are asked: (value, limit) where it refuses.
+_GUARDS = {
+    "duplicate_ids": _duplicate_ids,
+    "max_broken_chains": _max_broken_chains,
+    "no_restorable_left": _no_restorable_left,
+    "max_staleness": _max_staleness,
+    "min_chains": _min_chains,
+    "max_remove": _max_remove,
+    "max_remove_share": _max_remove_share,
+}

@@ -139,7 +139,7 @@ def _vm(tree, where: str, instant: Reader) -> tuple[_Head, list[tuple]]:
     if omitted:
         raise InputError(
             "%s leaves out %d backups that a filter of the gathering took away. Pruning from a part of a tree loses backups: "
-            "gather without backup_ids, newer_than, older_than, latest_only, owner and limit, or run the plan on the whole trees"
+            "gather without backup_ids, newer_than, older_than, latest_only and limit, or run the plan on the whole trees"
             % (called, omitted)
         )
     head = _Head(name, _text(vm, "uuid", where + ".vm"), _text(vm, "type", where + ".vm", ""), _integer(vm, "storage_version", where + ".vm", 0))

@@ -112,7 +112,7 @@ def _grace(survey, duration, calendar, now):
     first, end = bisect.bisect_left(instants, edge), len(instants) - len(survey.future)
 
     def explain():
-        untils = calendar.zone.all_after(instants[first:end], duration)
+        untils = calendar.zone.expiries(instants[first:end], duration, now)
         return [{"code": "grace", "until": text(until)} for until in untils], untils
 
     return Protection(list(range(first, end)), explain)

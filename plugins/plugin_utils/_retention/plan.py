@@ -180,7 +180,8 @@ class Draft:
         return reasons
 
     def _step(self, step):
-        return dict(self._known(step.position), action=step.action, removes=[self._known(each) for each in step.removes])
+        removes = [self._known(each) for each in step.removes]
+        return {**self._known(step.position), "frees": sum(known["size"] for known in removes), "action": step.action, "removes": removes}
 
     def _known(self, position):
         """What tells a backup from another one that is given the same id later."""

@@ -69,6 +69,11 @@ class Scene(NamedTuple):
     keep_oldest: bool
     taken: set[int] | None  # positions that the rules before this one keep; None where rules are independent
 
+    @property
+    def earliest_anchor(self) -> int:
+        """The earliest anchor of any plan to come."""
+        return max(self.now, self.anchor)
+
 
 class Selection(NamedTuple):
     """What a rule keeps. The explanations are worked out only when they are asked for."""
@@ -85,7 +90,7 @@ def within(rule: Rule, candidates: Candidates, scene: Scene) -> Selection:
     first = bisect.bisect_left(instants, edge)
 
     def explain():
-        untils = zone.all_after(instants[first:], rule.duration)
+        untils = zone.expiries(instants[first:], rule.duration, scene.earliest_anchor)
         name, since = rule.name, candidates.calendar.text(edge)
         return [{"code": "within", "rule": name, "since": since} for until in untils], untils
 
@@ -97,14 +102,18 @@ def window(rule: Rule, candidates: Candidates, scene: Scene) -> Selection:
     inside = within(rule, candidates, scene)
     instants = candidates.instants
     start = len(instants) - len(inside.positions) - 1
+
+    def lapses(first):
+        # Each is needed until the next one has left the window; the next one of the newest will be made now at the earliest.
+        nexts = [min(instant, scene.now) for instant in [*instants[first + 1 :], scene.now]]
+        return candidates.calendar.zone.expiries(nexts, rule.duration, scene.earliest_anchor)
+
     if start < 0:
-        return inside
+        return inside._replace(explain=lambda: (inside.explain()[0], lapses(0)))
 
     def explain():
-        reasons, untils = inside.explain()
-        # It is needed until the next one has left the window.
-        until = untils[0] if untils else ANY_TIME
-        return [{"code": "window_start", "rule": rule.name, "since": candidates.calendar.text(instants[start])}, *reasons], [until, *untils]
+        reasons, _untils = inside.explain()
+        return [{"code": "window_start", "rule": rule.name, "since": candidates.calendar.text(instants[start])}, *reasons], lapses(start)
 
     return Selection([start, *inside.positions], explain, inside.why_not)
 
@@ -180,7 +189,7 @@ def bucket_within(rule: Rule, candidates: Candidates, scene: Scene) -> Selection
 
     def explain():
         open_from = candidates.calendar.open_from(rule.bucket, scene.now)
-        ends = zone.all_after([instants[position] for position in picks], rule.duration)
+        ends = zone.expiries([instants[position] for position in picks], rule.duration, scene.earliest_anchor)
         reasons = _ranked(rule, map(candidates.calendar.spans(rule.bucket).__getitem__, picked))
         return reasons, [ANY_TIME if key >= open_from else end for key, end in zip(picked, ends)]
 

@@ -49,7 +49,7 @@ class Surveyor:
     """Looks at VMs the way a policy says; ``now`` in epoch seconds."""
 
     def __init__(self, policy: Policy, zone: Zone, now: int):
-        self._future_from = zone.after(now, policy.max_clock_skew)
+        self._future_from = zone.expiry(now, policy.max_clock_skew, now)
         self._ids = frozenset(policy.pins)
         self._pin = re.compile(policy.pin_pattern) if policy.pin_pattern else None
         self._tag = re.compile(policy.tags_pattern) if policy.tags_pattern and policy.keep_tags else None

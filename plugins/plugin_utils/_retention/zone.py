@@ -24,6 +24,9 @@ DAY = 86400
 #: Names that the zone database may have, but that mean "whatever this machine is set to".
 _MACHINE_ZONES = ("localtime", "posixrules", "Factory")
 
+#: In place of the end of a duration that has to be searched for.
+_UNSTEADY = (_instants.EARLIEST - 1, False)
+
 
 @functools.lru_cache(maxsize=16)
 def named(name: str) -> Zone:
@@ -45,6 +48,8 @@ class Zone:
         self._offsets = Memo(self._offset_on)
         self._steady = Memo(self._steady_offset_on)
         self._moved = Memo(self._day_mover)
+        self._ends = Memo(self._ends_of)
+        self._pieces = Memo(self._pieces_of)
 
     def walls(self, instants: list[int]) -> list[int]:
         """What the wall clock shows at each instant."""
@@ -70,28 +75,84 @@ class Zone:
 
     def before(self, instant: int, duration) -> int:
         """``duration`` before ``instant``: years to days by the calendar of this zone, hours and minutes exactly."""
-        return self._move([instant], duration, "calendar_before")[0] - duration.exact_seconds
-
-    def after(self, instant: int, duration) -> int:
-        """``duration`` after ``instant``, the other way round; never later than the true end of a window that began at ``instant``."""
-        return self.all_after([instant], duration)[0]
-
-    def all_after(self, instants: list[int], duration) -> list[int]:
-        """:meth:`after` of each instant."""
         exact = duration.exact_seconds
-        return self._move([instant + exact for instant in instants] if exact else instants, duration, "calendar_after")
+        if _is_exact(duration):
+            return instant - exact
+        wall = self.wall(instant)
+        return self.instant(self._moved[duration, "calendar_before"][wall // DAY] * DAY + wall % DAY) - exact
 
-    def _move(self, instants, duration, how):
-        if duration[:4] == (0, 0, 0, 0):
-            return instants
-        moved, steady = self._moved[duration, how], self._steady
-        ends = []
-        for wall in self.walls(instants):
-            day = moved[wall // DAY]
-            offset = steady[day]
-            end = day * DAY + wall % DAY
-            ends.append(self.instant(end) if offset is None else end - offset)
-        return ends
+    def expiry(self, instant: int, duration, since: int) -> int:
+        """:meth:`expiries` of one instant."""
+        return self.expiries([instant], duration, since)[0]
+
+    def expiries(self, instants: list[int], duration, since: int) -> list[int]:
+        """Of each instant the last second at which it is not older than ``duration``, by :meth:`before`; to the second.
+
+        ``since`` is where to begin: with the second before it, where the instant is too old then. It matters because an instant can become
+        too old, and young again for some hours, at the end of a month and where the clock is turned back. The first time counts.
+        """
+        exact = duration.exact_seconds
+        if _is_exact(duration):
+            return [max(instant + exact, since - 1) for instant in instants]
+        edge, ends = self.before(since, duration), self._ends[duration]
+        expiries = []
+        for instant, wall in zip(instants, self.walls([instant + exact for instant in instants] if exact else instants)):
+            end, until_its_time_of_day = ends[wall // DAY]
+            if until_its_time_of_day:
+                end += wall % DAY
+            if instant < edge:
+                end = since - 1
+            elif end < since or (until_its_time_of_day and wall % DAY == DAY - 1):
+                end = self._search_expiry(instant, duration, since)
+            expiries.append(end)
+        return expiries
+
+    def _search_expiry(self, instant, duration, since):
+        """The expiry of an instant that is not too old at ``since``, near a change of the offset or the end of a month."""
+        # A clock that is turned by 24 hours, at either end, moves it by two days.
+        day = max(since // DAY, self._moved[duration, "calendar_after"][self.wall(instant + duration.exact_seconds) // DAY] - 3)
+        while day * DAY < _instants.LATEST:
+            for start, end, distance in self._pieces[duration, day]:
+                first_too_old = max(start, since, instant + distance + 1)
+                if first_too_old < end:
+                    return first_too_old - 1
+            day += 1
+        return _instants.LATEST
+
+    def _ends_of(self, duration):
+        """Wall day -> (the end of ``duration`` from its midnight on, True), (the same for all of the day, False), or _UNSTEADY."""
+        before, after, steady = self._moved[duration, "calendar_before"], self._moved[duration, "calendar_after"], self._steady
+
+        def end(day):
+            reached = after[day]
+            offset = steady[reached]
+            if offset is None or steady[day] is None:
+                return _UNSTEADY
+            if before[reached] == day:
+                return reached * DAY - offset, True
+            return reached * DAY - 1 - offset, False
+
+        return Memo(end)
+
+    def _pieces_of(self, duration_and_day):
+        """A day of UTC as a list of (first second, first second after it, what :meth:`before` takes off in between)."""
+        duration, day = duration_and_day
+        pieces: list[tuple[int, int, int]] = []
+        for start, end, distance in self._split(duration, day * DAY, day * DAY + DAY - 1):
+            if pieces and pieces[-1][2] == distance:
+                start = pieces.pop()[0]
+            pieces.append((start, end, distance))
+        return pieces
+
+    def _split(self, duration, first, last):
+        # The offsets of both ends of the duration change once a day at most: two seconds with the same figures have nothing between them.
+        (day, offset, distance), at_last = ((self.wall(each) // DAY, self.wall(each) - each, each - self.before(each, duration)) for each in (first, last))
+        if at_last == (day, offset, distance):
+            yield first, last + 1, distance
+        else:
+            middle = (first + last) // 2
+            yield from self._split(duration, first, middle)
+            yield from self._split(duration, middle + 1, last)
 
     def _day_mover(self, duration_and_way):
         duration, how = duration_and_way
@@ -110,6 +171,10 @@ class Zone:
         """The offset of a day of the wall clock, where it is one and the same for a day on either side; else None."""
         around = {self._offsets[day - 1], self._offsets[day], self._offsets[day + 1]}
         return around.pop() if len(around) == 1 else None
+
+
+def _is_exact(duration):
+    return duration[:4] == (0, 0, 0, 0)
 
 
 def _offset_at(info, instant):

@@ -87,6 +87,20 @@ def test_a_duration_of_nothing_is_false():
     assert _durations.parse("1min")
 
 
-def test_a_duration_is_added_by_the_civil_calendar_up_to_the_last_year():
-    assert _durations.parse("1mo").calendar_after(datetime.datetime(2026, 1, 31)) == datetime.datetime(2026, 2, 28)
-    assert _durations.parse("9000y").calendar_after(datetime.datetime(2026, 1, 31)) == datetime.datetime.max
+@pytest.mark.parametrize(
+    "text, day, reached",
+    [
+        ("1mo", "2026-01-28", "2026-02-28"),
+        ("1mo", "2026-01-31", "2026-03-01"),  # a month before the 28th of February is the 28th of January
+        ("1mo15d", "2013-01-17", "2013-03-01"),  # and not a month and then 15 days later
+        ("1y", "2024-02-29", "2025-03-01"),
+        ("9000y", "2026-01-31", "9999-12-31"),
+        ("999999999d", "2026-01-31", "9999-12-31"),
+    ],
+)
+def test_a_duration_later_is_the_first_day_that_leads_back(text, day, reached):
+    duration, day = _durations.parse(text), datetime.datetime.fromisoformat(day)
+    after = duration.calendar_after(day)
+    assert after.date() == datetime.date.fromisoformat(reached)
+    if after != datetime.datetime.max:
+        assert duration.calendar_before(after) >= day > duration.calendar_before(after - datetime.timedelta(days=1))

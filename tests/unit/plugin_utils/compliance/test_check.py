@@ -139,6 +139,14 @@ def test_chain_age_is_inclusive_and_a_full_is_due_when_the_next_backup_would_fin
     assert codes([backup(1000, age), backup(1000, 0, number=2)], rpo="1d", max_chain_age="1w") == expected
 
 
+def test_the_next_backup_is_due_when_the_objective_is_to_the_second_also_in_mixed_units():
+    now, age = "2013-01-17T02:49:50Z", _instants.parse(NOW) - _instants.parse("2013-01-02T00:00:00Z")
+    objective = {"rpo": "1mo15d", "max_chain_age": "2mo"}  # by 2013-03-01T02:49:50Z, when the full is not yet two months old
+    assert not check([vm()], [tree([backup(1000, age)])], objective, now)["vms"][0]["full_due"]
+    older = [backup(1000, age + DAY)]
+    assert check([vm()], [tree(older)], objective, now)["vms"][0]["full_due"]
+
+
 def test_bounds_of_chains_are_for_the_newest_chain_only():
     old = [backup(1000, 30 * DAY - number, number=number) for number in range(1, 9)]
     assert codes(old, [backup(1001, HOUR)], max_chain_length=4, max_chain_age="1w") == []

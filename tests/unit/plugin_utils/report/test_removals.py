@@ -21,14 +21,14 @@ def test_a_chain_frees_what_all_of_its_backups_take():
     planned = plan()
     rows = details(planned)["removals"]["rows"]
     assert [row["size"] for row in rows] == ["110 B"] * 5, "a full of 80 and six increments of 5"
-    assert sum(step.size for step in steps(planned["vms"][0])) == planned["vms"][0]["bytes"]["freed"] == 550
+    assert sum(step.frees for step in steps(planned["vms"][0])) == planned["vms"][0]["bytes"]["freed"] == 550
 
 
 def test_steps_of_every_kind_add_up_to_what_the_vm_frees():
     for policy in ({"tails": "remove"}, {"tails": "remove", "merge": "allow", "daily": 1, "weekly": 3}, {"monthly": 2}):
         for share in (1.0, 0.01):
             (vm,) = plan(tree(weeks=8), max_remove_share=share, **policy)["vms"]
-            assert sum(step.size for step in steps(vm)) == vm["bytes"]["freed"] + vm["bytes"]["refused"] > 0
+            assert sum(step.frees for step in steps(vm)) == vm["bytes"]["freed"] + vm["bytes"]["refused"] > 0
             assert sum(len(step.gone) for step in steps(vm)) == vm["counts"]["remove"] + vm["counts"]["refused"]
 
 

@@ -10,6 +10,8 @@ import functools
 import random
 
 from ansible_collections.prlsdk.core.plugins.module_utils import _instants
+from ansible_collections.prlsdk.core.plugins.module_utils._durations import Duration
+from ansible_collections.prlsdk.core.plugins.plugin_utils._retention.zone import Zone
 from hypothesis import strategies as st
 
 HOUR, DAY, WEEK = 3600, 86400, 7 * 86400
@@ -103,6 +105,29 @@ def shuffled(trees, seed):
         for each in one["chains"]:
             chance.shuffle(each["backups"])
     return trees
+
+
+@st.composite
+def spans(draw):
+    """(zone, duration, instant, since): a duration of up to four units, and an instant that ends it near a turn of the clock or near a month's end."""
+    zone = draw(_ZONES)
+    chance = random.Random(draw(_SEEDS))
+    return (zone, *some_span(chance, zone))
+
+
+def some_span(chance, zone):
+    duration = some_duration(chance)
+    turn = _instants.parse(chance.choice([TURNS[zone], "2026-%02d-01T00:00:00Z" % chance.randint(1, 12), "2024-03-01T00:00:00Z"]))
+    near = turn + chance.choice([0, DAY, -DAY, 3 * DAY, -3 * DAY, 200 * DAY]) + chance.choice([0, 1, -1, 600, chance.randint(-30 * HOUR, 30 * HOUR)])
+    if chance.random() < 0.5:  # else it begins there
+        near = Zone(zone).before(near, duration)
+    return duration, near, near + chance.choice([0, 0, 1, HOUR, DAY, chance.randint(0, 70 * DAY)])
+
+
+def some_duration(chance):
+    """A duration that mixes units, and is not longer than about half a year."""
+    months, weeks, days, hours, minutes = (chance.choice([0, 0, 1, most]) for most in (5, 3, 15, 36, 90))
+    return Duration(0, months, weeks, days, hours, minutes) if months or weeks or days or hours or minutes else Duration(0, 1, 0, 15, 0, 0)
 
 
 # What shrinks well is drawn: the zone, the shape of the forest, the names of the rules. The rest comes from one seed,

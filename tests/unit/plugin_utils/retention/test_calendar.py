@@ -14,9 +14,10 @@ from ansible_collections.prlsdk.core.plugins.plugin_utils._retention.buckets imp
 from ansible_collections.prlsdk.core.plugins.plugin_utils._retention.plan import make_plan
 from ansible_collections.prlsdk.core.plugins.plugin_utils._retention.stamps import Reader, Writer
 from ansible_collections.prlsdk.core.plugins.plugin_utils._retention.zone import Zone
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
+from . import forests
 from .forests import BARE, DAY, TURNS, kept, singles
 
 BUCKET = {bucket.rule: bucket for bucket in BUCKETS}
@@ -102,10 +103,28 @@ def test_a_duration_is_taken_off_on_the_wall_and_errs_to_the_past(zone, duration
 
 
 @pytest.mark.property
-@given(st.sampled_from(sorted(TURNS)), st.integers(-400 * DAY, 400 * DAY), st.sampled_from(["1d", "2w", "1mo", "1y1mo", "3d5h30min", "90min"]))
-def test_the_end_of_a_window_is_never_said_too_late(zone, away, duration):
-    zone, start, duration = Zone(zone), _instants.parse(TURNS[zone]) + away, _durations.parse(duration)
-    assert zone.before(zone.after(start, duration) - 1, duration) <= start
+@given(forests.spans())
+@example(("UTC", _durations.parse("1mo15d"), _instants.parse("2013-01-17T02:49:50Z"), _instants.parse("2013-02-10T00:00:00Z")))
+@example(("UTC", _durations.parse("1mo"), _instants.parse("2026-02-28T12:00:00Z"), _instants.parse("2026-03-29T01:00:00Z")))  # young again
+@example(("UTC", _durations.parse("1mo"), _instants.parse("2026-01-31T12:00:00Z"), _instants.parse("2026-01-31T12:00:00Z")))
+@example(("UTC", _durations.parse("1mo"), _instants.parse("2026-02-28T23:59:59Z"), _instants.parse("2026-02-28T23:59:59Z")))
+@example(("Europe/Berlin", _durations.parse("1d"), _instants.parse("2026-03-29T00:30:00Z"), _instants.parse("2026-03-29T00:30:00Z")))
+@example(("Europe/Berlin", _durations.parse("1d"), _instants.parse("2026-10-24T00:30:00Z"), _instants.parse("2026-10-25T01:10:00Z")))
+@example(("Europe/Berlin", _durations.parse("3w"), _instants.parse("2025-10-26T01:00:00Z"), _instants.parse("2025-10-27T01:00:00Z")))
+def test_p24_the_last_second_that_is_told_of_a_duration_is_the_last_one(span):
+    zone, duration, instant, since = span
+    zone = Zone(zone)
+    told = zone.expiry(instant, duration, since)
+    assert zone.before(told + 1, duration) > instant
+    # Whatever happens to a clock or a calendar does so at a quarter of an hour, or a minute later (Newfoundland).
+    quarters = range(max(since, told - 5 * DAY) // 900 * 900, told, 900)
+    seconds = {since, told, *(quarter + after for quarter in quarters for after in (-1, 0, 59, 60))}
+    assert not [second for second in seconds if since <= second <= told and zone.before(second, duration) > instant]
+
+
+def test_the_end_of_a_window_of_mixed_units_is_not_days_too_late():
+    expiry = Zone("UTC").expiry(_instants.parse("2013-01-17T02:49:50Z"), _durations.parse("1mo15d"), _instants.parse("2013-02-10T00:00:00Z"))
+    assert _instants.format(expiry) == "2013-03-01T02:49:50Z"
 
 
 @pytest.mark.property

@@ -15,6 +15,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from .forests import BARE, DAY, HOUR, kept, singles
+from .test_guide import GUIDE
 
 pytestmark = pytest.mark.property
 
@@ -149,4 +150,11 @@ def test_additional_counting_keeps_what_proxmox_keeps_of_sixty_daily_backups(wee
     theirs = proxmox_prune(days, zoneinfo.ZoneInfo("UTC"), counts)
     assert len(theirs) == 11
     assert ours(days, "UTC", counts, "additional", keep_oldest=False) == theirs
-    assert len(ours(days, "UTC", counts, "independent", keep_oldest=False)) < 11
+
+
+def test_independent_counting_keeps_nine_or_ten_of_sixty_daily_backups():
+    counts = {"daily": 7, "weekly": 4}
+    sixty = {newest: [NOW - (number + newest) * DAY for number in range(60)] for newest in range(7)}
+    stay = {_instants.to_datetime(days[0]).isoweekday(): len(ours(days, "UTC", counts, "independent", keep_oldest=False)) for days in sixty.values()}
+    assert stay == {1: 9, 2: 9, 3: 9, 4: 9, 5: 9, 6: 9, 7: 10}
+    assert "without `additional` 9, or 10 if the newest was made on a Sunday" in GUIDE

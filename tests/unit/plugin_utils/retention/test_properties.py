@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import copy
 import os
+import random
 import re
 import time
 
@@ -85,6 +86,7 @@ def test_p01_verdicts_partition_the_inventory(scene, policy):
         for verdict, number in vm["counts"].items():
             assert number == sum(entry["verdict"] == verdict for entry in vm["backups"])
         assert sum(vm["bytes"].values()) == sum(entry["size"] for entry in vm["backups"])
+        assert sum(step["frees"] for step in vm["remove"]) == vm["bytes"]["freed"]
         removes = [identity for step in vm["remove"] for identity in ids_of(step)]
         assert sorted(removes) == sorted(entry["id"] for entry in vm["backups"] if entry["verdict"] == "remove")
 
@@ -489,6 +491,65 @@ def test_nothing_goes_before_the_earliest_removal_that_was_foreseen(scene, polic
                 tree["chains"].append(forests.chain(name, forests.backup(name, 1, moment)))
         gone = let_go(make_plan(trees, policy, moment))
         assert not {identity for identity in gone if identity in foreseen and _instants.format(moment) < foreseen[identity]}
+
+
+@st.composite
+def windows(draw):
+    """(trees, policy, now): chains around a turn of the clock or a month's end, and one rule with a duration or the grace alone."""
+    zone, duration, first, now = draw(forests.spans())
+    chance = random.Random(draw(st.integers(0, 2**32)))
+    instants = sorted(first + chance.choice([0, 1, 600, HOUR, DAY, 2 * DAY, chance.randrange(3 * DAY)]) for number in range(3))
+    chains = [
+        forests.chain("{c%d}" % number, *(forests.backup("{c%d}" % number, place + 1, instant + place) for place in range(chance.choice([1, 2]))))
+        for number, instant in enumerate(instants)
+    ]
+    rule = chance.choice(["within", "window", "within_hourly", "within_daily", "within_weekly", "within_monthly", "grace"])
+    policy = {**forests.BARE, "timezone": zone, "anchor": chance.choice(["newest", "now"]), "keep_oldest": False, "min_restorable": 1, rule: str(duration)}
+    return [forests.tree(*chains)], {**policy, **({"last": 1} if rule == "grace" else {})}, max(now, instants[-1] + 2)
+
+
+@given(windows())
+def test_p24_nothing_goes_before_the_instant_that_is_told_and_the_second_after_it_may(window):
+    trees, policy, now = window
+    vm = make_plan(trees, policy, now)["vms"][0]
+
+    def goes(moment, ids, *earlier):
+        """Of these backups, those that a plan at that moment removes, right after a new full and perhaps after earlier ones."""
+        new = [forests.chain("{new%d}" % each, forests.backup("{new%d}" % each, 1, each)) for each in {*earlier, moment}]
+        return ids & let_go(make_plan([forests.tree(*trees[0]["chains"], *new)], policy, moment))
+
+    by_bucket = any(key.startswith("within_") for key in policy)
+    chain_of = {entry["id"]: entry["chain"] for entry in vm["backups"]}
+    told = [({entry["id"]}, entry["earliest_removal"]) for entry in vm["backups"]]
+    for chain in vm["full_due"]["chains"]:
+        told.append(({entry["id"] for entry in vm["backups"] if entry["chain"] == chain["chain"]}, chain["when"]))
+    for ids, until in told:
+        until = until and _instants.parse(until)
+        if not until or until <= now:
+            continue
+        if not by_bucket or len(ids) == 1 == sum(entry["chain"] == chain_of[min(ids)] for entry in vm["backups"]):
+            # Of a chain, the backup in a bucket that new ones may still join goes when one does, which nobody can foresee.
+            assert goes(until + 1, ids, now)
+        quarters = range(max(now + 1, until - 3 * DAY) // 900 * 900, until, 900)
+        chosen = random.Random(until).sample(quarters, min(6, len(quarters)))
+        assert not [moment for moment in {now + 1, *chosen, *quarters[-2:], until - 1, until} if now < moment <= until and goes(moment, ids)]
+
+
+@given(forests.spans())
+@example(("UTC", _durations.parse("1mo"), _instants.parse("2026-02-28T12:00:00Z"), _instants.parse("2026-03-29T01:00:00Z")))  # young again
+def test_p24_grace_ends_right_after_the_second_that_is_told(span):
+    zone, duration, created, now = span
+    trees = [forests.singles([created])]
+    policy = {"last": 1, "grace": str(duration), "timezone": zone}
+    until = grace_until(make_plan(trees, policy, now))
+    if until is not None:
+        assert until >= now and grace_until(make_plan(trees, policy, until)) == until
+        assert grace_until(make_plan(trees, policy, until + 1)) is None
+
+
+def grace_until(plan):
+    reasons = [reason for entry in entries(plan).values() for reason in entry["reasons"] if reason["code"] == "grace"]
+    return _instants.parse(reasons[0]["until"]) if reasons else None
 
 
 @given(forests.scenes(), forests.policies(counting="independent"), st.integers(1, 5))

@@ -173,7 +173,7 @@ def test_by_default_a_chain_goes_as_a_whole_or_not_at_all():
     assert not let_go(plan)
     assert entries(plan)["{a}.5"]["reasons"] == [{"code": "tail"}]
     step = planned(trees, last=1)["vms"][0]["remove"]
-    assert step == [{"id": "{a}", "created": CHAIN[0]["created"], "size": 10, "action": "chain", "removes": [
+    assert step == [{"id": "{a}", "created": CHAIN[0]["created"], "size": 10, "frees": 50, "action": "chain", "removes": [
         {name: backup[name] for name in ("id", "created", "size")} for backup in reversed(CHAIN)
     ]}]
 

@@ -14,6 +14,7 @@ from ansible.errors import AnsibleFilterError
 from ansible_collections.prlsdk.core.plugins.filter.backup_list import FilterModule as BackupList
 from ansible_collections.prlsdk.core.plugins.filter.retention_plan import FilterModule as RetentionPlan
 from ansible_collections.prlsdk.core.plugins.filter.retention_text import retention_text
+from ansible_collections.prlsdk.core.plugins.module_utils._options import backup_change_options
 from ansible_collections.prlsdk.core.plugins.plugin_utils._retention import policy as policies
 from ansible_collections.prlsdk.core.plugins.plugin_utils._retention.rules import RULES
 from jinja2 import Undefined
@@ -105,7 +106,7 @@ def test_a_wrong_policy_is_refused_by_key_value_and_what_is_allowed(policy, says
         ([7], r"backup_trees\[0\] must be a dictionary as prl_backup_info returns it, not a number"),
         ([{}], r"backup_trees\[0\] has no vm"),
         ([{"vm": VM}], r"backup_trees\[0\] \(web\) has no chains"),
-        (trees(FULL, omitted=3), r"backup_trees\[0\] \(web\) leaves out 3 backups .* gather without backup_ids, newer_than"),
+        (trees(FULL, omitted=3), r"backup_trees\[0\] \(web\) leaves out 3 backups .* gather without backup_ids, newer_than, older_than, latest_only and limit, or"),
         (trees(7), r"chains\[0\].backups\[0\] must be a dictionary"),
         (trees(without(FULL, "id")), r"backups\[0\] has no id"),
         (trees({**FULL, "type": "f"}), r"backups\[0\] \(.c.\): type is 'f'; it must be full or incremental"),
@@ -263,3 +264,14 @@ def test_names_steer_no_terminal_wherever_they_are_told():
     told = [warning["message"] for warning in plan["warnings"]] + retention_text(plan)
     assert plan["warnings"]
     assert any(SHOWN in line for line in told) and "\x1b" not in "".join(told) and "\u2028" not in "".join(told)
+
+
+def test_the_module_takes_the_steps_of_a_plan_as_they_are():
+    newer = {**FULL, "id": "{d}", "created": "2026-09-15T03:00:02Z"}
+    chains = [{"uuid": "{c}", "size": 10, "directory": None, "backups": [FULL, PART]}, {"uuid": "{d}", "size": 5, "directory": None, "backups": [newer]}]
+    plan = retention_plan([{"vm": VM, "omitted": 0, "chains": chains}], {"last": 1, "max_remove_share": 1.0}, "2026-09-20T00:00:00Z")
+    (step,) = plan["vms"][0]["remove"]
+    options = backup_change_options()["backups"]["options"]
+    assert step["frees"] == 10
+    assert set(step) <= set(options)
+    assert set(step["removes"][0]) <= set(options["removes"]["options"])
