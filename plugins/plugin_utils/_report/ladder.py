@@ -56,7 +56,7 @@ def _rung(name, setting, held, extra):
         note = "%d of %d filled" % (filled, amount)
     else:
         slots += by_age
-        note = words.backups(filled + len(by_age))
+        note = words.backups(filled + len(by_age) + len(oldest))
     more = max(len(slots) - SLOTS, 0)
     return {"name": rule_text(name, setting), "letter": words.LETTERS[name], "note": note, "slots": slots[:SLOTS] + oldest, "more": more}
 

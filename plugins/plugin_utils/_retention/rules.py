@@ -161,7 +161,7 @@ def bucket_count(rule: Rule, candidates: Candidates, scene: Scene) -> Selection:
         picked = [key for key in newest_first if 0 < ranks[key] <= limit]
     picks = [extremes[key] for key in picked]
     if extremes and scene.keep_oldest and _counts_left(rule, scene, len(picks)):
-        oldest = (candidates.fulls if rule.of == "full" else candidates.everything)[0]
+        oldest = _oldest(rule, candidates)
         if oldest not in picks and not (scene.taken and oldest in scene.taken):
             picks.append(oldest)
 
@@ -180,20 +180,35 @@ def bucket_count(rule: Rule, candidates: Candidates, scene: Scene) -> Selection:
 
 
 def bucket_within(rule: Rule, candidates: Candidates, scene: Scene) -> Selection:
-    """Of every bucket one candidate, if that one is not older than the duration."""
+    """Of every bucket one candidate, if that one is not older than the duration; and the oldest of all, if it is not."""
     zone, instants = candidates.calendar.zone, candidates.instants
     edge = zone.before(scene.anchor, rule.duration)
     extremes = candidates.extremes(rule.bucket, rule.of, rule.pick)
     picked = [key for key in sorted(extremes, reverse=True) if instants[extremes[key]] >= edge]
     picks = [extremes[key] for key in picked]
+    oldest = _oldest(rule, candidates) if scene.keep_oldest and picked else None
+    if oldest is not None and instants[oldest] < edge:
+        oldest = None
+    if oldest is not None and oldest != picks[-1]:
+        picks.append(oldest)
 
     def explain():
         open_from = candidates.calendar.open_from(rule.bucket, scene.now)
         ends = zone.expiries([instants[position] for position in picks], rule.duration, scene.earliest_anchor)
         reasons = _ranked(rule, map(candidates.calendar.spans(rule.bucket).__getitem__, picked))
-        return reasons, [ANY_TIME if key >= open_from else end for key, end in zip(picked, ends)]
+        # A newer backup of the same bucket takes the place of any but the oldest, which stays beside it.
+        lapses = [ANY_TIME if key >= open_from and position != oldest else end for key, position, end in zip(picked, picks, ends)]
+        if len(picks) > len(picked):
+            reasons.append({"code": "oldest", "rule": rule.name})
+            lapses.append(ends[-1])
+        return reasons, lapses
 
     return Selection(picks, explain, lambda positions: _not_in_window(rule, candidates, positions, dict(zip(picked, picks)), edge))
+
+
+def _oldest(rule, candidates):
+    """The oldest candidate that the rule looks at; there must be one."""
+    return (candidates.fulls if rule.of == "full" else candidates.everything)[0]
 
 
 def _additional_ranks(newest_first, extremes, taken, limit):

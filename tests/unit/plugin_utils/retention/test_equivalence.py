@@ -49,6 +49,28 @@ def restic_forget(instants, zone, counts):
     return keep
 
 
+def restic_forget_within(instants, zone, spans):
+    """For each rule a duration {days, hours} before the newest snapshot, by the wall clock: of each period in it the newest snapshot is kept, and
+    the very oldest snapshot if it is in it. `within` keeps all. One that is exactly as old is not in it; here it is, so it is here."""
+    keep = set()
+    ordered = sorted(instants, reverse=True)
+    for rule, (days, hours) in spans.items():
+        since = days_before(ordered[0], zone, days) - hours * HOUR
+        previous = None
+        for instant in ordered:
+            period = instant if rule == "within" else PERIODS[rule.replace("within_", "")](datetime.datetime.fromtimestamp(instant, zone))
+            if instant >= since and (period != previous or instant == ordered[-1]):
+                keep.add(instant)
+                previous = period
+    return keep
+
+
+def days_before(instant, zone, days):
+    """Which of two it is where the wall clock shows that time twice, or never, is left open there; here it is the earlier."""
+    wall = datetime.datetime.fromtimestamp(instant, zone).replace(tzinfo=None) - datetime.timedelta(days=days)
+    return min(int(wall.replace(tzinfo=zone, fold=fold).timestamp()) for fold in (0, 1))
+
+
 def borg_prune(instants, zone, counts):
     """Rules from fine to coarse: of each period the newest archive, if no rule before has kept it, until the count is
     reached; if it is not reached, the oldest archive as well. -1 has no count that could be left."""
@@ -120,6 +142,23 @@ def test_independent_counting_keeps_what_restic_keeps(ages, zone, counts):
     assert ours(instants, zone, counts, "independent") == restic_forget(instants, zoneinfo.ZoneInfo(zone), counts)
 
 
+WITHIN = ("within", *("within_" + period for period in ("hourly", "daily", "weekly", "monthly", "yearly")))
+SPANS = st.dictionaries(st.sampled_from(WITHIN), st.tuples(st.integers(0, 400), st.integers(0, 30)).filter(any), min_size=1)
+
+
+@given(AGES.filter(any), ZONES, SPANS)
+@example([0, HOUR, 2 * HOUR], "UTC", {"within_daily": (3, 0)})
+@example([0, HOUR, 2 * HOUR, 4 * DAY], "UTC", {"within_daily": (3, 0)})
+@example([0, 3 * DAY, 3 * DAY + HOUR], "UTC", {"within_daily": (3, 1)})
+@example([0, 7 * HOUR, 8 * HOUR], "UTC", {"within_daily": (0, 7)})
+def test_durations_keep_what_restic_keeps(ages, zone, spans):
+    instants = [NOW - age for age in ages]
+    durations = {rule: "%dd%dh" % span for rule, span in spans.items()}
+    plan = make_plan([singles(sorted(instants))], {**BARE, **durations, "timezone": zone}, NOW)
+    ours = {sorted(instants)[int(identity[2:-1])] for identity in kept(plan)}
+    assert ours == restic_forget_within(instants, zoneinfo.ZoneInfo(zone), spans)
+
+
 @given(AGES, ZONES, counts("last", *PERIODS))
 @example([0, 1, 2], "UTC", {"daily": 2})
 @example([0, 1, 2], "UTC", {"daily": ALL})
@@ -134,6 +173,12 @@ def test_restic_keeps_the_oldest_while_counts_are_left():
     day = [NOW, NOW - HOUR, NOW - 2 * HOUR]
     assert restic_forget(day, zoneinfo.ZoneInfo("UTC"), {"daily": 1}) == {NOW}
     assert restic_forget(day, zoneinfo.ZoneInfo("UTC"), {"daily": 2}) == {NOW, NOW - 2 * HOUR}
+
+
+def test_restic_keeps_the_oldest_while_it_is_within_the_duration():
+    day = [NOW, NOW - HOUR, NOW - 2 * HOUR]
+    assert restic_forget_within(day, zoneinfo.ZoneInfo("UTC"), {"within_daily": (3, 0)}) == {NOW, NOW - 2 * HOUR}
+    assert restic_forget_within(day, zoneinfo.ZoneInfo("UTC"), {"within_daily": (0, 1)}) == {NOW}
 
 
 def test_borg_does_not_use_up_the_weekly_count_with_what_daily_kept():

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import pytest
 from ansible_collections.prlsdk.core.plugins.module_utils import _instants
+from ansible_collections.prlsdk.core.plugins.plugin_utils._report import words
 from ansible_collections.prlsdk.core.plugins.plugin_utils._retention import guards, inventory
 from ansible_collections.prlsdk.core.plugins.plugin_utils._retention import policy as policies
 from ansible_collections.prlsdk.core.plugins.plugin_utils._retention.buckets import calendar
@@ -120,6 +121,23 @@ def test_last_of_full_keeps_the_newest_fulls(options, chosen, stays):
         identity: {"code": "rule", "name": "last", "rank": rank, "of": 2, "bucket": None, "from": None, "to": None}
         for rank, identity in enumerate(reversed(chosen), 1)
     }
+
+
+def test_a_rule_with_a_duration_keeps_the_oldest_backup_in_it_until_it_is_older():
+    trees = [singles(["2026-09-12T01:00:00Z", "2026-09-12T02:00:00Z", "2026-09-12T03:00:00Z"])]
+    policy = {"within_daily": "3d", "timezone": "UTC"}
+    found = entries(planned(trees, _instants.parse("2026-09-12T04:00:00Z"), **policy))
+    assert [entry["verdict"] for entry in found.values()] == ["keep", "remove", "keep"]
+    assert found["{c0}"]["reasons"] == [{"code": "oldest", "rule": "within_daily"}]
+    assert words.reason(found["{c0}"]["reasons"][0]) == "the oldest, while within_daily reaches back to it"
+    assert found["{c0}"]["earliest_removal"] == "2026-09-15T01:00:00Z"
+    alone = entries(planned([singles(["2026-09-12T01:00:00Z"])], _instants.parse("2026-09-12T04:00:00Z"), **policy))
+    assert alone["{c0}"]["earliest_removal"] == "2026-09-15T01:00:00Z", "a newer one of the day does not take its place"
+    older = [singles(["2026-09-08T03:00:00Z", "2026-09-12T01:00:00Z", "2026-09-12T02:00:00Z"])]
+    assert kept(planned(older, _instants.parse("2026-09-12T04:00:00Z"), **policy)) == {"{c2}"}, "the oldest of all, or none"
+    assert kept(planned(trees, _instants.parse("2026-09-12T04:00:00Z"), keep_oldest=False, **policy)) == {"{c2}"}
+    ended = planned([singles(["2026-09-08T03:00:00Z"])], anchor="now", within_daily={"duration": "1d", "of": "full"}, timezone="UTC")
+    assert "oldest" not in {each["code"] for each in entries(ended)["{c0}"]["reasons"]}
 
 
 def test_last_of_full_says_why_not():

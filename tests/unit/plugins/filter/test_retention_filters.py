@@ -106,7 +106,7 @@ def test_a_wrong_policy_is_refused_by_key_value_and_what_is_allowed(policy, says
         ([7], r"backup_trees\[0\] must be a dictionary as prl_backup_info returns it, not a number"),
         ([{}], r"backup_trees\[0\] has no vm"),
         ([{"vm": VM}], r"backup_trees\[0\] \(web\) has no chains"),
-        (trees(FULL, omitted=3), r"backup_trees\[0\] \(web\) leaves out 3 backups .* gather without backup_ids, newer_than, older_than, latest_only and limit, or"),
+        (trees(FULL, omitted=3), r"backup_trees\[0\] \(web\) leaves out 3 backups .* without backup_ids, newer_than, older_than, latest_only and limit,"),
         (trees(7), r"chains\[0\].backups\[0\] must be a dictionary"),
         (trees(without(FULL, "id")), r"backups\[0\] has no id"),
         (trees({**FULL, "type": "f"}), r"backups\[0\] \(.c.\): type is 'f'; it must be full or incremental"),
