@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 from ansible_collections.prlsdk.core.plugins.module_utils import _instants
 from ansible_collections.prlsdk.core.plugins.module_utils._errors import InputError
 
-from . import collector, guards, inventory, selectors, unknown, written
+from . import collector, guards, inventory, lint, selectors, unknown, written
 from . import damaged as damages
 from . import policy as policies
 from .inventory import Vm, plain_id
@@ -164,12 +164,21 @@ def _digest(digests, limit, removals):
 
 
 def _warnings(groups, plans):
-    """Those of all groups that have VMs, each once."""
-    seen, warnings = set(), []
-    for group, plan in zip(groups, plans):
-        for warning in plan["warnings"]:
-            if group.vms and warning["code"] not in (unknown.PIN, unknown.TAG) and warning["message"] not in seen:
-                seen.add(warning["message"])
-                warnings.append(warning)
+    """Those of all groups that have VMs, each once; what is true of some of their policies only names these."""
+    having = [(group, plan["warnings"]) for group, plan in zip(groups, plans) if group.vms]
+    warned: dict[str, list[str]] = {}
+    for group, own in having:
+        for warning in own:
+            warned.setdefault(warning["message"], []).append(group.name)
+    warnings = []
+    for group, own in having:
+        for warning in own:
+            names = warned[warning["message"]]
+            if warning["code"] in (unknown.PIN, unknown.TAG) or names[0] != group.name:
+                continue
+            if warning["code"] in lint.CODES and len(names) < len(having):
+                policies_told = " and ".join("the default policy" if name == DEFAULT else "override %s" % name for name in names)
+                warning = dict(warning, message="%s: %s" % (policies_told, warning["message"]))
+            warnings.append(warning)
     # The backup of a pin or of a tag may be in one group only, so it is unknown where no group that has the pin finds it.
     return warnings + unknown.warnings([(group.policy, group.vms) for group in groups])

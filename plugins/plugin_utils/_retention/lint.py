@@ -13,6 +13,10 @@ from .policy import Policy
 from .rules import Rule
 
 
+#: Of the warnings that come from the policy alone.
+CODES = ("keeps_only_newest", "implied")
+
+
 def warning(code: str, message: str, rule: str | None = None, vm: str | None = None) -> dict[str, Any]:
     """One warning of a plan, as plain data; its message, in which names of VMs are, is made printable."""
     return {"code": code, "message": printable(message), "rule": rule, "vm": vm}

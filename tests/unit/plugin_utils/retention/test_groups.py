@@ -158,3 +158,20 @@ def test_the_text_shows_what_goes_and_no_control_characters(detail):
 def test_the_text_of_a_refused_vm_shows_the_guard_and_what_would_go():
     text = "\n".join(plan_lines(make_plans([tree("a")], dict(POLICY, max_remove=2), NOW), "removals"))
     assert "guard max_remove: 5 backups would go, at most 2 may" in text and text.count("refused ") >= 5
+
+
+def test_a_warning_about_one_policy_names_it_and_one_about_all_does_not():
+    """``daily: 30`` makes ``weekly: 4`` idle, and the default's ``daily: 7`` does not: whoever dropped the weekly rule there would lose restore points."""
+    policy = {"timezone": "UTC", "daily": 7, "weekly": 4}
+    trees = [tree("db-1"), tree("web")]
+
+    def messages(default, override):
+        plan = make_plans(trees, default, NOW, [{"name": "databases", "match": {"name": "db-*"}, "policy": override}])
+        return [warning["message"] for warning in plan["warnings"] if warning["code"] == "implied"]
+
+    (told,) = messages(policy, {"daily": 30})
+    assert told.startswith("override databases: weekly changes nothing")
+    (told,) = messages(dict(policy, daily=30), {"daily": 7})
+    assert told.startswith("the default policy: weekly changes nothing")
+    (told,) = messages(dict(policy, daily=30), {"monthly": 12})
+    assert told.startswith("weekly changes nothing"), "it is true of both"
