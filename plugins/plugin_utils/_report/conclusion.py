@@ -64,7 +64,7 @@ def _nothing(plan):
 
 def _there(counts):
     stay = counts["keep"] + counts["refused"]
-    return "the one backup that the plan keeps is there" if stay == 1 else "all %d backups that the plan keeps are there" % stay
+    return "the one other backup is there" if stay == 1 else "all %d other backups are there" % stay
 
 
 def _damaged(damaged) -> Iterator[str]:

@@ -44,10 +44,10 @@ HOW = (
             "Check mode, nothing was changed. 10 backups of 2 VMs (9.8 KiB) would go. Run it without --check to remove them."
         )),
         (TWO, "applied", {"confirmed": True}, (
-            "Removed 10 backups of 2 VMs (9.8 KiB). Looked again: nothing of it is left, and all 2 backups that the plan keeps are there."
+            "Removed 10 backups of 2 VMs (9.8 KiB). Looked again: nothing of it is left, and all 2 other backups are there."
         )),
         (plan(tree("a", 2)), "applied", {"confirmed": True}, (
-            "Removed 1 backup of 1 VM (1.0 KiB). Looked again: nothing of it is left, and the one backup that the plan keeps is there."
+            "Removed 1 backup of 1 VM (1.0 KiB). Looked again: nothing of it is left, and the one other backup is there."
         )),
     ],
 )
