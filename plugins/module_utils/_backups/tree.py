@@ -383,7 +383,7 @@ class _Parser(object):
         number = _number(element, fields, "VmType", 0)
         if number not in _VM_TYPES:
             raise _damaged("VmType is %d, where 0 to 3 are known," % number, _line(element))
-        chains.sort(key=order_of_chain)
+        chains.sort(key=lambda chain: chain.backups[0].created)  # of equal times the server's order stays: its last one is its newest
         return VmTree(uuid, fields.get("Name") or "", _VM_TYPES[number], _number(element, fields, "Version", 0), tuple(chains))
 
     def _chain(self, element, increments):

@@ -49,7 +49,8 @@ class Scene:
     def __init__(self, asked, script=None, timeout=9.0, more=None, after=()):
         self.clock, self.pauses = Clock(), []
         counted = {"seen": {}, "unreadable": 0}
-        self.script = dict({"subscribe": None, "heard": counted, "error_name": "PRL_ERR_FAILURE", "answer_names": ["yes"], "is_connected": True}, **(script or {}))
+        usual = {"subscribe": None, "heard": counted, "error_name": "PRL_ERR_FAILURE", "answer_names": ["yes"], "is_connected": True}
+        self.script = dict(usual, **(script or {}))
         self.worker = ScriptedProcess(self.clock, self.script, more=more)
         self.client, self.launcher = client_of(self.worker, *after, timeout=timeout, read_only=False)
         self.wait = Wait(self.client, asked, pause=self._pause, spread=lambda low, high: high)

@@ -120,7 +120,8 @@ def arguments_of(vm):
     """Arguments for each call of the worker."""
     backup = "{99999999-9999-4999-8999-999999999999}"
     return {
-        "connect": {}, "is_connected": {}, "running_removals": {}, "list_vms": {"types": ["vm", "ct"], "of": "node"}, "backup_tree": {"of": "", "types": ["vm"], "chain": False},
+        "connect": {}, "is_connected": {}, "running_removals": {},
+        "list_vms": {"types": ["vm", "ct"], "of": "node"}, "backup_tree": {"of": "", "types": ["vm"], "chain": False},
         "remove_backup": {"vm": vm, "id": backup, "keep_chain": False}, "create_backup": {"vm": vm, "full": True, "description": "", "compress": True},
         "restore_backup": {"vm": vm, "id": backup, "copy": True, "name": "", "destination": "", "live": False},
         "subscribe": {"types": None}, "heard": {}, "send_answer": {"question": 1, "answer": 16000}, "unsubscribe": {}, "answer_names": {"numbers": [16000]},
