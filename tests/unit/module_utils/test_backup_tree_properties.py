@@ -145,7 +145,7 @@ def reference(content):
             backups = [backup(item, "full"), *increments]
             uuid_of_chain = text(item, "Uuid", text(item, "Id").rpartition(".")[0] or text(item, "Id"))
             chains.append({"uuid": uuid_of_chain, "size": sum(one["size"] for one in backups), "directory": None, "backups": backups})
-        chains.sort(key=lambda chain: (chain["backups"][0]["created"], chain["uuid"]))
+        chains.sort(key=lambda chain: chain["backups"][0]["created"])
         facts = {
             "uuid": text(vm, "Uuid").strip(),
             "name": text(vm, "Name"),
