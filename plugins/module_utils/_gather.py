@@ -92,7 +92,7 @@ def fill(result, params, answer, chosen, limit):
 
 
 def targets_of(wanted, reader):
-    """{word of ``vms``: the UUIDs, or the name, that it means}; ``wanted`` as the worker gives it."""
+    """{word of ``vms``: the UUIDs, or the name, that it means}; ``wanted`` as locate.fetch_trees gives it."""
     targets, open_words = {}, set()
     for word, uuid in wanted:
         targets.setdefault(word, [])
@@ -100,7 +100,7 @@ def targets_of(wanted, reader):
             targets[word].append(uuid)
         else:
             open_words.add(word)
-    globs = [word for word in open_words if any(character in word for character in "*?[")]
+    globs = [word for word in open_words if locate.is_glob(word)]
     names = reader.names() if globs else []
     for word in open_words:
         if word in globs and not any(name == word for name, uuid in names):

@@ -1,7 +1,7 @@
 # Copyright (c) The prlsdk.core developers
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Make well-formed XML of a backup tree whose texts hold what XML cannot. Standard library of Python 2.7 only.
+"""Make well-formed XML of a backup tree whose texts hold what XML cannot. Standard library only.
 
 The server accepts a description or a name with control characters and writes them into its tree as they are, so that no XML parser reads it.
 Here each such character, raw or as a reference, and all that is no UTF-8, becomes U+FFFD. Markup is not touched: where that is broken, the

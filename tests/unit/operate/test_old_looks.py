@@ -63,36 +63,33 @@ def pauses_of(scene):
     return range(1, scene().log.count("pause") + 1)
 
 
-def grown(number):
-    """A chain of ours is hidden when we ask for it; at a pause its writer ends, and a backup extends it."""
+def hidden_until(number, others, deed):
+    """A chain of ours is hidden when we ask for it; at a pause its writer ends, and ``deed(server, ours, other)`` is done.
+
+    The VM's other chain, the newest, has ``others`` backups.
+    """
     server = ModelServer()
-    old, _newest = server.add_chain(HERE, 2), server.add_chain(HERE, 2)
+    old, newest = server.add_chain(HERE, 2), server.add_chain(HERE, others)
     asked = members(old)
     server.rival = hide(old)
 
     def act():
         old.lock = None
-        server.add_increment(old)
+        deed(server, old, newest)
 
     acted = at_pause(server, number, act)
     report = remove(server, *asked, busy_timeout=60)
     return server, acted, old, report
+
+
+def grown(number):
+    """A backup extends the chain that is asked for."""
+    return hidden_until(number, 2, lambda server, ours, other: server.add_increment(ours))
 
 
 def emptied(number):
-    """A chain of ours is hidden when we ask for it; at a pause its writer ends, and the VM's other chain is removed."""
-    server = ModelServer()
-    old, newest = server.add_chain(HERE, 2), server.add_chain(HERE, 1)
-    asked = members(old)
-    server.rival = hide(old)
-
-    def act():
-        old.lock = None
-        server.vms[HERE].remove(newest)
-
-    acted = at_pause(server, number, act)
-    report = remove(server, *asked, busy_timeout=60)
-    return server, acted, old, report
+    """The VM's other chain is removed."""
+    return hidden_until(number, 1, lambda server, ours, other: server.vms[HERE].remove(other))
 
 
 @pytest.mark.parametrize("number", pauses_of(lambda: grown(None)[0]))
