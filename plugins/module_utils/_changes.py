@@ -20,6 +20,7 @@ from ansible_collections.prlsdk.core.plugins.module_utils._terminal_text import 
 
 MESSAGES = {
     "stopped": "Not tried, because of an earlier one.",
+    "stop_after": "Not tried, because no removal begins after 'stop_after'.",
     "timeout": "Not tried, because the time was over.",
     "connection_lost": "Not tried, because the connection was lost.",
     "unexpected": "Not tried, because more than was asked for has gone.",
@@ -39,7 +40,7 @@ def change_backups(params, client, way):
 
 
 # The options that mean nothing with a state, and would be there because the other one was meant.
-OF_THE_OTHER_STATE = {"present": ("backups", "debts"), "absent": ("type", "description", "max_age")}
+OF_THE_OTHER_STATE = {"present": ("backups", "debts", "stop_after"), "absent": ("type", "description", "max_age")}
 
 
 def refuse_options_of_the_other_state(params):
@@ -96,11 +97,13 @@ def altered_in(backups):
 
 
 def remove_backups(params, client, way):
+    if params["stop_after"] is not None and params["stop_after"] < 0:
+        raise InputError("stop_after: must be 0 or more seconds, not %d." % params["stop_after"])
     wanted = [entry_of(entry, params["vm"], "backups[%d]" % index) for index, entry in enumerate(params["backups"])]
     refuse_twins(wanted)
     debts = [debt_of(debt, "debts[%d]" % index) for index, debt in enumerate(params["debts"] or [])]
     if not wanted:
-        return {"changed": False, "backups": [], "gone_meanwhile": [], "debts": debts}
+        return {"changed": False, "backups": [], "gone_meanwhile": [], "debts": debts, "unfinished": False}
     entries = [entry_from(index, one) for index, one in enumerate(wanted)]
     backups = Backups(client, way.progress)
     try:
@@ -116,11 +119,11 @@ def remove_backups(params, client, way):
     told = [with_message(backup) for backup in report["backups"]]
     result = {
         "changed": any(backup["removed"] for backup in told), "backups": told, "gone_meanwhile": report["removed_by_others"], "debts": report["debts"],
-        "server": client.server, "warnings": [locate.NOTHING_CALLED % name for name in unknown] + altered_in(backups),
+        "unfinished": any(backup["reason"] == "stop_after" for backup in told), "server": client.server, "warnings": [locate.NOTHING_CALLED % name for name in unknown] + altered_in(backups),
     }
     if way.diff:
         result["diff"] = diff(report["before"], report["after"])
-    if any(backup["outcome"] not in GOOD for backup in told):
+    if any(backup["outcome"] not in GOOD and backup["reason"] != "stop_after" for backup in told):
         raise failure(wanted, told, report["stop"], result, way.check)
     if report["died"]:
         result["warnings"].append(report["died"])
@@ -141,9 +144,10 @@ def prepare_removal(entries, debts, params, backups, way):
     named = set(entry.vm for entry in entries if entry.vm)
     words = named.union(debt["vm"] for debt in debts)
     uuids, owners = locate.find_vms(client, words, set(entry.key for entry in entries if not entry.vm), gone_ok=True)
+    stop_at = None if way.check or params["stop_after"] is None else params["timeout"] - params["stop_after"]
     removing = removal.Removal(
         removal.Rehearsal(backups) if way.check else backups, entries,
-        removal.Options(params["dependents"], params["allow_remove_last"], params["on_error"], params["busy_timeout"]), report, attempt,
+        removal.Options(params["dependents"], params["allow_remove_last"], params["on_error"], params["busy_timeout"], stop_at), report, attempt,
         [(uuids.get(debt["vm"], debt["vm"]), debt["id"]) for debt in debts], client.running_at_login,
     )
     # Of a VM that is gone, with all its backups, nothing is left to remove; a slip in the name is told by the backup that is still there.

@@ -150,6 +150,7 @@ def backup_change_options():
         allow_remove_last={"type": "bool", "default": False},
         on_error={"type": "str", "choices": ["stop", "continue"], "default": "stop"},
         debts={"type": "list", "elements": "dict", "options": debt},
+        stop_after={"type": "int"},
         busy_timeout={"type": "int", "default": 60},
         timeout=patient_option(),
     )

@@ -190,6 +190,13 @@ options:
         description: ID of the backup whose removal was asked for.
         type: str
         required: true
+  stop_after:
+    description:
+      - Begin no removal later than so many seconds after the start of the task. Only with O(state=absent).
+      - Backups whose removal was not begun by then are V(not_attempted) with the reason V(stop_after), and RV(unfinished) is true. The task succeeds,
+        so that a long list can be removed in several short tasks. Check mode ignores it.
+      - Unlike O(timeout), it never interrupts a removal.
+    type: int
   busy_timeout:
     description:
       - Seconds to wait in all for a VM or chain that is in use before it is given up, within O(timeout). Every try looks at the backups anew.
@@ -378,8 +385,8 @@ backups:
           of its chain do not show any more, or all that the VM had; V(unverified), the backups could not be read afterwards;
           V(connection_lost), the connection was lost during this removal, or during another one that is among RV(debts) and after which fewer than two
           backups of the VM could be left; V(worker_died), the SDK's process died.
-        - For V(not_attempted) it is V(chain_failed), another backup of its chain was not removed; V(stopped), by O(on_error=stop); or the reason that ended
-          the work.
+        - For V(not_attempted) it is V(chain_failed), another backup of its chain was not removed; V(stopped), by O(on_error=stop); V(stop_after), by
+          O(stop_after), which is no failure; or the reason that ended the work.
       type: str
       sample: dependents
     message:
@@ -433,6 +440,11 @@ debts:
       description: ID of the backup whose removal was asked for.
       type: str
       sample: "{36f675cc-81e7-4ef5-a8e2-5d940ed90475}.8"
+unfinished:
+  description: Whether O(stop_after) left something that the next task can remove.
+  returned: success with O(state=absent)
+  type: bool
+  sample: false
 gone_meanwhile:
   description:
     - Backups of the same VMs that were there when the task began and were not at its end, and that the task did not remove. Somebody else

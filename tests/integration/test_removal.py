@@ -490,3 +490,17 @@ def test_what_is_left_of_a_vm_that_is_gone_is_nothing(stub, vms):
 def test_an_empty_list_is_no_work(stub, vms):
     result = remove(stub)
     assert result["changed"] is False and result["backups"] == [] and stub.calls() == []
+
+
+def test_stop_after_leaves_the_rest_to_the_next_task_and_is_no_failure(stub, vms):
+    wanted = [chain[-1] for vm in vms for chain in vm.chains]
+    result = remove(stub, *wanted, stop_after=0)
+    assert not result.get("failed") and result["unfinished"] and not result["changed"] and mutating(stub) == []
+    assert set(outcomes(result)) == {("not_attempted", "stop_after")} and all(backup["message"] for backup in result["backups"])
+    assert "unfinished" in remove(stub, wanted[0], stop_after=0, check=True) and mutating(stub) == []
+    assert outcomes(remove(stub, wanted[0], stop_after=0, check=True)) == [("removed", None)], "check mode predicts all of it"
+    result = remove(stub, *wanted, stop_after=600)
+    assert not result["unfinished"] and set(outcomes(result)) == {("removed", None)}
+    assert "stop_after: must be 0 or more seconds, not -1." in remove(stub, wanted[0], stop_after=-1)["msg"]
+    refused = run_module("prl_backup", stub, state="present", vm=vms[0].uuid, stop_after=5)
+    assert "stop_after: cannot be used with 'state: present'" in refused["msg"]

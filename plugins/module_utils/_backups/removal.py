@@ -74,8 +74,9 @@ REMOVAL_RUNNING = Verdict(
 class Options:
     """What holds for all entries of a request."""
 
-    def __init__(self, dependents="refuse", allow_remove_last=False, on_error="stop", busy_timeout=60.0):
+    def __init__(self, dependents="refuse", allow_remove_last=False, on_error="stop", busy_timeout=60.0, stop_at=None):
         self.dependents, self.allow_remove_last, self.on_error, self.busy_timeout = dependents, allow_remove_last, on_error, busy_timeout
+        self.stop_at = stop_at  # no removal begins when no more than so many seconds are left; None: no such limit
 
 
 class Entry:
@@ -547,6 +548,8 @@ class Removal:
         self._stop_after_death()
         if self.server.left() <= self.reserve:
             raise Stop("timeout", "The time is over. What was removed so far is removed; run again for the rest, or raise 'timeout'.")
+        if self.options.stop_at is not None and self.server.left() <= self.options.stop_at:
+            raise Stop("stop_after", None)
         return self._pursue(vm, step, tries, self._ask(vm, vm, step, tries))
 
     def _note_death(self, failure):

@@ -390,3 +390,18 @@ def test_rehearsal_gives_the_same_report_without_a_call(server, vm):
     rehearsed = remove(server, *wanted, check=True, on_error="continue")
     assert server.removals == [] and server.log == ["read"]
     assert remove(server, *wanted, on_error="continue") == rehearsed
+
+
+def test_no_removal_begins_after_stop_at_and_what_is_left_is_told_apart_from_a_failure(server, vm):
+    old = chains(server, vm)[0]
+    last, middle = old.items[-1][0], old.items[-2][0]
+    begin, remove_one = server.left(), server.remove
+
+    def take_half_a_minute(*arguments):
+        remove_one(*arguments)
+        server.now += 30
+
+    server.remove = take_half_a_minute
+    report = remove(server, (vm, old, last), (vm, old, middle), stop_at=begin - 20)
+    assert outcomes(report) == [("removed", None), ("not_attempted", "stop_after")]
+    assert report["stop"]["reason"] == "stop_after" and report["stop"]["message"] is None
