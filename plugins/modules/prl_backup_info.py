@@ -58,6 +58,14 @@ options:
       - Return no more than this number of backups, counted in the order of the result. RV(total) still counts all of them and
         RV(truncated) tells that some were left out.
     type: int
+  packed:
+    description:
+      - Return RV(packed_trees), one compressed text, instead of RV(backup_trees). M(prlsdk.core.prl_backup_prune) and
+        M(prlsdk.core.prl_backup_compliance) use it.
+      - ansible-core visits each value of a result. For 100,000 backups this takes longer than gathering them.
+      - Where the text has a password of the task in it by chance, which Ansible would mask, RV(backup_trees) is returned all the same.
+    type: bool
+    default: false
 seealso:
   - module: prlsdk.core.prl_backup_facts
   - module: prlsdk.core.prl_vm_info
@@ -250,6 +258,13 @@ backup_trees:
               type: list
               elements: str
               sample: [harddisk.hdd.2.qcow2]
+packed_trees:
+  description:
+    - The same as RV(backup_trees), as JSON, compressed with zlib, encoded with Base64. The SHA-256 checksum of the encoded text and a colon stand
+      before it.
+  returned: with O(packed=true), when O(gather) has V(backups)
+  type: str
+  sample: "6b1f...:eAGLjgUAARUAuQ=="
 summary:
   description: Counts over everything that matched, also what O(limit) left out.
   returned: when O(gather) has V(summary)
@@ -319,7 +334,7 @@ damaged:
   description:
     - The VMs whose answer could not be read. It is not known whether they have backups, and nothing in this result counts them. Empty unless
       O(on_damaged=skip).
-    - P(prlsdk.core.retention_plans#filter) and P(prlsdk.core.backup_compliance#filter) take this list.
+    - P(prlsdk.core.retention_plan#filter) and P(prlsdk.core.backup_compliance#filter) take this list.
   returned: success
   type: list
   elements: dict
@@ -451,14 +466,26 @@ sdk:
       sample: /usr/bin/python3.9
 """
 
+from ansible_collections.prlsdk.core.plugins.module_utils import _packed
 from ansible_collections.prlsdk.core.plugins.module_utils._gather import gather_backups
 from ansible_collections.prlsdk.core.plugins.module_utils._module import make_module, run
 from ansible_collections.prlsdk.core.plugins.module_utils._options import backup_options, selection_options, storage_option
 
 
 def main():
-    options = dict(backup_options(), **selection_options())
-    run(make_module(dict(options, **storage_option())), gather_backups)
+    options = dict(backup_options(), packed={"type": "bool", "default": False}, **selection_options())
+    module = make_module(dict(options, **storage_option()))
+    run(module, lambda params, client: pack_trees(gather_backups(params, client), params["packed"], module.no_log_values))
+
+
+def pack_trees(result, wanted, secrets):
+    """The result with its trees packed, unless a secret is in the text by chance: Ansible would mask it, and nobody could unpack the rest."""
+    if wanted and "backup_trees" in result:
+        packed = _packed.pack(result["backup_trees"])
+        if not any(secret in packed for secret in secrets):
+            del result["backup_trees"]
+            result["packed_trees"] = packed
+    return result
 
 
 if __name__ == "__main__":
