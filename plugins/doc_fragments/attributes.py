@@ -43,3 +43,14 @@ attributes:
     details:
       - This module does not modify state.
 """
+
+    # For actions, which run on the controller and run modules on the target host.
+    ACTION = r"""
+attributes:
+  action:
+    description: Whether it runs on the controller.
+    support: full
+  async:
+    description: Whether C(async) is supported.
+    support: none
+"""

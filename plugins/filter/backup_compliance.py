@@ -1,9 +1,211 @@
 # Copyright (c) The prlsdk.core developers
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The filter ``backup_compliance``; its documentation is in ``backup_compliance.yml``."""
+"""The filter ``backup_compliance``."""
 
 from __future__ import annotations
+
+DOCUMENTATION = r"""
+name: backup_compliance
+short_description: Check that every VM and container has a restorable backup that is young enough
+version_added: 1.0.0
+author:
+  - The prlsdk.core developers
+description:
+  - Holds the VMs and containers of a node, and the backups that there are, against objectives. The role C(prlsdk.core.backup_compliance) gathers
+    both and uses this filter.
+  - A backup is restorable if its chain begins with a full. One that is more than five minutes later than O(now) is not counted.
+  - The bounds of chains are for the chain of the newest restorable backup, which is the one that the next increment joins.
+notes:
+  - Bounds are inclusive. A backup exactly as old as O(objective.rpo) complies.
+  - Durations are written with the units C(y), C(mo), C(w), C(d), C(h) and C(min), each at most once and the largest first, such as V(26h) or V(1d12h).
+    Days and more follow the calendar of UTC.
+  - The trees have to be whole, gathered without filters that leave out backups (C(omitted) is 0).
+positional: backup_trees, objective, now
+options:
+  _input:
+    description: The RV(prlsdk.core.prl_vm_info#module:vms) of a result.
+    type: list
+    elements: dict
+    required: true
+  backup_trees:
+    description: The RV(prlsdk.core.prl_backup_info#module:backup_trees) of a result.
+    type: list
+    elements: dict
+    required: true
+  objective:
+    description: What is asked of every VM that no override fits.
+    type: dict
+    required: true
+    suboptions:
+      rpo:
+        description: How old the newest restorable backup may be, a duration.
+        type: str
+        required: true
+      max_chain_length:
+        description: How many backups a chain may have, the full among them. V(0) is no bound.
+        type: int
+      max_chain_age:
+        description: How old the full of the chain may be, a duration. Empty is no bound.
+        type: str
+  now:
+    description:
+      - The instant of the check, as ISO 8601 text with V(Z) or an offset, or as seconds since 1970.
+      - Without it the controller's clock is asked.
+    type: raw
+  overrides:
+    description: Other objectives for some VMs. The first one that fits a VM counts, and no other.
+    type: list
+    elements: dict
+    default: []
+    suboptions:
+      name:
+        description: What the result calls it.
+        type: str
+      match:
+        description:
+          - Which VMs it is for, by C(name) (globs, where upper and lower case differ), C(uuid) and C(type) (V(vm), V(ct)), each a text or a list.
+          - Every key that is given must fit, each by any of its values.
+        type: dict
+        required: true
+      objective:
+        description: Laid over O(objective) key by key.
+        type: dict
+        required: true
+  exclude:
+    description: VMs that are not checked, and orphans that are not reported. Each entry is written like O(overrides[].match).
+    type: list
+    elements: dict
+    default: []
+  fail_on:
+    description: Which findings are violations. The others are notices.
+    type: list
+    elements: str
+    choices: [no_vms, unreadable, damaged, never, not_restorable, rpo, chain_age, chain_length, future, full_due, orphan]
+    default: [no_vms, unreadable, damaged, never, not_restorable, rpo, chain_age, chain_length]
+  templates:
+    description: Whether templates are checked. Nothing runs in them, so mostly nobody backs them up.
+    type: bool
+    default: false
+  node:
+    description:
+      - UUID of the node. Of the backups whose VM the node does not have, those that this node made are its orphans. Those of other nodes are counted only.
+      - Without it all of them are orphans.
+    type: str
+  damaged:
+    description:
+      - The RV(prlsdk.core.prl_backup_info#module:damaged) of the same result, the VMs whose backups could not be read.
+      - Such a VM has the finding V(damaged). It is not known whether it complies.
+    type: list
+    elements: dict
+    default: []
+seealso:
+  - module: prlsdk.core.prl_vm_info
+  - module: prlsdk.core.prl_backup_info
+"""
+
+EXAMPLES = r"""
+- name: List the VMs
+  prlsdk.core.prl_vm_info:
+  register: node
+
+- name: Gather all backups
+  prlsdk.core.prl_backup_info:
+  register: backups
+
+- name: Check
+  ansible.builtin.set_fact:
+    result: "{{ node.vms | prlsdk.core.backup_compliance(backups.backup_trees, {'rpo': '26h'}, node=node.server.uuid) }}"
+
+- name: Show it
+  ansible.builtin.debug:
+    var: result.table
+
+- name: Fail if something is missing
+  ansible.builtin.assert:
+    that: result.compliant
+    fail_msg: "{{ result.message }}"
+"""
+
+RETURN = r"""
+_value:
+  description: The result, as plain dictionaries, lists, texts, numbers and truth values.
+  type: dict
+  contains:
+    checked_at:
+      description: The instant of the check.
+      type: str
+      sample: "2026-11-22T06:00:00Z"
+    compliant:
+      description: Whether there is no violation.
+      type: bool
+    message:
+      description: One sentence that says how many do not comply and names the worst.
+      type: str
+      sample: "1 of 28 VMs and containers do not comply: fresh-install (never backed up)."
+    table:
+      description: The same as lines of a table, the worst first. With more than 50 VMs, those that comply are left out.
+      type: list
+      elements: str
+    totals:
+      description: >-
+        C(vms), C(orphans), C(foreign) (VMs of other nodes that have backups here), C(status) and C(findings), with the number of each status and of
+        each finding.
+      type: dict
+    findings:
+      description: >-
+        What is wrong with the node as a whole, as those of a VM. C(no_vms), it shows no VM or container at all. C(damaged), a VM in O(damaged) that it
+        does not list.
+      type: list
+      elements: dict
+    unused:
+      description: Overrides that fit no VM of the node.
+      type: list
+      elements: str
+    vms:
+      description: One entry for each VM, in the order of the input.
+      type: list
+      elements: dict
+      contains:
+        vm:
+          description: C(uuid), C(name), C(type) and C(state).
+          type: dict
+        group:
+          description: The name of the override that fits it, or V(default).
+          type: str
+        objective:
+          description: What was asked of it.
+          type: dict
+        status:
+          description: V(ok), V(notice), V(violation) or V(excluded).
+          type: str
+        newest:
+          description: Its newest restorable backup, as C(id), C(type) and C(created), or V(none).
+          type: dict
+        backups:
+          description: How many backups it has; V(none) where they could not be read.
+          type: int
+        chains:
+          description: How many chains it has; V(none) where they could not be read.
+          type: int
+        chain:
+          description: The chain of the newest restorable backup, as C(uuid), C(length) and C(full) (when that was made), or V(none).
+          type: dict
+        full_due:
+          description: Whether the next backup has to be a full, because an increment would break a bound.
+          type: bool
+        findings:
+          description: >-
+            What is wrong, the worst first, as C(code) (see O(fail_on)), C(severity) (V(violation), V(notice)), C(message), C(value) and C(limit). There are
+            no ages in them, so they stay the same until something happens.
+          type: list
+          elements: dict
+    orphans:
+      description: >-
+        Backups whose VM is gone, as C(vm), C(backups) (how many), C(chains), C(size) in bytes, C(newest), C(severity) and C(message).
+      type: list
+      elements: dict
+"""
 
 import time
 

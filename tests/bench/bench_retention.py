@@ -121,9 +121,8 @@ def _measure_apart(backups, runs=3):
 #: Ways from the gathered trees to a fact, each a template; ``gathered`` is what prl_backup_info is registered in.
 WAYS = {
     "the whole plan": "{{ gathered.backup_trees | prlsdk.core.retention_plan(policy, at) }}",
-    "the plan, reasons of none": "{{ gathered.backup_trees | prlsdk.core.retention_plan(policy, at, 'none') }}",
+    "the plan, reasons of none": "{{ gathered.backup_trees | prlsdk.core.retention_plan(policy, at, reasons='none') }}",
     "its totals and removals only": "{{ {'totals': plan.totals, 'remove': plan.vms | map(attribute='remove') | flatten(levels=1)} }}",
-    "the whole plan, packed by the lookup": "{{ lookup('prlsdk.core.retention_plans', 'gathered', policy=policy, now=at) }}",
 }
 
 PLAY = """

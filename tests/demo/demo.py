@@ -28,7 +28,6 @@ def main():
         ANSIBLE_CALLBACK_RESULT_FORMAT="yaml",
         ANSIBLE_LOCALHOST_WARNING="false",
         ANSIBLE_INVENTORY_UNPARSED_WARNING="false",
-        ANSIBLE_DISPLAY_SKIPPED_HOSTS="false",
         PRL_STUB_STATE=str(STATE),
         PRL_SDK_PYTHON=sys.executable,
         PRL_SDK_PATH=str(STUB_SDK),

@@ -1,4 +1,4 @@
-"""The filters, the lookup and the roles under the oldest ansible-core that the collection promises."""
+"""The filters, the actions and the roles under the oldest ansible-core that the collection promises."""
 
 import json
 import pathlib
@@ -9,11 +9,7 @@ import time
 import pytest
 from ansible_collections.prlsdk.core.plugins.filter.backup_compliance import backup_compliance
 from ansible_collections.prlsdk.core.plugins.filter.backup_list import backup_list
-from ansible_collections.prlsdk.core.plugins.filter.report_file_name import report_file_name
 from ansible_collections.prlsdk.core.plugins.filter.retention_plan import retention_plan
-from ansible_collections.prlsdk.core.plugins.filter.retention_plans import retention_plans
-from ansible_collections.prlsdk.core.plugins.filter.retention_report import retention_report
-from ansible_collections.prlsdk.core.plugins.filter.retention_text import retention_text
 
 from tests.harness import ROOT, STUB_SDK, environment
 from tests.integration.near import NearStub
@@ -29,16 +25,10 @@ OBJECTIVE = {"rpo": "26h"}
 ASKED = {
     "plan": "{{ gathered.backup_trees | prlsdk.core.retention_plan(policy, at) }}",
     "few_reasons": "{{ gathered.backup_trees | prlsdk.core.retention_plan(policy, at, reasons='none') }}",
-    "plans": "{{ gathered.backup_trees | prlsdk.core.retention_plans(policy, at, overrides=overrides) }}",
-    "looked_up": "{{ (lookup('prlsdk.core.retention_plans', 'gathered', policy=policy, now=at, overrides=overrides).packed | prlsdk.core.retention_unpack) }}",
-    "packed_and_back": "{{ gathered | prlsdk.core.retention_pack | prlsdk.core.retention_unpack }}",
+    "plans": "{{ gathered.backup_trees | prlsdk.core.retention_plan(policy, at, overrides=overrides) }}",
     "listed": "{{ gathered.backup_trees | prlsdk.core.backup_list }}",
-    "text": "{{ gathered.backup_trees | prlsdk.core.retention_plan(policy, at) | prlsdk.core.retention_text('all') }}",
-    "report": "{{ {'title': 'Nightly', 'hosts': [{'host': 'a', 'plan': gathered.backup_trees | prlsdk.core.retention_plan(policy, at)}]} "
-    "| prlsdk.core.retention_report }}",
     "compliance": "{{ node.vms | prlsdk.core.backup_compliance(gathered.backup_trees, objective, at, node=node.server.uuid) }}",
     "not_read": "{{ node.vms | prlsdk.core.backup_compliance(gathered.backup_trees, objective, at, damaged=node.vms[:1]) }}",
-    "file_name": "{{ 'Узел 1' | prlsdk.core.report_file_name }}",
 }
 
 
@@ -86,7 +76,7 @@ def plain(value):
     return json.loads(json.dumps(value))
 
 
-def test_every_filter_and_the_lookup_answer_as_under_the_newest_core(oldest, fixed, tmp_path):
+def test_every_filter_answers_as_under_the_newest_core(oldest, fixed, tmp_path):
     values = {"policy": POLICY, "at": NOW, "overrides": OVERRIDES, "objective": OBJECTIVE}
     tasks = [
         {"prlsdk.core.prl_backup_info": {}, "register": "gathered"},
@@ -100,20 +90,15 @@ def test_every_filter_and_the_lookup_answer_as_under_the_newest_core(oldest, fix
     assert done.returncode == 0, done.stdout[-3000:]
     said = json.loads((tmp_path / "said.json").read_text())
     answers, trees, node = said["answers"], said["gathered"]["backup_trees"], said["node"]
-    plan, plans = retention_plan(trees, POLICY, NOW), retention_plans(trees, POLICY, NOW, OVERRIDES)
+    plan, plans = retention_plan(trees, POLICY, NOW), retention_plan(trees, POLICY, NOW, OVERRIDES)
     assert plan["totals"]["counts"]["remove"] and plan["digest"] != plans["digest"], "there is something to plan"
     expected = {
         "plan": plan,
-        "few_reasons": retention_plan(trees, POLICY, NOW, "none"),
+        "few_reasons": retention_plan(trees, POLICY, NOW, reasons="none"),
         "plans": plans,
-        "looked_up": plans,
-        "packed_and_back": said["gathered"],
         "listed": backup_list(trees),
-        "text": retention_text(plan, "all"),
-        "report": retention_report({"title": "Nightly", "hosts": [{"host": "a", "plan": plan}]}),
         "compliance": backup_compliance(node["vms"], trees, OBJECTIVE, NOW, node=node["server"]["uuid"]),
         "not_read": backup_compliance(node["vms"], trees, OBJECTIVE, NOW, damaged=node["vms"][:1]),
-        "file_name": report_file_name("Узел 1"),
     }
     assert set(answers) == set(expected)
     for name, answer in answers.items():
@@ -126,7 +111,6 @@ def test_every_filter_and_the_lookup_answer_as_under_the_newest_core(oldest, fix
         ("{{ [] | prlsdk.core.retention_plan({'daly': 7}) }}", "retention_plan: the policy has an unknown key 'daly'; did you mean daily?"),
         ("{{ [] | prlsdk.core.retention_plan(nobody) }}", "retention_plan: policy is undefined"),
         ("{{ 1 | prlsdk.core.backup_list }}", "backup_list: backup_trees must be a list"),
-        ("{{ lookup('prlsdk.core.retention_plans', 'nobody', policy={'last': 1}) }}", "the variable nobody has no backup_trees"),
     ],
 )
 def test_an_error_is_one_message(oldest, fixed, tmp_path, template, says):

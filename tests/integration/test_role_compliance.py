@@ -36,7 +36,7 @@ def test_files_change_only_when_the_result_does_and_check_mode_writes_none(node,
     assert not folder.exists()
     done = compliance(node, **settings)
     assert done.returncode == 0, done.stdout
-    assert "changed=2" in done.stdout, "the folder and the files"
+    assert "changed=1" in done.stdout
     modes = {path.name: path.stat().st_mode & 0o7777 for path in [folder, *folder.iterdir()]}
     assert modes == {"reports": 0o750, "localhost.json": 0o640, "localhost.junit.xml": 0o640}
     result = json.loads((folder / "localhost.json").read_text())
@@ -73,6 +73,7 @@ def test_two_hosts_never_share_a_file_and_the_mode_of_a_folder_that_is_there_sta
         ({"backup_compliance_objective": {"rpo": "26"}}, "objective.rpo: '26' is ambiguous as a duration"),
         ({"backup_compliance_overrides": [{"match": {"name": "web-*"}, "objective": {"rpo": "0h"}}]}, "overrides[0].objective.rpo is nothing"),
         ({"backup_compliance_fail_on": ["rp0"]}, "value of backup_compliance_fail_on must be one or more of"),
+        ({"backup_compliance_overides": []}, "backup_compliance_overides is set, which is no variable of the role. Did you mean backup_compliance_overrides?"),
     ],
 )
 def test_bad_input_is_one_clear_message(node, settings, said):

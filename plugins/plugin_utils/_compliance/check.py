@@ -22,7 +22,7 @@ from .objectives import Group, Objective, read_exclusions, read_groups
 from .text import table, worst
 
 #: Every finding, the worst first.
-FINDINGS = ("no_vms", "unreadable", "damaged", "never", "not_restorable", "rpo", "chain_age", "chain_length", "future", "full_due", "orphan")
+FINDINGS = ("no_vms", "unreadable", "damaged", "never", "not_restorable", "rpo", "chain_age", "chain_length", "future", "full_due", "orphan", "new")
 #: Those that are violations unless somebody says otherwise; the others are notices.
 FAIL_ON = ("no_vms", "unreadable", "damaged", "never", "not_restorable", "rpo", "chain_age", "chain_length")
 #: Clocks of nodes and servers differ: a backup is of the future if it is later than the check by more than this.
@@ -38,9 +38,12 @@ class Check(NamedTuple):
     templates: bool
     now: int
     node: str | None  # without braces, in lower case
+    new_until: dict[str, int]  # UUID without braces -> until when a VM need not have a backup
 
 
-def check(vms, backup_trees, objective, now, overrides=None, exclude=None, fail_on=FAIL_ON, templates=False, node=None, damaged=None) -> dict[str, Any]:
+def check(
+    vms, backup_trees, objective, now, overrides=None, exclude=None, fail_on=FAIL_ON, templates=False, node=None, damaged=None, new_until=None
+) -> dict[str, Any]:
     """Hold VMs and their backups against objectives.
 
     :arg vms: as the module ``prl_vm_info`` returns them.
@@ -48,6 +51,7 @@ def check(vms, backup_trees, objective, now, overrides=None, exclude=None, fail_
     :arg now: ISO 8601 text or epoch seconds.
     :arg node: UUID of the node; of backups without a VM only those that it made are its orphans.
     :arg damaged: the VMs whose backups could not be read, as the module ``prl_backup_info`` returns them: it is not known whether they have any.
+    :arg new_until: UUID without braces, in lower case -> epoch seconds until which a VM that was never backed up is only ``new``.
     :returns: plain dictionaries, lists, texts, numbers; documented with the filter ``backup_compliance``.
     :raises InputError: names what cannot be used as it is.
     """
@@ -56,14 +60,14 @@ def check(vms, backup_trees, objective, now, overrides=None, exclude=None, fail_
     except InputError as error:
         raise InputError("now: %s" % error) from None
     groups, excluded = read_groups(objective, overrides), read_exclusions(exclude)
-    settings = Check(groups, excluded, _codes(fail_on), _truth(templates, "templates"), now, plain_id(node) if node else None)
+    settings = Check(groups, excluded, _codes(fail_on), _truth(templates, "templates"), now, plain_id(node) if node else None, new_until or {})
     unread = damages.read(damaged)
     messages = {plain_id(one.uuid): one.message for one in unread}
     trees = {plain_id(vm.uuid): vm for vm in damages.without(inventory.read(backup_trees), unread)}
     machines = [_machine(vm, "vms[%d]" % number) for number, vm in enumerate(_list(vms))]
     results = [_checked(machine, trees.get(plain_id(machine["uuid"] or "")), messages.get(plain_id(machine["uuid"] or "")), settings) for machine in machines]
     known = {plain_id(machine["uuid"]) for machine in machines if machine["uuid"]}
-    strays = [one for one in unread if plain_id(one.uuid) not in known and not any(selector.fits(one.vm()) for selector in excluded)]
+    strays = [one for one in unread if plain_id(one.uuid) not in known and not any(selector.fits_in_state(one.vm(), None) for selector in excluded)]
     orphans, foreign = _orphans([tree for uuid, tree in trees.items() if uuid not in known and tree.backups], settings)
     return _result(results, orphans, foreign, strays, settings)
 
@@ -95,7 +99,7 @@ def _checked(machine, tree: Vm | None, damage: str | None, settings: Check) -> d
     """One VM's part of the result; ``damage`` is why its backups could not be read."""
     name, uuid, kind = machine["name"] or "", machine["uuid"] or "", machine["type"] or ""
     vm = Vm(name, uuid, kind, 0, tree.backups if tree else Backups([]))
-    group = next(group for group in settings.groups if group.selector.fits(vm))
+    group = next(group for group in settings.groups if group.selector.fits_in_state(vm, machine["state"]))
     result = {
         "vm": {"uuid": machine["uuid"], "name": machine["name"], "type": machine["type"], "state": machine["state"]},
         "group": group.name,
@@ -108,10 +112,10 @@ def _checked(machine, tree: Vm | None, damage: str | None, settings: Check) -> d
         "full_due": False,
         "findings": [],
     }
-    if (machine["template"] and not settings.templates) or any(selector.fits(vm) for selector in settings.excluded):
+    if (machine["template"] and not settings.templates) or any(selector.fits_in_state(vm, machine["state"]) for selector in settings.excluded):
         return result
     if damage is None:
-        findings = _findings(result, machine, vm.backups, group.objective, settings.now)
+        findings = _findings(result, machine, vm.backups, group.objective, settings)
     else:
         findings = [("damaged", "it is not known which backups it has: %s" % damage, None, None)]
     result["findings"] = [
@@ -123,15 +127,20 @@ def _checked(machine, tree: Vm | None, damage: str | None, settings: Check) -> d
     return result
 
 
-def _findings(result, machine, backups: Backups, objective: Objective, now: int):
+def _findings(result, machine, backups: Backups, objective: Objective, settings: Check):
     """(code, message, value, limit) of what is wrong; also notes the newest backup and its chain in the result.
 
     Messages, values and limits have no ages in them: they stay the same until something happens, and so do the files for CI.
     """
+    now = settings.now
     if not machine["uuid"]:
         yield "unreadable", "the node could not read its UUID, so nothing is known of its backups", None, None
         return
     if not backups:
+        until = settings.new_until.get(plain_id(machine["uuid"]), now)
+        if now < until:
+            yield "new", "it is new and was not backed up yet; it has until %s" % _instants.format(until), None, _instants.format(until)
+            return
         yield "never", "it was never backed up, or all of its backups are gone", 0, 1
         return
     found = standing(backups, now + SKEW)
@@ -176,7 +185,7 @@ def _orphans(trees: list[Vm], settings: Check):
     """Backups of VMs that the node does not have, and how many such VMs are another node's."""
     orphans, foreign = [], 0
     for tree in trees:
-        if any(selector.fits(tree) for selector in settings.excluded):
+        if any(selector.fits_in_state(tree, None) for selector in settings.excluded):
             continue
         newest = tree.backups[-1]
         if settings.node and plain_id(newest.server_uuid) != settings.node:

@@ -16,7 +16,7 @@ from ansible_collections.prlsdk.core.plugins.plugin_utils._retention.selectors i
 from ansible_collections.prlsdk.core.plugins.plugin_utils._retention.written import known, listed
 
 KEYS = ("rpo", "max_chain_length", "max_chain_age")
-MATCHES = ("name", "uuid", "type")
+MATCHES = ("name", "uuid", "type", "state")
 
 
 class Objective(NamedTuple):
@@ -44,8 +44,10 @@ def read_groups(objective, overrides) -> list[Group]:
 
     :raises InputError: names the key, its value and what is allowed.
     """
+    if isinstance(objective, str):
+        objective = {"rpo": objective}
     if not isinstance(objective, Mapping):
-        raise InputError("objective must be a dictionary such as {rpo: 26h}, not %r" % (objective,))
+        raise InputError("objective must be a duration such as 26h, or a dictionary such as {rpo: 26h}, not %r" % (objective,))
     groups: list[Group] = []
     for number, override in enumerate(listed(overrides, "overrides")):
         where = "overrides[%d]" % number

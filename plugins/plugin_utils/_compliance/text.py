@@ -23,12 +23,13 @@ _SHORT = {
     "chain_length": "chain too long",
     "future": "backups from the future",
     "full_due": "a full is due",
+    "new": "new, not backed up yet",
 }
 _NOTHING = (
     "The node shows no VM or container to this login, so nothing could be checked. Log in as a user who sees them all, mostly with become: true; "
     "where there are none on purpose, take no_vms out of the findings that are violations."
 )
-_ORDER = ("unreadable", "damaged", "never", "not_restorable", "rpo", "chain_age", "chain_length", "future", "full_due")
+_ORDER = ("unreadable", "damaged", "never", "not_restorable", "rpo", "chain_age", "chain_length", "future", "full_due", "new")
 _RANKS = {code: rank for rank, code in enumerate(_ORDER)}
 
 

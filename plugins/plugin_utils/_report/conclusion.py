@@ -1,12 +1,12 @@
 # Copyright (c) The prlsdk.core developers
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the role backup_retention tells at the end of a host: what went or would go, what the guards refused, and what to do then."""
+"""What a pruning tells at its end: what went or would go, what the guards refused, and what to do then."""
 
 from __future__ import annotations
 
 import json
-from typing import Any, Iterator
+from typing import Any, Callable, Iterator
 
 from ansible_collections.prlsdk.core.plugins.module_utils._errors import InputError
 
@@ -18,22 +18,30 @@ STATES = ("planned", "predicted", "applied", "stopped")
 NAMED = 3
 
 
-def conclude(plan: dict[str, Any], state: str, confirmed: bool = False, stops: bool = False, digest_length: int = 16) -> str:
+def conclude(
+    plan: dict[str, Any], state: str, confirmed: bool = False, stops: bool = False, digest_length: int = 16, option: Callable[[str], str] = str
+) -> str:
     """One paragraph.
 
     :arg plan: a plan for VMs with different policies; what it says of each VM is not needed.
     :arg confirmed: whether somebody allowed the removal; else the paragraph says how.
     :arg stops: whether one refusal stops the whole host.
+    :arg option: makes of an option's name what the user sets: the role has a variable for each, which ``-e`` sets.
     :raises InputError: names the state that it does not know.
     """
     if state not in STATES:
         raise InputError("state is %r; it must be one of %s" % (state, ", ".join(STATES)))
-    return " ".join([_told(plan, state, confirmed, stops, digest_length), *_damaged(plan.get("damaged", [])), *_refusals(plan["refusals"])])
+    return " ".join([_told(plan, state, confirmed, stops, digest_length, option), *_damaged(plan.get("damaged", [])), *_refusals(plan["refusals"], option)])
 
 
-def _told(plan, state, confirmed, stops, digest_length):
+def _set(option, name, value):
+    """How the user sets an option."""
+    return "-e %s=%s" % (option(name), value) if option(name) != name else "'%s: %s'" % (name, value)
+
+
+def _told(plan, state, confirmed, stops, digest_length, option):
     going = plan["totals"]["counts"]["remove"]
-    because = "since backup_retention_on_refused is stop and a guard refused something."
+    because = "since %s is stop and a guard refused something." % option("on_refused")
     if state == "stopped":
         return "Nothing was removed, %s" % because
     if not going:
@@ -46,9 +54,9 @@ def _told(plan, state, confirmed, stops, digest_length):
         return "%s %s could go but will not, %s" % (first, what, because)
     if state == "predicted" and confirmed:
         return "%s %s would go. Run it without --check to remove %s." % (first, what, "it" if going == 1 else "them")
-    return (
-        "%s %s would go. To apply exactly this plan add -e backup_retention_confirm=%s; to apply whatever the plan is at that time, as in a nightly job, "
-        "-e backup_retention_confirm=true." % (first, what, plan["digest"][:digest_length])
+    exactly, whatever = (_set(option, "confirm", value) for value in (plan["digest"][:digest_length], "true"))
+    return "%s %s would go. To apply exactly this plan add %s; to apply whatever the plan is at that time, as in a nightly job, %s." % (
+        first, what, exactly, whatever,
     )
 
 
@@ -78,7 +86,7 @@ def _damaged(damaged) -> Iterator[str]:
         )
 
 
-def _refusals(refusals) -> Iterator[str]:
+def _refusals(refusals, option) -> Iterator[str]:
     """Guard by guard what was refused, and the option with which one run may do it all the same."""
     allow = {}
     for refusal in refusals:
@@ -90,4 +98,5 @@ def _refusals(refusals) -> Iterator[str]:
         if refusal["allow"] is not None:
             allow[refusal["guard"]] = refusal["allow"]
     if allow:
-        yield "If that is what you want, let one run do it with -e '%s', or change the policy." % json.dumps({"backup_retention_guards": allow})
+        way = "-e '%s'" % json.dumps({option("guards"): allow}) if option("guards") != "guards" else "'guards: %s'" % json.dumps(allow)
+        yield "If that is what you want, let one run do it with %s, or change the policy." % way

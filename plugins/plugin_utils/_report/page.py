@@ -26,8 +26,8 @@ DRAWN, DRAWN_BACKUPS = 100, 10000
 #: Warnings, and names of excluded VMs, that are listed for a host.
 LISTED = 100
 
-_NO_REPORT = "no report"
-_BAD = ("failed", "refused", _NO_REPORT)
+NO_REPORT = "no report"
+_BAD = ("failed", "refused", NO_REPORT)
 _LOST = (
     "This run has no report of the host. It could not be reached, was left out, or its turn had not come yet. "
     "Nothing is known of its backups here; the output of the run tells why."
@@ -37,7 +37,8 @@ _LOST = (
 def make_page(report, expected=()) -> dict[str, Any]:
     """What the templates of the report draw.
 
-    :arg report: ``title``, ``generated_at`` and ``hosts``; documented with the filter ``retention_report``.
+    :arg report: ``title``, ``generated_at`` and ``hosts``, a list of what prl_backup_prune writes: ``host``, ``started``, ``finished``, ``status``,
+        ``message``, ``check_mode``, ``plan`` (as :func:`groups.make_plans` returns it, or None) and ``applied`` (the ``backups`` of prl_backup, or None).
     :arg expected: names of hosts; those that ``hosts`` does not have are on the page all the same, as hosts without a report.
     :returns: plain dictionaries, lists, texts and numbers; texts are safe to show but not yet escaped.
     :raises InputError: names what is not there or not what it must be.
@@ -60,7 +61,7 @@ def make_page(report, expected=()) -> dict[str, Any]:
         "totals": _totals(pages),
         "letters": _legend(sections),
         "shapes": sorted({month["shape"] for section in sections for vm in section["details"] for month in vm["calendar"]["months"]}),
-        "missing": len(missing),
+        "missing": sum(host.get("status") == NO_REPORT for host in hosts),
         "left_out": left_out,
         "bounds": {"all": ALL_DRAWN, "vms": DRAWN, "backups": DRAWN_BACKUPS},
     }
@@ -200,7 +201,7 @@ def _missing(hosts, expected):
     if not isinstance(expected, (list, tuple)) or not all(isinstance(name, str) for name in expected):
         raise InputError("hosts must be a list of names")
     there = {host.get("host") for host in hosts if isinstance(host, Mapping)}
-    return [{"host": name, "status": _NO_REPORT, "message": _LOST} for name in dict.fromkeys(expected) if name not in there]
+    return [{"host": name, "status": NO_REPORT, "message": _LOST} for name in dict.fromkeys(expected) if name not in there]
 
 
 def _draw(pages, everything):

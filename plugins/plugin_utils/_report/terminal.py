@@ -19,8 +19,10 @@ MANY_STEPS = 1000
 RULE = "─"
 
 
-def plan_lines(plan: dict[str, Any], detail: str = "auto", limit: int = 200, digest_length: int = 16) -> list[str]:
-    """The plan as lines. ``limit``: with more backups than this, ``auto`` shows removals only.
+def plan_lines(plan: dict[str, Any], detail: str = "auto", limit: int = 200, digest_length: int = 16, most: int | None = None) -> list[str]:
+    """The plan as lines.
+
+    ``limit``: with more backups than this, ``auto`` shows removals only. ``most``: of VMs there are no more lines than this; the totals are always there.
 
     :raises InputError: names the argument that cannot be used.
     """
@@ -30,6 +32,8 @@ def plan_lines(plan: dict[str, Any], detail: str = "auto", limit: int = 200, dig
     lines = [line for vm in plan["vms"] for line in _SHOWN[detail](vm)]
     if detail == "vms" and lines:
         lines.insert(0, _vm_line("VM", "type", "keep", "remove", "frees", ""))
+    if most is not None and len(lines) > most:
+        lines[most:] = ["and %d more lines; the report has everything" % (len(lines) - most)]
     if lines and lines[-1]:
         lines.append("")
     lines += _totals(plan, detail, digest_length)
@@ -136,10 +140,6 @@ def _totals(plan, detail, digest_length):
         yield "  unused: no VM of this host that has backups fits %s" % ", ".join(words.shown(name) for name in plan["unused"])
     if detail != "all" and backups:
         yield "  Only %s shown; the report has every backup and why it stays." % _LEFT_OUT[detail]
-    for warning in plan["warnings"][:20]:
-        yield "  warning: %s" % words.shown(warning["message"])
-    if len(plan["warnings"]) > 20:
-        yield "  and %d more warnings; the report has all" % (len(plan["warnings"]) - 20)
     yield "  digest  %s" % plan["digest"][:digest_length]
 
 

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import copy
 import hashlib
 import json
 from collections.abc import Mapping
@@ -17,7 +18,7 @@ from . import collector, guards, inventory, lint, selectors, unknown, written
 from . import damaged as damages
 from . import policy as policies
 from .inventory import Vm, plain_id
-from .plan import Planner
+from .plan import Planner, check_reasons
 from .refusals import GUARDS, refusals
 from .selectors import Selector
 from .totals import refuse, totals
@@ -37,16 +38,18 @@ class Group(NamedTuple):
     vms: list[Vm]
 
 
-def make_plans(backup_trees, policy, now, overrides=None, exclude=None, limits=None, damaged=None) -> dict[str, Any]:
+def make_plans(backup_trees, policy, now, overrides=None, exclude=None, limits=None, damaged=None, reasons="all") -> dict[str, Any]:
     """As :func:`plan.make_plan`, with a policy for each group of VMs.
 
     :arg overrides: a list of {name, match, policy}; a policy is laid over the default one, key by key.
     :arg exclude: a list of what may stand under match; VMs that are not planned at all.
     :arg limits: guards that are laid over every policy.
     :arg damaged: the VMs whose backups could not be read, as the module returns them; nothing is planned for them.
+    :arg reasons: one of :data:`plan.REASONS`.
     :returns: a plan with ``groups``, ``excluded``, ``unused``, ``remove`` of all VMs, and ``group`` with each VM.
     :raises InputError: names what cannot be used as it is.
     """
+    check_reasons(reasons)
     groups = _groups(policy, written.listed(overrides, "overrides"), limits or {})
     excluded_by = selectors.read_all(exclude, MATCHES)
     try:
@@ -63,7 +66,7 @@ def make_plans(backup_trees, policy, now, overrides=None, exclude=None, limits=N
             else:
                 next(group for group in groups if group.selector.fits(vm)).vms.append(vm)
         repeated = inventory.repeated_ids(vms)
-        plans = [Planner(group.policy, now, repeated).plan(group.vms) for group in groups]
+        plans = [Planner(group.policy, now, repeated, reasons).plan(group.vms) for group in groups]
         plan = _together(groups, plans, excluded, _unused(vms, groups, excluded_by, unread))
         return damages.tell(plan, [one for one in unread if not any(selector.fits(one.vm()) for selector in excluded_by)])
 
@@ -129,12 +132,15 @@ def _together(groups, plans, excluded, unused):
                 refuse(result, total)
             elif result["guard"] and result["guard"]["name"] == OF_THE_RUN:
                 result["guard"] = dict(total)
-    removals = [{"vm": result["vm"]["uuid"], **step} for result in results for step in result["remove"]]
+    # Nothing is shared with the parts of the VMs: YAML would print it as anchors, and who changes one would change both.
+    removals = [
+        {"vm": result["vm"]["uuid"], **step, "removes": [dict(gone) for gone in step["removes"]]} for result in results for step in result["remove"]
+    ]
     return {
         "digest": _digest([plan["digest"] for group, plan in zip(groups, plans) if group.vms] or [default["digest"]], limits.max_remove_total, removals),
         "now": default["now"],
         "timezone": default["timezone"],
-        "policy": default["policy"],
+        "policy": copy.deepcopy(default["policy"]),
         "groups": [
             {"name": group.name, "policy": plan["policy"], "digest": plan["digest"], "totals": totals([r for r in results if r["group"] == group.name])}
             for group, plan in zip(groups, plans)

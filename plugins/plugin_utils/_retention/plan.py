@@ -47,12 +47,17 @@ def make_plan(backup_trees, policy, now, reasons="all", damaged=None) -> dict[st
         now = _instants.parse(now)
     except InputError as error:
         raise InputError("now: %s" % error) from None
-    if reasons not in REASONS:
-        raise InputError("reasons is %r; it must be one of %s" % (reasons, ", ".join(REASONS)))
+    check_reasons(reasons)
     unread = damages.read(damaged)
     with collector.held():
         vms = damages.without(inventory.read(backup_trees), unread)
         return damages.tell(Planner(policy, now, inventory.repeated_ids(vms), reasons).plan(vms), unread)
+
+
+def check_reasons(reasons) -> None:
+    """Refuse what is none of :data:`REASONS`. Raises InputError."""
+    if reasons not in REASONS:
+        raise InputError("reasons is %r; it must be one of %s" % (reasons, ", ".join(REASONS)))
 
 
 class Planner:

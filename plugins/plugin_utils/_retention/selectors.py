@@ -24,6 +24,7 @@ class Selector(NamedTuple):
     uuid: tuple[str, ...] = ()  # without braces, in lower case
     type: tuple[str, ...] = ()
     description: tuple[str, ...] = ()  # globs, of the VM's newest backup
+    state: tuple[str, ...] = ()  # of the VM now, which its backups do not tell: see fits_in_state()
 
     def fits(self, vm: Vm) -> bool:
         """Whether the VM is one of those meant."""
@@ -33,6 +34,10 @@ class Selector(NamedTuple):
             and (not self.type or vm.type in self.type)
             and (not self.description or bool(vm.backups) and _any_glob(vm.backups[-1].description, self.description))
         )
+
+    def fits_in_state(self, vm: Vm, state: str | None) -> bool:
+        """The same of a VM whose state is known, or None."""
+        return (not self.state or state in self.state) and self.fits(vm)
 
 
 def read(match, keys: Sequence[str], where: str) -> Selector:

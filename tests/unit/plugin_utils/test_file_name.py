@@ -4,8 +4,6 @@ import re
 
 import hypothesis
 import pytest
-from ansible.errors import AnsibleFilterError
-from ansible_collections.prlsdk.core.plugins.filter.report_file_name import report_file_name
 from ansible_collections.prlsdk.core.plugins.plugin_utils._file_name import LONGEST, file_name
 from hypothesis import strategies as st
 
@@ -37,7 +35,7 @@ NAMES = st.one_of(NEAR, st.text(max_size=12), NEAR.map(lambda text: text + "x" *
     ],
 )
 def test_what_is_no_plain_character_is_written_as_its_bytes(host, name):
-    assert file_name(host) == report_file_name(host) == name
+    assert file_name(host) == name
 
 
 @pytest.mark.parametrize(
@@ -68,8 +66,3 @@ def test_names_are_distinct_safe_and_short_enough(one, other):
     assert (names[0] == names[1]) == (one == other)
     for name in names:
         assert re.fullmatch("[a-z0-9_%][a-z0-9._%-]*", name) and len(name) <= LONGEST
-
-
-def test_a_host_that_is_no_text_is_refused():
-    with pytest.raises(AnsibleFilterError, match="must be a text, not int"):
-        report_file_name(7)

@@ -252,7 +252,7 @@ def test_a_long_table_leaves_out_what_is_all_right():
         ({"objective": {"rpo": "5m"}}, "objective.rpo: '5m' is ambiguous"),
         ({"objective": {"rpo": "0h"}}, "objective.rpo is nothing"),
         ({"objective": {"rp": "1d"}}, "objective has an unknown key 'rp'; did you mean rpo?"),
-        ({"objective": "1d"}, "objective must be a dictionary"),
+        ({"objective": 26}, "objective must be a duration such as 26h, or a dictionary"),
         ({"objective": {"rpo": "1d", "max_chain_length": -1}}, "objective.max_chain_length is -1"),
         ({"overrides": [{"match": {}, "objective": {"rpo": "1d"}}]}, "overrides[0].match is empty and would fit every VM"),
         ({"overrides": [{"match": {"name": "a"}}]}, "overrides[0] has no objective"),
@@ -337,3 +337,24 @@ def test_time_passing_changes_nothing_until_a_bound_is_passed(forest, seconds):
 
 def test_the_default_violations_are_findings():
     assert set(FAIL_ON) < set(FINDINGS)
+
+
+def test_a_new_vm_need_not_have_a_backup_until_its_grace_ends():
+    until = {uuid(1).strip("{}"): _instants.parse(NOW) + 1}
+    result = check([vm(1), vm(2)], [], {"rpo": "1d"}, NOW, new_until=until)
+    assert [[finding["code"] for finding in one["findings"]] for one in result["vms"]] == [["new"], ["never"]]
+    assert [one["status"] for one in result["vms"]] == ["notice", "violation"] and result["totals"]["findings"]["new"] == 1
+    assert codes(new_until={uuid(1).strip("{}"): _instants.parse(NOW)}) == ["never"], "its grace is over"
+    assert codes([backup(1000, 2 * DAY)], new_until=until) == ["rpo"], "who has backups is not new"
+
+
+def test_the_state_of_a_vm_chooses_its_objective_and_leaves_it_out():
+    machines = [vm(1, state="stopped"), vm(2, state="running"), vm(3, state=None)]
+    trees = [tree([backup(1000, 3 * DAY)], number=number) for number in (1, 2, 3)]
+    overrides = [{"name": "off", "match": {"state": ["stopped", "suspended"]}, "objective": {"rpo": "1w"}}]
+    result = check(machines, trees, "1d", NOW, overrides=overrides)
+    assert [(one["group"], one["status"]) for one in result["vms"]] == [("off", "ok"), ("default", "violation"), ("default", "violation")]
+    result = check(machines, trees, "1d", NOW, exclude=[{"state": "running"}])
+    assert [one["status"] for one in result["vms"]] == ["violation", "excluded", "violation"]
+    orphaned = check([], trees, "1d", NOW, exclude=[{"state": "stopped"}])
+    assert len(orphaned["orphans"]) == 3, "the state of a VM that is gone is not known"

@@ -1,21 +1,17 @@
 # Copyright (c) The prlsdk.core developers
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Builders for the report's tests: plans of a few VMs, what became of them, and the page as the role's templates write it."""
+"""Builders for the report's tests: plans of a few VMs, what became of them, and the page."""
 
 from __future__ import annotations
 
-import pathlib
-
-import jinja2
 import lxml.html
-from ansible_collections.prlsdk.core.plugins.filter.retention_report import retention_report
 from ansible_collections.prlsdk.core.plugins.module_utils import _instants
+from ansible_collections.prlsdk.core.plugins.plugin_utils._report.html import render
 from ansible_collections.prlsdk.core.plugins.plugin_utils._retention.plan import make_plan
 
 NOW = "2026-11-22T06:00:00Z"
 DAY = 86400
-TEMPLATES = pathlib.Path(__file__).resolve().parents[4] / "roles" / "backup_retention" / "templates"
 POLICY = {"timezone": "Europe/Berlin", "daily": 7, "max_remove_share": 1.0}
 
 
@@ -70,14 +66,9 @@ def report(*hosts):
     return {"title": "Retention", "generated_at": NOW, "hosts": list(hosts)}
 
 
-def rendered(*hosts, **variables):
-    """The page's elements. Plain Jinja with the filter is what these templates need of Ansible."""
-    environment = jinja2.Environment(
-        loader=jinja2.FunctionLoader(lambda name: (TEMPLATES / name).read_text().removeprefix("#jinja2: lstrip_blocks: True\n")),
-        trim_blocks=True, lstrip_blocks=True, undefined=jinja2.StrictUndefined,
-    )
-    environment.filters["prlsdk.core.retention_report"] = retention_report
-    return lxml.html.fromstring(environment.get_template("report.html.j2").render(report=report(*hosts), **variables))
+def rendered(*hosts, expected=()):
+    """The page's elements."""
+    return lxml.html.fromstring(render(report(*hosts), expected))
 
 
 def text(element):

@@ -6,14 +6,14 @@
 from __future__ import annotations
 
 import pytest
-from ansible.errors import AnsibleFilterError
-from ansible_collections.prlsdk.core.plugins.filter.retention_report import retention_report
+from ansible_collections.prlsdk.core.plugins.module_utils._errors import InputError
+from ansible_collections.prlsdk.core.plugins.plugin_utils._report.page import make_page
 
 from .pages import host, plan, rendered, report, text
 
 
 def test_a_host_without_a_record_is_listed_as_one():
-    page = rendered(host(plan(), "node-b"), report_hosts=["node-a", "node-b", "<b>node-c"])
+    page = rendered(host(plan(), "node-b"), expected=["node-a", "node-b", "<b>node-c"])
     (table,) = page.xpath("//h2[.='Hosts']/following-sibling::div[1]/table")
     rows = [[text(cell) for cell in row[:3]] for row in table.xpath("tbody/tr")]
     assert rows == [["node-b", "planned", "1"], ["node-a", "no report", "–"], ["<b>node-c", "no report", "–"]]
@@ -24,7 +24,7 @@ def test_a_host_without_a_record_is_listed_as_one():
 
 
 def test_nobody_is_missed_where_all_reported_or_nobody_was_expected():
-    for expected in ({"report_hosts": ["node"]}, {}):
+    for expected in ({"expected": ["node"]}, {}):
         page = rendered(host(plan()), **expected)
         assert "no report" not in text(page) and len(page.xpath("//section[@class='host']")) == 1
 
@@ -34,10 +34,10 @@ def test_a_page_without_hosts_says_so():
 
 
 def test_a_name_that_comes_twice_is_missed_once():
-    assert [each["host"] for each in retention_report(report(), ["a", "b", "a"])["hosts"]] == ["a", "b"]
+    assert [each["host"] for each in make_page(report(), ["a", "b", "a"])["hosts"]] == ["a", "b"]
 
 
 @pytest.mark.parametrize("hosts", ["node-a", {"node-a": 1}, [1]])
 def test_what_is_no_list_of_names_is_refused(hosts):
-    with pytest.raises(AnsibleFilterError, match="hosts must be a list of names"):
-        retention_report(report(), hosts)
+    with pytest.raises(InputError, match="hosts must be a list of names"):
+        make_page(report(), hosts)

@@ -6,18 +6,18 @@
 from __future__ import annotations
 
 import pytest
-from ansible.errors import AnsibleFilterError
-from ansible_collections.prlsdk.core.plugins.filter.retention_conclusion import FilterModule
-from ansible_collections.prlsdk.core.plugins.filter.retention_report import FilterModule as Report
-from ansible_collections.prlsdk.core.plugins.plugin_utils._packed import pack
+from ansible_collections.prlsdk.core.plugins.module_utils._errors import InputError
+from ansible_collections.prlsdk.core.plugins.plugin_utils._report import conclusion
 from ansible_collections.prlsdk.core.plugins.plugin_utils._report.terminal import plan_lines
 from ansible_collections.prlsdk.core.plugins.plugin_utils._retention.groups import make_plans
 from ansible_collections.prlsdk.core.plugins.plugin_utils._retention.refusals import in_words
 
 from .test_groups import NOW, POLICY, tree
 
-conclude = FilterModule().filters()["retention_conclusion"]
-report = Report().filters()["retention_report"]
+
+def conclude(planned, state, **more):
+    """As it is told where the role runs the action."""
+    return conclusion.conclude(planned, state, option=lambda name: "backup_retention_" + name, **more)
 
 
 def plan(*trees, exclude=None, overrides=None, **policy):
@@ -53,7 +53,6 @@ HOW = (
 )
 def test_the_whole_message(given, state, more, told):
     assert conclude(given, state, **more) == told
-    assert conclude(pack(given), state, **more) == told
 
 
 def test_what_guards_refused_is_told_with_the_option_that_allows_it():
@@ -76,11 +75,19 @@ def test_what_a_refusal_would_stop_is_not_promised(state, first):
     )
 
 
-def test_what_is_no_plan_or_no_state_is_refused():
-    with pytest.raises(AnsibleFilterError, match="state is 'done'; it must be one of planned"):
+def test_outside_of_the_role_options_are_named_as_those_of_the_task():
+    refused = plan(tree("a"), max_remove=4, max_remove_share=0.5)
+    assert conclusion.conclude(refused, "stopped").startswith("Nothing was removed, since on_refused is stop and a guard refused something.")
+    assert """let one run do it with 'guards: {"max_remove": 5}', or change the policy.""" in conclusion.conclude(refused, "planned")
+    digest = TWO["digest"][:16]
+    assert conclusion.conclude(TWO, "planned").endswith(
+        "To apply exactly this plan add 'confirm: %s'; to apply whatever the plan is at that time, as in a nightly job, 'confirm: true'." % digest
+    )
+
+
+def test_what_is_no_state_is_refused():
+    with pytest.raises(InputError, match="state is 'done'; it must be one of planned"):
         conclude(TWO, "done")
-    with pytest.raises(AnsibleFilterError, match="this is not a plan"):
-        conclude({}, "planned")
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import pytest
 from ansible_collections.prlsdk.core.plugins.module_utils._errors import InputError
-from ansible_collections.prlsdk.core.plugins.plugin_utils._packed import pack, unpack
 from ansible_collections.prlsdk.core.plugins.plugin_utils._report.terminal import plan_lines
 from ansible_collections.prlsdk.core.plugins.plugin_utils._retention.groups import make_plans
 from ansible_collections.prlsdk.core.plugins.plugin_utils._retention.outcome import hold_against
@@ -138,13 +137,6 @@ def test_the_outcome_names_what_is_left_and_what_is_missing_by_id_and_time():
     assert [one["id"] for one in hold_against(plan, [after])["missing"]] == ["{a-6}"]
     after["chains"][0]["backups"][0]["created"] = "2026-11-22T05:00:00Z"
     assert hold_against(plan, [after])["left"] == [] and hold_against(plan, [after])["new"] == 1
-
-
-def test_packing_is_undone_by_unpacking():
-    plan = make_plans([tree("a")], POLICY, NOW)
-    assert unpack(pack(plan)) == plan and unpack(plan) is plan
-    with pytest.raises(InputError):
-        unpack(pack(plan)[:-9])
 
 
 @pytest.mark.parametrize("detail", ["auto", "all", "removals", "vms", "totals"])

@@ -5,21 +5,22 @@
 
 from __future__ import annotations
 
-import pathlib
 import re
 
 import pytest
 import yaml
 from ansible.errors import AnsibleFilterError
+from ansible_collections.prlsdk.core.plugins.doc_fragments import retention
 from ansible_collections.prlsdk.core.plugins.filter.backup_list import FilterModule as BackupList
-from ansible_collections.prlsdk.core.plugins.filter.retention_plan import FilterModule as RetentionPlan
-from ansible_collections.prlsdk.core.plugins.filter.retention_text import retention_text
+from ansible_collections.prlsdk.core.plugins.filter import retention_plan as documented_filter
 from ansible_collections.prlsdk.core.plugins.module_utils._options import backup_change_options
+from ansible_collections.prlsdk.core.plugins.module_utils._terminal_text import printable
+from ansible_collections.prlsdk.core.plugins.plugin_utils._report.terminal import plan_lines
 from ansible_collections.prlsdk.core.plugins.plugin_utils._retention import policy as policies
 from ansible_collections.prlsdk.core.plugins.plugin_utils._retention.rules import RULES
 from jinja2 import Undefined
 
-retention_plan = RetentionPlan().filters()["retention_plan"]
+retention_plan = documented_filter.FilterModule().filters()["retention_plan"]
 backup_list = BackupList().filters()["backup_list"]
 
 FULL = {"id": "{c}", "type": "full", "number": 1, "created": "2026-09-13T03:00:02Z", "size": 5, "description": "", "creator": "root", "server_uuid": "{s}"}
@@ -154,7 +155,7 @@ def test_reasons_can_be_left_out_and_nothing_else_changes(wanted, there):
 
 def test_reasons_of_anything_else_are_refused():
     with pytest.raises(AnsibleFilterError, match="reasons is 'some'; it must be one of all, kept, none"):
-        retention_plan(trees(FULL), {"last": 1}, 0, "some")
+        retention_plan(trees(FULL), {"last": 1}, 0, reasons="some")
 
 
 def test_without_now_the_clock_is_asked():
@@ -224,13 +225,8 @@ def test_backup_list_refuses_what_is_no_tree(value, says):
         backup_list(value)
 
 
-def documentation(name):
-    path = pathlib.Path(__file__).resolve().parents[4] / "plugins" / "filter" / (name + ".yml")
-    return yaml.safe_load(path.read_text(encoding="utf-8"))
-
-
 def test_every_key_of_a_policy_is_documented_with_its_default():
-    documented = documentation("retention_plan")["DOCUMENTATION"]["options"]["policy"]["suboptions"]
+    documented = yaml.safe_load(retention.ModuleDocFragment.DOCUMENTATION)["options"]["policy"]["suboptions"]
     defaults = policies.read({"last": 1}).normalised()
     assert set(documented) == set(RULES) | set(defaults)
     for name in set(defaults) - {"last", "timezone"}:
@@ -239,7 +235,7 @@ def test_every_key_of_a_policy_is_documented_with_its_default():
 
 def test_the_documented_result_is_the_result():
     plan = retention_plan(trees(FULL, PART), {"chains": 1, "daily": 1, "timezone": "UTC"}, "2026-09-15T00:00:00Z")
-    contains = documentation("retention_plan")["RETURN"]["_value"]["contains"]
+    contains = yaml.safe_load(documented_filter.RETURN)["_value"]["contains"]
     assert set(contains) == set(plan)
     assert set(contains["vms"]["contains"]) == set(plan["vms"][0])
     assert set(contains["vms"]["contains"]["backups"]["contains"]) == set(plan["vms"][0]["backups"][0])
@@ -261,7 +257,7 @@ def test_names_steer_no_terminal_wherever_they_are_told():
     assert SHOWN in str(caught.value) and EVIL not in str(caught.value)
     plan = retention_plan(evil, {"last": 1}, "2026-09-15T00:00:00Z")
     assert plan["vms"][0]["vm"]["name"] == EVIL
-    told = [warning["message"] for warning in plan["warnings"]] + retention_text(plan)
+    told = [printable(warning["message"]) for warning in plan["warnings"]] + plan_lines(plan)
     assert plan["warnings"]
     assert any(SHOWN in line for line in told) and "\x1b" not in "".join(told) and "\u2028" not in "".join(told)
 

@@ -1,0 +1,91 @@
+# Copyright (c) The prlsdk.core developers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Make the HTML page of the reports of many hosts. The documentation is in ``plugins/modules/prl_retention_page.py``."""
+
+from __future__ import annotations
+
+import json
+import time
+
+from ansible_collections.prlsdk.core.plugins.module_utils import _instants
+from ansible_collections.prlsdk.core.plugins.module_utils._errors import InputError
+from ansible_collections.prlsdk.core.plugins.plugin_utils import _report_files
+from ansible_collections.prlsdk.core.plugins.plugin_utils._action import ControllerAction, Failed
+from ansible_collections.prlsdk.core.plugins.plugin_utils._report.html import render
+from ansible_collections.prlsdk.core.plugins.plugin_utils._report.page import NO_REPORT
+
+
+class ActionModule(ControllerAction):
+    """The action behind the task ``prlsdk.core.prl_retention_page``."""
+
+    OPTIONS = {
+        "report_dir": {"type": "str", "required": True},
+        "hosts": {"type": "list", "elements": "str", "required": True},
+        "since": {"type": "str"},
+        "title": {"type": "str", "default": "Backup retention"},
+    }
+
+    def conduct(self):
+        """Read the reports of the hosts, and write the page beside them."""
+        options = self.options
+        if not options["report_dir"]:
+            raise Failed("report_dir is empty. Name the folder that has the reports.")
+        since = self._since(options["since"])
+        folder = _report_files.ReportFolder(options["report_dir"])
+        path = folder.path + "/index.html"
+        hosts = list(dict.fromkeys(options["hosts"]))
+        reports = [report for report in (self._report(folder, host, since) for host in hosts) if report]
+        try:
+            folder.prepare()
+            _report_files.write(path, self._page(reports, hosts))
+        except OSError as error:
+            raise Failed("The page of all hosts could not be written to %s: %s." % (path, error.strerror or error)) from error
+        there = {report["host"] for report in reports if report.get("status") != NO_REPORT}
+        without = [host for host in hosts if host not in there]
+        if not self.ad_hoc:
+            self.tell("The page of all hosts: %s" % path)
+        return {"changed": False, "page": path, "hosts_without_report": without}
+
+    @staticmethod
+    def _since(text):
+        if not text:
+            return None
+        try:
+            return _instants.parse(text)
+        except InputError as error:
+            raise Failed("since: %s" % error.message) from error
+
+    @staticmethod
+    def _report(folder, host, since):
+        """A host's report; None if there is none of this run."""
+        path = folder.of_host(host, ".json")
+        try:
+            report = json.loads(_report_files.read(path) or "null")
+            if report is None or (since is not None and _instants.parse(report["started"]) < since):
+                return None
+            return dict(report, host=host)
+        except BROKEN as error:
+            return _unreadable(host, error)
+
+    def _page(self, reports, hosts):
+        head = {"title": self.options["title"], "generated_at": _instants.format(time.time())}
+        try:
+            return render(dict(head, hosts=reports), hosts)
+        except BROKEN:
+            # A report that cannot be drawn must not cost the other hosts their page.
+            for place, report in enumerate(reports):
+                try:
+                    render(dict(head, hosts=[report]))
+                except BROKEN as error:
+                    reports[place] = _unreadable(report["host"], error)
+            return render(dict(head, hosts=reports), hosts)
+
+
+#: What a report that is not one of ours, or was damaged, makes of the code that reads it.
+BROKEN = (OSError, ValueError, LookupError, TypeError, AttributeError, InputError)
+
+
+def _unreadable(host, error):
+    said = getattr(error, "strerror", None) or str(error) or type(error).__name__
+    return {"host": host, "status": NO_REPORT, "message": "The report of the host cannot be read: %s." % said.rstrip(".")}

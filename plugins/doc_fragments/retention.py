@@ -1,0 +1,247 @@
+# Copyright (c) The prlsdk.core developers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What to keep: the options that prl_backup_prune and the filter retention_plan share."""
+
+from __future__ import absolute_import, division, print_function
+
+__metaclass__ = type
+
+
+class ModuleDocFragment:
+    DOCUMENTATION = r"""
+options:
+  policy:
+    description:
+      - What to keep. The rules are OR-ed. At least one of O(policy.last), O(policy.hourly) to O(policy.yearly), O(policy.within),
+        O(policy.within_hourly) to O(policy.within_yearly), O(policy.window) and O(policy.chains) is needed.
+      - V(0), or a zero duration, disables a rule.
+    type: dict
+    suboptions:
+      last:
+        description:
+          - Keep this many of the newest backups, or V(all).
+          - Or a dictionary with C(count) and C(of) (V(any), or V(full) for the newest full backups, whose increments stay or go by
+            O(policy.tails)).
+        type: raw
+      hourly:
+        description:
+          - Of this many of the newest hours that have a backup keep one backup each. V(all) is for all hours.
+          - Or a dictionary with C(count), C(of) (V(any), or V(full) for full backups only) and C(pick) (V(newest) or V(oldest) of the hour).
+        type: raw
+      daily:
+        description: The same with days. See O(policy.hourly) for the dictionary.
+        type: raw
+      weekly:
+        description: The same with ISO weeks, which begin on Monday. See O(policy.hourly) for the dictionary.
+        type: raw
+      monthly:
+        description: The same with months. See O(policy.hourly) for the dictionary.
+        type: raw
+      quarterly:
+        description: The same with quarters of a year. See O(policy.hourly) for the dictionary.
+        type: raw
+      yearly:
+        description: The same with years. See O(policy.hourly) for the dictionary.
+        type: raw
+      within:
+        description: Keep every backup that is not older than this duration, counted from O(policy.anchor).
+        type: str
+      within_hourly:
+        description:
+          - Of every hour keep the newest backup, if that is not older than this duration. See O(policy.keep_oldest) for the oldest backup.
+          - Or a dictionary with C(duration) and C(of).
+        type: raw
+      within_daily:
+        description: The same with days. See O(policy.within_hourly) for the dictionary.
+        type: raw
+      within_weekly:
+        description: The same with ISO weeks. See O(policy.within_hourly) for the dictionary.
+        type: raw
+      within_monthly:
+        description: The same with months. See O(policy.within_hourly) for the dictionary.
+        type: raw
+      within_quarterly:
+        description: The same with quarters of a year. See O(policy.within_hourly) for the dictionary.
+        type: raw
+      within_yearly:
+        description: The same with years. See O(policy.within_hourly) for the dictionary.
+        type: raw
+      window:
+        description:
+          - Keep every backup that is not older than this duration and the newest one before it, so that the state at any point of the window
+            can be restored as it was backed up last.
+        type: str
+      chains:
+        description: Keep all of this many of the newest chains, or V(all).
+        type: raw
+      min_restorable:
+        description: Keep this many of the newest restorable backups, whatever the rules say.
+        type: int
+        default: 1
+      grace:
+        description: Keep everything that is younger than this by the clock, in whatever state. V(0h) switches it off.
+        type: str
+        default: 24h
+      timezone:
+        description:
+          - The IANA name of the zone in which hours, days and so on begin, such as V(Europe/Berlin).
+          - Needed with O(policy.hourly) to O(policy.yearly) and O(policy.within_hourly) to O(policy.within_yearly). Otherwise V(UTC) if
+            it is not given.
+        type: str
+      day_start:
+        description: When days, and with them weeks, months, quarters and years, begin, such as V('06:00'). Write it in quotes.
+        type: str
+        default: "00:00"
+      anchor:
+        description:
+          - Where the durations of the rules end. With V(newest) at the newest backup of the VM, so that nothing ages out of a VM whose backups
+            stopped. With V(now) at the moment of the plan.
+        type: str
+        choices: [newest, now]
+        default: newest
+      counting:
+        description:
+          - With V(independent) each rule looks at all backups and one backup may satisfy several.
+          - With V(additional) a backup that a finer rule keeps does not use up the count of a coarser one, as in borg. The order is durations,
+            O(policy.chains), O(policy.last), O(policy.hourly) to O(policy.yearly).
+        type: str
+        choices: [independent, additional]
+        default: independent
+      keep_oldest:
+        description:
+          - While one of O(policy.hourly) to O(policy.yearly) has counts left, keep the oldest backup too.
+          - While the oldest backup is not older than the duration of one of O(policy.within_hourly) to O(policy.within_yearly), keep it too.
+        type: bool
+        default: true
+      pins:
+        description: Ids of backups to keep in any case, with or without braces, in any case of letters.
+        type: list
+        elements: str
+        default: []
+      pin_pattern:
+        description: A regular expression. A backup in whose description it is found is kept in any case.
+        type: str
+      tags_pattern:
+        description:
+          - A regular expression that finds tags in descriptions, such as V(#([a-z]+\)). A tag is what its first group matches. Without a group
+            it is refused.
+        type: str
+      keep_tags:
+        description:
+          - Tags, as O(policy.tags_pattern) finds them. A backup that has one of them is kept in any case.
+          - There is a warning for each that no backup has. Case and blanks count.
+        type: list
+        elements: str
+        default: []
+      count_pinned:
+        description: Whether the rules count pinned backups. With V(false) they do not see them.
+        type: bool
+        default: true
+      tails:
+        description:
+          - What to do with increments at the end of a chain that is kept for earlier ones. With V(keep) a chain goes as a whole or not at all.
+          - With V(remove) they are removed, newest first. Never those of the chain that the next increment joins.
+          - Where the C(storage_version) of the VM is below 4 no single increment can be removed safely, so that V(remove) is V(keep) there, and a
+            warning says so.
+        type: str
+        choices: [keep, remove]
+        default: keep
+      merge:
+        description:
+          - With V(allow) an increment in the middle of a chain that is kept only because later ones need it is merged into the next one. The
+            server rewrites images to do that.
+          - Never done to fulls, and never where the C(storage_version) of the VM is below 4.
+        type: str
+        choices: [never, allow]
+        default: never
+      remove_broken:
+        description:
+          - Remove backups of chains that have no full. They cannot be restored and never count.
+          - Those newer than the newest restorable backup are kept all the same. The guards count those that are to be removed. So it takes
+            O(policy.max_broken_chains) as well.
+        type: bool
+        default: false
+      max_clock_skew:
+        description: A backup later than the moment of the plan by more than this is from the future. It is kept, not counted, and there is a warning.
+        type: str
+        default: 5min
+      max_remove:
+        description: Guard. Refuse a VM's plan if it removes more backups than this.
+        type: int
+      max_remove_share:
+        description:
+          - Guard. Refuse a VM's plan if it removes more than this share of its restorable backups, or of all its backups. V(1.0) switches it off.
+        type: float
+        default: 0.5
+      max_remove_floor:
+        description: With fewer removals than this, restorable or not, O(policy.max_remove_share) is not checked.
+        type: int
+        default: 3
+      max_remove_total:
+        description: Guard. Refuse the plans of all VMs if together they remove more backups than this.
+        type: int
+      min_chains:
+        description: Guard. Refuse a VM's plan if it leaves fewer restorable chains than this.
+        type: int
+      max_staleness:
+        description: Guard. Refuse a VM's plan if its newest restorable backup is older than this by the clock. There is a warning, too.
+        type: str
+      max_broken_chains:
+        description:
+          - Guard. Refuse a VM's plan if it has more chains without a full than this, whether the plan keeps or removes them. A chain without a
+            full mostly means that the trees are not whole.
+        type: int
+        default: 0
+  overrides:
+    description:
+      - Other policies for some VMs, in this order. The first entry whose O(overrides[].match) fits a VM counts, and no other. VMs that none fits have
+        O(policy).
+    type: list
+    elements: dict
+    default: []
+    suboptions:
+      name:
+        description: What the plan calls it. Not V(default), and not the name of another one.
+        type: str
+      match:
+        description: Which VMs it is for. Every key that is given must fit, each by any of its values. One value needs no list.
+        type: dict
+        required: true
+        suboptions:
+          name:
+            description: Globs for the name, such as V(db-*). Upper and lower case differ.
+            type: list
+            elements: str
+          uuid:
+            description: UUIDs, with or without braces, in any case.
+            type: list
+            elements: str
+          type:
+            description: V(vm) for virtual machines, V(ct) for containers.
+            type: list
+            elements: str
+          description:
+            description: Globs for the description of the VM's newest backup.
+            type: list
+            elements: str
+      policy:
+        description:
+          - Laid over O(policy) key by key. What it does not name stays as it is there; V(0) disables a rule.
+          - Guards are limits, not rules. C(max_remove) of V(0) forbids every removal, V(null) disables the guard.
+          - C(max_remove_total) counts all VMs and can be set in O(policy) only.
+        type: dict
+        required: true
+  exclude:
+    description: VMs whose backups are never removed, whatever the overrides say. Each entry is written like O(overrides[].match).
+    type: list
+    elements: dict
+    default: []
+  guards:
+    description:
+      - >-
+        Guards laid over every policy, to let one run remove more than usual without a change of the policies, such as V({max_remove_share: 0.8}).
+      - They are C(max_remove), C(max_remove_share), C(max_remove_floor), C(max_remove_total), C(min_chains), C(max_staleness) and C(max_broken_chains).
+    type: dict
+    default: {}
+"""
