@@ -31,7 +31,7 @@ build: $(VENV)/.runtime  ## build the collection's archive into build/
 	$(BIN)/ansible-galaxy collection build --force --output-path build
 
 lock:  ## pin tests/requirements/*.in (needs uv)
-	for set in runtime dev oldest; do uv pip compile --quiet --universal --upgrade --no-emit-index-url --no-annotate \
+	for set in runtime dev oldest rulebook; do uv pip compile --quiet --universal --upgrade --no-emit-index-url --no-annotate \
 		--python-version $$(test $$set = oldest && echo 3.10 || echo 3.11) --custom-compile-command 'make lock' \
 		tests/requirements/$$set.in -o tests/requirements/$$set.txt; done
 

@@ -21,6 +21,8 @@ from ansible_collections.prlsdk.core.plugins.plugin_utils._retention.zone import
 #: What the role has beside the options: the playbook's variable, and its result.
 OF_THE_ROLE = ("hosts", "result")
 
+UNUSED = "No VM or container of this host fits the override %s. If that is a typing error, what it was meant for has the default objective."
+
 
 class ActionModule(BackupAction):
     """The action behind the task ``prlsdk.core.prl_backup_compliance``."""
@@ -62,10 +64,7 @@ class ActionModule(BackupAction):
         failed = self.options["fail"] and not found["compliant"]
         if not self.ad_hoc:
             self.tell("%s:" % self.host, *found["table"], "", *([] if failed else ["%s: %s" % (self.host, found["message"])]))
-        self.warnings += [
-            "No VM or container of this host fits the override %s. If that is a typing error, what it was meant for has the default objective." % printable(name)
-            for name in found["unused"]
-        ]
+        self.warnings += [UNUSED % printable(name) for name in found["unused"]]
         return {
             "changed": changed,
             **{key: found[key] for key in ("checked_at", "compliant", "message", "totals", "findings", "orphans", "unused")},

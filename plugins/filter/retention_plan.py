@@ -119,8 +119,8 @@ _value:
   contains:
     digest:
       description:
-        - Changes with the inventory, the policies, the day (of O(policy.timezone)), the engine, and every backup in RV(_value.remove) and what is done about it,
-          and with nothing else. Two plans with one digest remove the same.
+        - Changes with the inventory, the policies, the day (of O(policy.timezone)), the engine, and every backup in RV(_value.remove) and what is done
+          about it, and with nothing else. Two plans with one digest remove the same.
         - M(prlsdk.core.prl_backup_prune) applies a plan only as it was reviewed by its digest.
       type: str
     now:
@@ -178,7 +178,7 @@ _value:
           description: The UUID of the VM, or V(none).
           type: str
     damaged:
-      description: O(damaged), each with C(uuid), C(name) and C(message), without those that are excluded. These VMs are not in RV(_value.vms) and not in the totals.
+      description: O(damaged), each with C(uuid), C(name) and C(message), without those that are excluded. They are not in RV(_value.vms) and not in the totals.
       type: list
       elements: dict
     totals:

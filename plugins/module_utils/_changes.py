@@ -119,7 +119,8 @@ def remove_backups(params, client, way):
     told = [with_message(backup) for backup in report["backups"]]
     result = {
         "changed": any(backup["removed"] for backup in told), "backups": told, "gone_meanwhile": report["removed_by_others"], "debts": report["debts"],
-        "unfinished": any(backup["reason"] == "stop_after" for backup in told), "server": client.server, "warnings": [locate.NOTHING_CALLED % name for name in unknown] + altered_in(backups),
+        "unfinished": any(backup["reason"] == "stop_after" for backup in told), "server": client.server,
+        "warnings": [locate.NOTHING_CALLED % name for name in unknown] + altered_in(backups),
     }
     if way.diff:
         result["diff"] = diff(report["before"], report["after"])

@@ -16,6 +16,7 @@ from ansible_collections.prlsdk.core.plugins.module_utils import _instants
 from ansible_collections.prlsdk.core.plugins.module_utils._backups.tree import require_lxml
 from ansible_collections.prlsdk.core.plugins.module_utils._errors import InputError, PrlError, WaitError
 from ansible_collections.prlsdk.core.plugins.module_utils._events import catalogue
+from ansible_collections.prlsdk.core.plugins.module_utils._events.described import event_of
 from ansible_collections.prlsdk.core.plugins.module_utils._events.wait import Wait
 
 
@@ -139,32 +140,6 @@ def result_of(raw):
 
 def satisfied(raw):
     return raw and dict(raw, newest_backup=None if raw["newest_backup"] is None else _instants.format(raw["newest_backup"]))
-
-
-def event_of(raw):
-    """One event as the module returns it."""
-    silent = raw["code"] is None or raw["code"] == catalogue.NO_CODE
-    state = raw["params"].get(catalogue.STATE_PARAMETER)
-    return {
-        "type": catalogue.name_of(raw["type_id"]),
-        "type_id": raw["type_id"],
-        "issuer_type": catalogue.issuer_name(raw["issuer_type"]),
-        "issuer_id": raw["issuer_id"],
-        "vm": raw["vm"],
-        "vm_state": catalogue.state_name(state["value"]) if state else None,
-        "server": raw["server"],
-        "code": None if silent else raw["code"],
-        "symbol": raw["symbol"],
-        "brief": raw["brief"],
-        "message": raw["message"],
-        "can_be_ignored": raw["can_be_ignored"],
-        "critical": not silent and not raw["can_be_ignored"],
-        "answer_required": raw["answer_required"],
-        "answered": None if raw["answered"] is None else catalogue.answer_name(raw["answered"]),
-        "params": raw["params"],
-        "job": raw["job"],
-        "received": _instants.format(int(raw["received"])),
-    }
 
 
 def refuse(params, raw, result):

@@ -56,6 +56,7 @@ def main():
         latency(stub)
         flood(stub, "counted only", "vm_config_changed", [])
         flood(stub, "read and compared", "create_backup_finished", ["--param", "backup_cmd_backup_uuid=string:{i}"])
+        source(stub)
         idle(stub)
 
 
@@ -100,6 +101,55 @@ class Waiting:
             raise SystemExit("the wait ended without a result")
         result = json.loads(line)
         return moment, result, result["memory"]
+
+
+#: Events through the source for rulebooks, and seconds that it may take for them.
+SOURCE_EVENTS, SOURCE_MARK = 10000, 15
+SOURCE = """
+import asyncio, json, resource, runpy, sys, time
+module = runpy.run_path(sys.argv[1], run_name="source")
+class Queue:
+    found, spent, begin = [], 0.0, 0.0
+    async def put(self, event):
+        now = time.perf_counter()
+        if event["kind"] == "heartbeat":
+            print("ready", flush=True)
+            return
+        number = event["params"]["backup_cmd_backup_uuid"]["value"] if event["kind"] == "event" else event["kind"]
+        if number.endswith("-0"):
+            self.begin = now
+        self.found.append(number)
+        if number.endswith("-%d" % (int(sys.argv[4]) // 4 - 1)):
+            self.spent += now - self.begin
+        if len(self.found) == int(sys.argv[4]) + 3:
+            raise ValueError(json.dumps([self.spent, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, self.found]))
+arguments = {"sdk_python": sys.argv[2], "sdk_path": sys.argv[3], "events": ["create_backup_finished"], "heartbeat": 0.5}
+try:
+    asyncio.run(module["main"](Queue(), arguments))
+except ValueError as told:
+    print(told)
+"""
+
+
+def source(stub):
+    """10,000 events in four bursts with a lost connection after each: seconds, memory, and what is lost or doubled."""
+    path = ROOT / "extensions" / "eda" / "plugins" / "event_source" / "prl_events.py"
+    command = [sys.executable, "-c", SOURCE, str(path), sys.executable, str(STUB_SDK), str(SOURCE_EVENTS)]
+    with subprocess.Popen(command, env=stub.environment(), text=True, stdout=subprocess.PIPE) as process:
+        for turn in range(4):
+            process.stdout.readline()
+            number = "backup_cmd_backup_uuid=string:%d-{i}" % turn
+            stub("emit", "create_backup_finished", "--vm", VM, "--param", number, "--count", SOURCE_EVENTS // 4)
+            if turn < 3:
+                time.sleep(5)
+                stub("disconnect")
+                time.sleep(5)
+        (told,) = [line for line in process.stdout.read().splitlines() if line.startswith("[")]
+    seconds, memory, found = json.loads(told)
+    numbers = [one for one in found if one != "gap"]
+    print("source: %d events across 3 lost connections, %d lost, %d doubled, %d gaps; %.1f s, %.0f a second %s, %.0f MB" % (
+        SOURCE_EVENTS, SOURCE_EVENTS - len(set(numbers)), len(numbers) - len(set(numbers)), found.count("gap"), seconds, SOURCE_EVENTS / seconds,
+        marks.at_most(seconds, SOURCE_MARK, "events: 10,000 through the source", " s"), memory / 1024))
 
 
 def latency(stub):

@@ -1,8 +1,9 @@
-"""What the gathering modules cost: beside ansible's ping, on 100,000 backups, and by scope on a server of the vendor's speed."""
+"""What the gathering modules cost: beside ansible's ping, on 100,000 backups, with the vendor's price of a VM's object, and by scope."""
 
 import json
 import os
 import pathlib
+import resource
 import statistics
 import subprocess
 import sys
@@ -17,7 +18,7 @@ NOW = "2026-11-22T06:00:00Z"
 
 def main():
     with tempfile.TemporaryDirectory() as folder:
-        for number, bench in enumerate((beside_ping, large_server, scopes)):
+        for number, bench in enumerate((beside_ping, large_server, vm_objects, many_vms, scopes)):
             home = pathlib.Path(folder) / str(number)
             home.mkdir()
             bench(home)
@@ -75,6 +76,72 @@ except SystemExit:
     pass
 print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss, file=sys.stderr)
 """
+
+
+#: Processor time that the vendor's library needs to take a VM's object, and the size of the text that it parses.
+OBJECT, ENTRY = 0.007, 15_000
+
+
+def processor_time(stub, whole_task, **options):
+    """Seconds of prl_backup_info with all of its processes: of a whole ad hoc command, or of the module alone."""
+    leads = {"PRL_" + key.upper(): value for key, value in stub.options().items()}
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    if whole_task:
+        command = [str(BIN / "ansible"), "localhost", "-m", "prlsdk.core.prl_backup_info", "-a", json.dumps(options)]
+        done = subprocess.run(command, cwd=ROOT, env=stub.environment(**leads), text=True, capture_output=True, check=False)
+        failed = done.returncode and done.stdout[-2000:] + done.stderr
+    else:
+        result = run_module("prl_backup_info", stub, **options)
+        failed = result.get("failed") and result["msg"]
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    if failed:
+        sys.exit(failed)
+    return after.ru_utime - before.ru_utime + after.ru_stime - before.ru_stime
+
+
+def vm_objects(home):
+    """Whole tasks on a node of 1,000 VMs, whose list is read as text, beside the same with a build that gives objects only."""
+    stub = Stub(home)
+    tree = home / "tree.xml"
+    tree_generator.write(tree, backups=100_000, vms=1_000)
+    stub("load", tree, "--register")
+    stub("set", "vm_entry_size", ENTRY)
+    tasks = {
+        "summary of 100,000 backups, whole task": (True, {"gather": ["summary"]}, 1.1),
+        "one VM by its name, module": (False, {"vms": [first_name(tree)], "scope": "registered"}, 0.2),
+    }
+    for cost in (OBJECT, 0):
+        stub("set", "vm_object_seconds", cost)
+        for name, (whole_task, options, limit) in tasks.items():
+            taken = {}
+            for entries in ("objects", "text"):
+                stub("set", "vm_entries", entries)
+                taken[entries] = processor_time(stub, whole_task, **options)
+            ratio = taken["text"] / taken["objects"]
+            mark = marks.at_most(ratio, limit, "modules: %s by text" % name) if cost else ""
+            print("1,000 VMs, %.0f ms for an object, %s: %.1f s of processor time by objects, %.1f s by text, ratio %.2f %s" % (
+                cost * 1000, name, taken["objects"], taken["text"], ratio, mark))
+
+
+def first_name(tree):
+    with open(tree, encoding="utf-8") as source:
+        return source.read(4000).partition("<Name>")[2].partition("</Name>")[0]
+
+
+def many_vms(home):
+    """``scope: registered``: what a VM costs on a node of 10,000 of them, against one on a node of 1,000."""
+    each = {}
+    for number in (1_000, 10_000):
+        folder = home / str(number)
+        folder.mkdir()
+        stub = Stub(folder)
+        tree = folder / "tree.xml"
+        tree_generator.write(tree, backups=number, vms=number)
+        stub("load", tree, "--register")
+        each[number] = processor_time(stub, True, gather=["summary"], scope="registered", timeout=900) / number
+    ratio = each[10_000] / each[1_000]
+    print("scope: registered, 10,000 VMs: %.2f ms of processor time for each, %.2f times one of 1,000 %s" % (
+        each[10_000] * 1000, ratio, marks.at_most(ratio, 1.2, "modules: a VM of 10,000 to one of 1,000")))
 
 
 def scopes(home):

@@ -63,7 +63,8 @@ def ten_hosts(home):
     costs, texts = {}, {}
     for name, play in (("ping", [str(ping)]), ("role", role)):
         before = resource.getrusage(resource.RUSAGE_CHILDREN)
-        done = subprocess.run([str(BIN / "ansible-playbook"), "-i", str(inventory), *play], cwd=ROOT, env=environment, text=True, capture_output=True, check=True)
+        command = [str(BIN / "ansible-playbook"), "-i", str(inventory), *play]
+        done = subprocess.run(command, cwd=ROOT, env=environment, text=True, capture_output=True, check=True)
         after = resource.getrusage(resource.RUSAGE_CHILDREN)
         costs[name] = (after.ru_utime - before.ru_utime + after.ru_stime - before.ru_stime) / HOSTS
         texts[name] = done.stdout

@@ -21,13 +21,15 @@ NOTHING_CALLED = "There is no VM '%s', and no backup of one."
 
 def resolve(wanted, vms):
     """[(word, the VM that it means, or None)] for names, container ids and UUIDs. A word that means several: CallError."""
+    by_uuid, by_name, by_ct_id = {}, {}, {}
+    for vm in vms:
+        for index, value in ((by_uuid, vm["uuid"] and uuid_key(vm["uuid"])), (by_name, vm["name"]), (by_ct_id, vm["ct_id"])):
+            if value:
+                index.setdefault(value, []).append(vm)
     found = []
     for word in wanted:
         key = uuid_key(word)
-        if key:
-            fits = [vm for vm in vms if vm["uuid"] and uuid_key(vm["uuid"]) == key]
-        else:
-            fits = [vm for vm in vms if word == vm["name"]] or [vm for vm in vms if word == vm["ct_id"]]
+        fits = by_uuid.get(key, []) if key else by_name.get(word) or by_ct_id.get(word, [])
         if len(fits) > 1:
             uuids = ", ".join(vm["uuid"] or "one whose UUID cannot be read" for vm in fits)
             raise CallError(
@@ -65,9 +67,10 @@ def find_registered(client, types, wanted):
     vms, unknown = client.vms(types), []
     if wanted is not None:
         found = resolve_globs(wanted, vms)
-        chosen = [vm for _word, fits, _glob in found for vm in fits]
-        vms = [vm for number, vm in enumerate(chosen) if vm not in chosen[:number]]
+        chosen = dict((id(vm), vm) for _word, fits, _glob in found for vm in fits)
+        vms = list(chosen.values())
         unknown = [word for word, fits, _glob in found if not fits]
+    client.complete(vms, "state", "template", "home", "backup_directory")
     return vms, unknown
 
 
@@ -81,15 +84,24 @@ def fetch_trees(client, types, wanted, scope):
     were named, where a glob comes once for each VM that it fits and once with None for those that only the whole tree knows;
     registered: UUIDs of the VMs that the node knows (None when nobody had to ask).
     """
-    known = None if only_uuids(wanted) else client.vms(types)
+    whole = known = kept = spellings = None
+    if wanted is None and scope == "all":  # all of it is needed for certain, and the servers work on it at the same time
+        client.ensure_open()
+        listing = client.start_vms(types)
+        other = None if client.same_server else client.start_vms(types, of="store")
+        whole = client.start_tree("", types)
+        known, kept = client.listed_vms(listing), other and client.listed_vms(other)
+    elif not only_uuids(wanted):
+        known = client.vms(types)
     names = dict((uuid_key(vm["uuid"]), vm["name"]) for vm in known or () if vm["uuid"])
-    plan, registered, words = plan_trees(client, types, wanted, scope, known)
+    plan, registered, words = plan_trees(client, types, wanted, scope, known, kept)
     found = []
     for uuid, directory in plan:
-        text = client.tree(uuid, types)
+        text = client.told_tree(whole) if whole and not uuid else client.tree(uuid, types)
         if words is not None and uuid and not text.holds_backups():
             registered = registered_uuids(client, types) if registered is None else registered
-            uuid, text = in_another_spelling(client, uuid, types, registered) or (uuid, text)
+            spellings = spellings or by_key(registered)
+            uuid, text = in_another_spelling(client, uuid, types, spellings) or (uuid, text)
         found.append({"text": text, "uuid": uuid, "name": names.get(uuid_key(uuid)), "directory": directory})
     # All requests go through the node; its uuid tells the backups that it made.
     return {"server": client.server, "trees": found, "registered": registered, "wanted": words}
@@ -99,10 +111,10 @@ def only_uuids(words):
     return words is not None and all(uuid_key(word) for word in words)
 
 
-def plan_trees(client, types, words, scope, known=None):
+def plan_trees(client, types, words, scope, known=None, kept=None):
     """Which trees to ask for, [(uuid, directory)]; the UUIDs that the node knows or None; the words wanted with their UUIDs.
 
-    ``known`` are the node's VMs, where they were listed already.
+    ``known`` are the node's VMs, ``kept`` those of another server that keeps the backups, where they were listed already.
     """
     whole = ("", None)
     if only_uuids(words):
@@ -131,14 +143,17 @@ def plan_trees(client, types, words, scope, known=None):
         place = places(client, kept_by(client, known, types))
         return [(uuid, place(uuid)) for uuid in registered], registered, None
     # The whole tree shows the server's default directory only. A VM known there with a directory of its own has to be asked for.
-    kept = kept_by(client, known, types)
+    kept = kept_by(client, known, types, kept)
     place = places(client, kept)
     return [whole] + [(vm["uuid"], place(vm["uuid"])) for vm in kept if vm["uuid"] and vm["backup_directory"]], registered, None
 
 
-def kept_by(client, known, types):
+def kept_by(client, known, types, kept=None):
     """The VMs that the server with the backups knows; ``known`` are the node's."""
-    return known if client.same_server else client.vms(types, of="store")
+    if kept is None:
+        kept = known if client.same_server else client.vms(types, of="store")
+    client.complete(kept, "backup_directory")
+    return kept
 
 
 def places(client, kept):
@@ -162,14 +177,22 @@ def each_vm_once(plan):
 # --- in which spelling ------------------------------------------------------------------------------------------------------
 
 
+def by_key(uuids):
+    """{the key of a UUID: the spellings of it}."""
+    spellings = {}
+    for uuid in uuids:
+        spellings.setdefault(uuid_key(uuid), []).append(uuid)
+    return spellings
+
+
 def in_another_spelling(client, uuid, types, registered):
     """(UUID, text) of a VM whose UUID differs from what was written in the case of its letters; None if there is none.
 
     The server compares UUIDs as text, in the case that it stored them in, and its answer to any other is an empty tree. ``registered`` are
-    the UUIDs that the node knows; of a VM that is gone only guesses are left.
+    the UUIDs that the node knows, as by_key() gives them; of a VM that is gone only guesses are left.
     """
     key = uuid_key(uuid)
-    for one in [one for one in registered if uuid_key(one) == key] or ["{%s}" % key, "{%s}" % key.upper()]:
+    for one in registered.get(key) or ["{%s}" % key, "{%s}" % key.upper()]:
         text = client.tree(one, types) if one != uuid else None
         if text and text.holds_backups():
             return one, text
@@ -185,7 +208,7 @@ def spelled(client, word):
     uuid = braced(word)
     if uuid == uuid.lower() or client.tree(uuid).holds_backups():
         return uuid
-    return (in_another_spelling(client, uuid, BOTH, registered_uuids(client)) or (uuid, None))[0]
+    return (in_another_spelling(client, uuid, BOTH, by_key(registered_uuids(client))) or (uuid, None))[0]
 
 
 # --- by name, or by a backup -------------------------------------------------------------------------------------------------
@@ -239,7 +262,9 @@ def find_backups(client, uuid, ids):
     """
     wanted = set(_ids.key(identity) for identity in ids)
     chains = set(identity.partition(".")[0] for identity in ids)
-    elsewhere = [vm["uuid"] for vm in client.vms(of="store") if vm["uuid"] and vm["backup_directory"] and uuid_key(vm["uuid"]) != uuid_key(uuid)]
+    kept = client.vms(of="store")
+    client.complete(kept, "backup_directory")
+    elsewhere = [vm["uuid"] for vm in kept if vm["uuid"] and vm["backup_directory"] and uuid_key(vm["uuid"]) != uuid_key(uuid)]
     asked = [(chain, True) for chain in sorted(chains.union(chain.lower() for chain in chains))] + [(other, False) for other in elsewhere]
     found = {}
     for subject, is_chain in asked:

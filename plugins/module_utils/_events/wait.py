@@ -271,6 +271,7 @@ class Wait:
         found = {"vm": state["vm"], "vm_state": None, "newest_backup": None}
         if state["states"] is not None:
             vm = locate.resolve([state["vm"]], self._client.vms())[0][1]
+            self._client.complete([vm] if vm else [], "state")
             found["vm_state"] = vm and vm["state"]
             if found["vm_state"] not in state["states"]:
                 return None
@@ -285,7 +286,7 @@ def newest_backup(client, uuid):
     """When the newest backup of a VM was made, in seconds since 1970; None when there is none."""
     text = client.tree(uuid)
     if not text.holds_backups():
-        text = (locate.in_another_spelling(client, uuid, locate.BOTH, locate.registered_uuids(client)) or (uuid, text))[1]
+        text = (locate.in_another_spelling(client, uuid, locate.BOTH, locate.by_key(locate.registered_uuids(client))) or (uuid, text))[1]
     times = [backup.created for vm in locate.read(text, uuid) for chain in vm.chains for backup in chain.backups]
     return _instants.parse(max(times)) if times else None
 

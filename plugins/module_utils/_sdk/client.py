@@ -18,7 +18,7 @@ import zipfile
 # Ansible sends to the host what a module's sources import. These do nothing when they are imported; they are read, and run elsewhere.
 from ansible_collections.prlsdk.core.plugins.module_utils import _process, _worker
 from ansible_collections.prlsdk.core.plugins.module_utils._errors import SdkUnavailableError, TemporaryFolderError, WorkerError
-from ansible_collections.prlsdk.core.plugins.module_utils._sdk import interpreters
+from ansible_collections.prlsdk.core.plugins.module_utils._sdk import interpreters, vm_list
 from ansible_collections.prlsdk.core.plugins.module_utils._sdk.messages import CallError, WorkerDied
 from ansible_collections.prlsdk.core.plugins.module_utils._worker import __main__, calls, listener, protocol, session
 
@@ -322,11 +322,47 @@ class Client:
 
     def vms(self, types=BOTH, of="node"):
         """The VMs that the node knows, or (``of="store"``) the server with the backups: [{uuid, name, type, ct_id, state, ...}]."""
-        return self.call("list_vms", types=list(types), of=of)
+        return self.listed_vms(self.start_vms(types, of))
+
+    def start_vms(self, types=BOTH, of="node"):
+        """Ask for the list; returns what listed_vms() takes."""
+        return of, self.start("list_vms", types=list(types), of=of, texts=vm_list.etree is not None)
+
+    def listed_vms(self, asked):
+        """The list that was asked for."""
+        of, number = asked
+        told = self.result(number)
+        vms = [vm_list.ListedVm(one["vm"]) if "vm" in one else vm_list.read(one["text"].encode("latin-1"), told["states"]) for one in told["entries"]]
+        unread = [place for place, vm in enumerate(vms) if vm is None]
+        if unread:
+            for place, vm in zip(unread, self.call("describe_vms", of=of, places=unread)):
+                vms[place] = vm_list.ListedVm(vm)
+        for place, vm in enumerate(vms):
+            vm.of, vm.place = of, place
+        return vms
+
+    def complete(self, vms, *keys):
+        """Ask the objects for what the texts of these VMs do not say of these keys. They are of the list that was asked for last."""
+        lacking = [vm for vm in vms if vm.unsaid.intersection(keys)]
+        for of in sorted(set(vm.of for vm in lacking)):
+            own = [vm for vm in lacking if vm.of == of]
+            for vm, told in zip(own, self.call("describe_vms", of=of, places=[vm.place for vm in own])):
+                if told["uuid"] == vm["uuid"]:
+                    vm.update((key, told[key]) for key in vm.unsaid)
+                    vm["problems"] += told["problems"]
+                    vm.unsaid = frozenset()
 
     def tree(self, of, types=BOTH, chain=False):
         """The backup tree of one VM, with "" of all, or with ``chain`` of the chain with this id, as a Text."""
-        return Text(self.call("backup_tree", subject=of or "all VMs", of=of, types=list(types), chain=chain))
+        return self.told_tree(self.start_tree(of, types, chain))
+
+    def start_tree(self, of, types=BOTH, chain=False):
+        """Ask for a tree; returns what told_tree() takes."""
+        return self.start("backup_tree", subject=of or "all VMs", of=of, types=list(types), chain=chain)
+
+    def told_tree(self, number):
+        """The tree that was asked for."""
+        return Text(self.result(number))
 
     def remove_backup(self, vm, identity, keep_chain, limit):
         self.call("remove_backup", limit, subject=identity, vm=vm, id=identity, keep_chain=keep_chain)

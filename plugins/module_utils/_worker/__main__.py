@@ -11,7 +11,7 @@ It reads JSON lines from standard input until that ends, and writes JSON lines:
             symbol, operation, message, details, subject}}, in any order: several calls may be under way
 ``renew``   {deadline}: a later deadline, for a client without an end of its own
 
-``event``, ``job`` and ``lost`` are sent as they come, see listener.py.
+``event``, ``job``, ``dropped`` and ``lost`` are sent as they come, see listener.py.
 
 Why so: the vendor builds the binding for one CPython a release; it prints to standard output when it fails to load and runs
 native threads that can hang or crash. None of that may reach a module. What to ask, and when, is not decided here.

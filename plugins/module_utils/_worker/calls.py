@@ -50,11 +50,32 @@ def running_removals(connection, limit):
     return connection.running_removals()
 
 
-def list_vms(connection, limit, types, of):
-    """The VMs and containers that a server (``of``: node or store) knows, as dictionaries in its own order."""
+def list_vms(connection, limit, types, of, texts=True):
+    """The VMs and containers that a server (``of``: node or store) knows, in its own order -> {entries, states}.
+
+    An entry is {text}, the VM's configuration with a character for each byte, or {vm} where there is no text or none is wanted: taking an
+    object, the SDK parses the whole configuration. Texts go in the line, not to a file: they have passwords of remote displays in them.
+    """
     session = connection.node if of == "node" else connection.store
     flags = (PVTF_VM if "vm" in types else 0) | (PVTF_CT if "ct" in types else 0)
-    return [describe_vm(session.sdk, session.guarded(vm)) for vm in session.call("get_vm_list_ex", flags, limit=limit)]
+    listed = connection.listed[of] = session.call("get_vm_list_ex", flags, limit=limit)
+    consts = session.sdk.consts
+    states = dict((str(getattr(consts, name)), name[4:].lower()) for name in dir(consts) if name.startswith("VMS_"))
+    return {"entries": [vm_entry(session, listed, place, texts) for place in range(listed.get_params_count())], "states": states}
+
+
+def vm_entry(session, listed, place, texts):
+    try:
+        text = texts and encoded(listed.get_param_by_index_as_string(place))
+    except (session.sdk.api.PrlSDKError, AttributeError):  # this build, or this VM, gives none
+        text = None
+    return {"text": text.decode("latin-1")} if text else {"vm": describe_vm(session.sdk, session.guarded(listed.get_param_by_index(place)))}
+
+
+def describe_vms(connection, limit, of, places):
+    """The VMs at these places of the list that this server gave last, by their objects."""
+    session = connection.node if of == "node" else connection.store
+    return [describe_vm(session.sdk, session.guarded(connection.listed[of].get_param_by_index(place))) for place in places]
 
 
 def describe_vm(sdk, vm):
@@ -218,8 +239,8 @@ def error_name(connection, limit, code):
 
 # What can be asked, by name.
 CALLS = dict((call.__name__, call) for call in (
-    connect, is_connected, running_removals, list_vms, backup_tree, remove_backup, create_backup, restore_backup, subscribe, unsubscribe, heard, send_answer,
-    answer_names, error_code, error_name,
+    connect, is_connected, running_removals, list_vms, describe_vms, backup_tree, remove_backup, create_backup, restore_backup, subscribe, unsubscribe, heard,
+    send_answer, answer_names, error_code, error_name,
 ))
 # Those that change something on the server.
 WRITING = frozenset(["remove_backup", "create_backup", "restore_backup", "send_answer"])

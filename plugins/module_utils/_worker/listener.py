@@ -28,6 +28,9 @@ POLL_INTERVAL = 0.5
 # After a loss the SDK's thread may still be handing out what had come before. It has ended when it is quiet for so many seconds.
 SETTLING = 0.2
 
+# So many lines wait to be sent at most. Who reads more slowly than events come is told how many were left out, and where.
+LONGEST_QUEUE = 100000
+
 # An event parameter's type -> its name and the getter that keeps it. Conversions of the SDK never fail: they give 0.
 KINDS = {
     0: ("uint32", "to_uint32"),
@@ -45,7 +48,7 @@ UNKNOWN_KIND = ("unknown", "to_string")
 
 
 class Listener:
-    """Sends the events of one session's server: lines ``event`` {event, question}, ``job`` {operation, code} and ``lost``.
+    """Sends the events of one session's server: lines ``event`` {event, question}, ``job`` {operation, code}, ``dropped`` {count} and ``lost``.
 
     ``types`` are the numbers of the event types that matter, null for all; the others are counted in ``seen`` and nothing else. An event that is
     a question is kept for its answer in ``questions`` under the number that its line tells.
@@ -60,7 +63,7 @@ class Listener:
         self._pipe = os.pipe()
         self._signalled = False
         self._ended = False
-        self.seen, self.heard, self.unreadable = {}, 0, 0
+        self.seen, self.heard, self.unreadable, self._left_out = {}, 0, 0, 0
         for end in self._pipe:
             fcntl.fcntl(end, fcntl.F_SETFL, fcntl.fcntl(end, fcntl.F_GETFL) | os.O_NONBLOCK)
 
@@ -158,6 +161,12 @@ class Listener:
             self._put({"kind": "event", "event": described}, event if described["answer_required"] else None)
 
     def _put(self, line, event=None):
+        if len(self._queue) >= LONGEST_QUEUE:
+            self._left_out += 1
+            return
+        if self._left_out:
+            self._queue.append(({"kind": "dropped", "count": self._left_out}, None))
+            self._left_out = 0
         self._queue.append((line, event))
         self._wake()
 

@@ -253,6 +253,7 @@ class Connection:
         self.spool = request.get("spool")
         self.sessions = []
         self.questions = {}
+        self.listed = {}  # node or store -> its last list of VMs
 
         storage = request.get("storage")
         self._logins = [request["login"]] + ([storage] if storage and not storage.get("default") else [])

@@ -236,7 +236,7 @@ def choose(world, rng):
     may_be_emptied = set(world.vms) if allow else {one["vm"] for one in entries if one["allow_remove_last"]}
     params = {
         "state": "absent", "vm": None, "type": None, "description": None, "max_age": None, "backups": entries, "dependents": dependents,
-        "allow_remove_last": allow, "on_error": rng.choice(["stop", "continue", "continue"]), "busy_timeout": rng.choice([0, 1, 10, 60]),
+        "allow_remove_last": allow, "on_error": rng.choice(["stop", "continue", "continue"]), "stop_after": None, "busy_timeout": rng.choice([0, 1, 10, 60]),
         "timeout": rng.choice([30, 600, 14400]), "debts": None,
     }
     return params, permitted, may_be_emptied

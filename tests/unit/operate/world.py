@@ -298,6 +298,15 @@ class Text:
         return self._text
 
 
+class VmList(list):
+    """A result whose parameters are objects only."""
+
+    def get_params_count(self):
+        return len(self)
+
+    get_param_by_index = list.__getitem__
+
+
 class ListedVm:
     def __init__(self, vm):
         self._vm = vm
@@ -344,7 +353,7 @@ class Server:
 
     def get_vm_list_ex(self, flags):
         self.world.log.append(("list",))
-        return self._request(lambda: [ListedVm(vm) for vm in self.world.vms.values()])
+        return self._request(lambda: VmList(ListedVm(vm) for vm in self.world.vms.values()))
 
     def get_backup_tree(self, uuid, host, port, session, flags, reserved=0, force=True):
         world = self.world

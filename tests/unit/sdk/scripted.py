@@ -75,6 +75,8 @@ class ScriptedProcess:
         elif isinstance(answer, Failed):
             self.put(line("error", id=call["id"], error=answer.error))
         elif answer is not Silent:
+            if call["name"] == "list_vms" and isinstance(answer, list):  # VMs, as objects describe them
+                answer = {"entries": [{"vm": vm} for vm in answer], "states": {}}
             self.put(line("result", id=call["id"], value=answer))
 
     # -- as Process

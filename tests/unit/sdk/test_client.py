@@ -543,6 +543,34 @@ def test_secrets_are_neither_in_the_arguments_nor_in_the_environment_nor_in_file
             assert SECRET.encode() not in path.read_bytes()
 
 
+def test_the_list_of_vms_is_in_no_file_since_it_has_passwords_of_remote_displays(node, tmp_path):
+    node("set", "vm_entry_size", 400000)
+    with real(tmp_path) as client:
+        assert len(client.vms()) == 2
+        assert [path.name for path in (tmp_path / "private").iterdir()] == ["worker.zip"]
+
+
+def test_a_list_is_the_same_by_texts_and_by_objects(node, tmp_path):
+    for name in ("billing & <invoices>", "größer", "\U0001f5c4", "a\rb"):
+        node("vm", "add", name, "--type", "ct", "--backup-directory", "/mnt/" + name, "--state", "paused")
+    with real(tmp_path) as client:
+        by_text = client.vms()
+        assert [vm.unsaid for vm in by_text] == [frozenset()] * 6
+        node("set", "vm_entries", "objects")
+        assert client.vms() == by_text and client.vms() == by_text
+
+
+def test_what_a_text_does_not_say_is_asked_of_the_objects_of_the_chosen_vms(node, tmp_path):
+    with real(tmp_path) as client:
+        vms = client.vms()
+        vms[1].unsaid = frozenset(["home"])
+        vms[1]["home"] = None
+        client.complete(vms, "state")
+        assert vms[1]["home"] is None
+        client.complete(vms, "home")
+        assert vms[1]["home"].endswith("config.pvs") and vms[1].unsaid == frozenset()
+
+
 def test_a_large_text_comes_by_a_private_file_and_a_small_one_in_the_line(node, tmp_path):
     answer = tmp_path / "answer.xml"
     answer.write_text("<VmItem>%s</VmItem>" % ("x" * 300000))

@@ -121,7 +121,8 @@ def arguments_of(vm):
     backup = "{99999999-9999-4999-8999-999999999999}"
     return {
         "connect": {}, "is_connected": {}, "running_removals": {},
-        "list_vms": {"types": ["vm", "ct"], "of": "node"}, "backup_tree": {"of": "", "types": ["vm"], "chain": False},
+        "list_vms": {"types": ["vm", "ct"], "of": "node"}, "describe_vms": {"of": "node", "places": [0]},
+        "backup_tree": {"of": "", "types": ["vm"], "chain": False},
         "remove_backup": {"vm": vm, "id": backup, "keep_chain": False}, "create_backup": {"vm": vm, "full": True, "description": "", "compress": True},
         "restore_backup": {"vm": vm, "id": backup, "copy": True, "name": "", "destination": "", "live": False},
         "subscribe": {"types": None}, "heard": {}, "send_answer": {"question": 1, "answer": 16000}, "unsubscribe": {}, "answer_names": {"numbers": [16000]},
@@ -138,7 +139,7 @@ class Question:
 def do_all(connection, ask):
     """What becomes of each call: {name: None or the symbol of its error}."""
     connection.questions[1] = Question()
-    vm = calls.list_vms(connection, None, ["vm"], "node")[0]["uuid"]
+    vm = calls.list_vms(connection, None, ["vm"], "node", texts=False)["entries"][0]["vm"]["uuid"]
     arguments = arguments_of(vm)
     assert set(arguments) == set(calls.CALLS)
     return {name: ask(connection, name, arguments[name]) for name in arguments}

@@ -69,7 +69,7 @@ class Action(prune.ActionModule):
         self._task = types.SimpleNamespace(check_mode=check, diff=False, args={}, _role=None)
         self.task_vars, self.warnings, self.modules = {"inventory_hostname": "node", "ansible_play_name": "Ansible Ad-Hoc"}, [], host
         defaults = {name: copy.deepcopy(option.get("default")) for name, option in self.OPTIONS.items()}
-        self.options = dict(defaults, policy=POLICY, busy_timeout=0, **options)
+        self.options = dict(defaults, **dict({"policy": POLICY, "busy_timeout": 0}, **options))
 
     def run_module(self, name, **arguments):
         return self.modules.run(name, **arguments)
@@ -281,14 +281,8 @@ def test_what_is_no_confirmation_is_refused_before_anything_is_asked(given, tmp_
 @pytest.mark.parametrize("option, value", [("gather_timeout", 0), ("remove_timeout", -1), ("busy_timeout", -1)])
 def test_a_time_that_is_none_is_refused(option, value, tmp_path):
     host = Host(tree("a", 5))
-    result, left = run(host, tmp_path, **{option: value}) if option != "busy_timeout" else (lambda action: (action.conduct(), None))(negative_busy(host))
+    result, left = run(host, tmp_path, **{option: value})
     assert result["failed"] and "%s must be " % option in result["msg"] and host.calls == []
-
-
-def negative_busy(host):
-    action = Action(host)
-    action.options["busy_timeout"] = -1
-    return action
 
 
 def test_long_tables_and_lists_are_bounded_and_say_so(tmp_path, monkeypatch):
