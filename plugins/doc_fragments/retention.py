@@ -33,7 +33,7 @@ options:
         description: The same with days. See O(policy.hourly) for the dictionary.
         type: raw
       weekly:
-        description: The same with ISO weeks, which begin on Monday. See O(policy.hourly) for the dictionary.
+        description: The same with weeks, see O(policy.week_start). See O(policy.hourly) for the dictionary.
         type: raw
       monthly:
         description: The same with months. See O(policy.hourly) for the dictionary.
@@ -56,7 +56,7 @@ options:
         description: The same with days. See O(policy.within_hourly) for the dictionary.
         type: raw
       within_weekly:
-        description: The same with ISO weeks. See O(policy.within_hourly) for the dictionary.
+        description: The same with weeks. See O(policy.within_hourly) for the dictionary.
         type: raw
       within_monthly:
         description: The same with months. See O(policy.within_hourly) for the dictionary.
@@ -93,6 +93,13 @@ options:
         description: When days, and with them weeks, months, quarters and years, begin, such as V('06:00'). Write it in quotes.
         type: str
         default: "00:00"
+      week_start:
+        description:
+          - The day on which weeks begin. With V(monday) they are the ISO weeks and have numbers. With V(sunday) and V(saturday) each is named by its first
+            day.
+        type: str
+        choices: [monday, sunday, saturday]
+        default: monday
       anchor:
         description:
           - Where the durations of the rules end. With V(newest) at the newest backup of the VM, so that nothing ages out of a VM whose backups

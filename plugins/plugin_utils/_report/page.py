@@ -145,7 +145,7 @@ class Host:
             "vms": len(places),
             "timezone": words.shown(policy["timezone"]),
             "rules": [ladder.rule_text(rule, policy[rule]) for rule in ladder.rules(policy)],
-            "settings": ["%s %s" % (key, policy[key]) for key in ("grace", "min_restorable", "tails", "merge", "counting", "anchor", "day_start")],
+            "settings": ["%s %s" % (key, policy[key]) for key in ("grace", "min_restorable", "tails", "merge", "counting", "anchor", "day_start", "week_start")],
             "guards": guards.table(policy, [self.vms[place] for place in places], [self.figures[place] for place in places], self.now, group.zone),
         }
 
@@ -192,7 +192,8 @@ def _groups(plan) -> dict[str | None, Group]:
     for name, policy in by_name.items():
         if name in there or len(by_name) == 1:
             zone = named(policy["timezone"])
-            groups[name] = Group(policy, zone, calendar(zone, policies.read(policy).day_start_seconds))
+            read = policies.read(policy)
+            groups[name] = Group(policy, zone, calendar(zone, read.day_start_seconds, read.week_start))
     return groups
 
 

@@ -103,24 +103,38 @@ BUCKETS = (
 )
 
 
+#: The days that a week may begin on, and how many days on from day 0 these are whole sevens.
+WEEK_STARTS = {"monday": 3, "sunday": 4, "saturday": 5}
+
+
+def _weekly(week_start: str) -> Bucket:
+    """Weeks from another day on, which have no numbers; each is called by its first day."""
+    shift = WEEK_STARTS[week_start]
+    bucket = next(bucket for bucket in BUCKETS if bucket.rule == "weekly")
+    if week_start == "monday":
+        return bucket
+    return bucket._replace(key=lambda day: (day + shift) // 7, first=lambda key: key * 7 - shift, label=lambda key: _date(key * 7 - shift).isoformat())
+
+
 @functools.lru_cache(maxsize=16)
-def calendar(zone: Zone, day_start: int) -> Calendar:
+def calendar(zone: Zone, day_start: int, week_start: str = "monday") -> Calendar:
     """A calendar with what earlier plans have worked out about it."""
-    return Calendar(zone, day_start)
+    return Calendar(zone, day_start, week_start)
 
 
 class Calendar:
     """The buckets of one zone, with days that begin ``day_start`` seconds after midnight; remembers what it worked out."""
 
-    def __init__(self, zone: Zone, day_start: int = 0):
+    def __init__(self, zone: Zone, day_start: int = 0, week_start: str = "monday"):
+        buckets = [_weekly(week_start) if bucket.rule == "weekly" else bucket for bucket in BUCKETS]
         self.zone = zone
         self.text = Writer()
         self._day_start = day_start
         self._grain = math.gcd(HOUR, day_start)  # seconds; every bucket is a number of these
         self._keys_at = Memo(self._keys_in_grain)
-        self._ticks = [(bucket.unit, self._shift(bucket.unit), Memo(bucket.key)) for bucket in BUCKETS]
+        self._ticks = [(bucket.unit, self._shift(bucket.unit), Memo(bucket.key)) for bucket in buckets]
         self._open: dict[str, tuple[int, int]] = {}  # rule -> the last now and its answer
-        self._spans = {bucket.rule: Memo(lambda key, bucket=bucket: self._span(bucket, key)) for bucket in BUCKETS}
+        self._spans = {bucket.rule: Memo(lambda key, bucket=bucket: self._span(bucket, key)) for bucket in buckets}
 
     def days(self, instants: list[int]) -> list[int]:
         """The wall days of instants, in days since 1970."""

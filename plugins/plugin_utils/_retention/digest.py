@@ -16,7 +16,7 @@ from .policy import Policy
 from .zone import DAY, Zone
 
 #: Raised whenever the same input may give another plan.
-ENGINE = 4
+ENGINE = 5
 
 #: Stands between texts; a character that hardly any has.
 _JOINT = "\x1f"

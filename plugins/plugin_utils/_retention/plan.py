@@ -72,7 +72,7 @@ class Planner:
         self.reasons = reasons
         self.now = now
         self.zone = named(policy.timezone)
-        self.calendar = calendar(self.zone, policy.day_start_seconds)
+        self.calendar = calendar(self.zone, policy.day_start_seconds, policy.week_start)
         self.surveyor = Surveyor(policy, self.zone, now)
         self.stamp = self.calendar.text
 

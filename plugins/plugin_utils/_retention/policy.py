@@ -13,6 +13,7 @@ from ansible_collections.prlsdk.core.plugins.module_utils import _durations
 from ansible_collections.prlsdk.core.plugins.module_utils._durations import Duration
 from ansible_collections.prlsdk.core.plugins.module_utils._errors import InputError
 
+from .buckets import WEEK_STARTS
 from .inventory import plain_id
 from .rules import RULES, Rule
 from .written import known
@@ -27,6 +28,7 @@ class Policy(NamedTuple):
     rules: tuple[Rule, ...]
     timezone: str
     day_start: str
+    week_start: str
     anchor: str
     counting: str
     keep_oldest: bool
@@ -231,6 +233,7 @@ class _Option(NamedTuple):
 _OPTIONS = {
     "timezone": _Option(_zone_name, None),
     "day_start": _Option(_time_of_day, "00:00"),
+    "week_start": _Option(_one_of(*WEEK_STARTS), "monday"),
     "anchor": _Option(_one_of("newest", "now"), "newest"),
     "counting": _Option(_one_of("independent", "additional"), "independent"),
     "keep_oldest": _Option(_truth, True),

@@ -557,6 +557,7 @@ SETTINGS = {
     "create_seconds": "how long a backup takes",
     "restore_seconds": "how long a restoration takes",
     "remove_seconds": "how long a removal takes",
+    "event_burst": "of the events that come at once a client hears this many, as with the real server in a burst; 0 for all",
     "vm_entries": "`text`: the list of VMs gives their configurations as text, too; `objects`: it does not, as an older build",
     "vm_entry_size": "how many characters such a text has at least; the real ones have some 15,000",
     "vm_object_seconds": "processor time to take a VM's object of the list, as the real library needs to parse its configuration: 0.006 to 0.008",

@@ -281,6 +281,16 @@ def test_a_vm_that_changes(state, sdk, server, heard):
     assert kinds == [100005, 100005, STATE_CHANGED, STATE_CHANGED, 100002, 100026]
 
 
+def test_of_a_burst_some_are_never_heard_where_that_is_set(state, server, heard):
+    state.run("set", "event_burst", "3")
+    state.run("emit", PROGRESS, "--param", "progress=uint32:{i}", "--count", "50")
+    state.run("emit", "vm_config_changed")
+    found = []
+    while not found or found[-1].get_type() == PROGRESS:
+        found.append(heard.event())
+    assert 3 <= len(found) < 50, "the burst comes in one piece or in a few"
+
+
 class TestLoss:
     def test_local(self, state, sdk, server, heard, fails):
         state.run("fault", "add", "get_vm_list_ex", "stall")

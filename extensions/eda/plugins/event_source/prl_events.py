@@ -5,6 +5,20 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
+import difflib
+import json
+import logging
+import pathlib
+import random
+import shlex
+import sys
+import time
+import types
+import uuid
+from typing import Any
+
 DOCUMENTATION = r"""
 ---
 module: prl_events
@@ -91,20 +105,6 @@ EXAMPLES = r"""
         debug:
           msg: "{{ event.host }} has made a backup of {{ event.vm.uuid }}."
 """
-
-import asyncio
-import contextlib
-import difflib
-import json
-import logging
-import pathlib
-import random
-import shlex
-import sys
-import time
-import types
-import uuid
-from typing import Any
 
 #: The collection that this file is a part of.
 ROOT = pathlib.Path(__file__).resolve().parents[4]

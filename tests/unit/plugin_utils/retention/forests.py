@@ -204,6 +204,7 @@ def _options(chance, counting=None, anchor=None, guards=False):
         "counting": counting or chance.choice(["independent", "additional"]),
         "keep_oldest": chance.random() < 0.5,
         "day_start": chance.choice(["00:00", "00:00", "06:00"]),
+        "week_start": chance.choice(["monday", "monday", "sunday", "saturday"]),
         "tails": chance.choice(["keep", "remove"]),
         "merge": chance.choice(["never", "allow"]),
         "min_restorable": chance.randint(0, 3),

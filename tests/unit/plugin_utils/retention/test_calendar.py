@@ -21,10 +21,12 @@ from . import forests
 from .forests import BARE, DAY, TURNS, kept, singles
 
 BUCKET = {bucket.rule: bucket for bucket in BUCKETS}
+#: Day 0, 1970-01-01, as datetime.date counts.
+EPOCH = datetime.date(1970, 1, 1).toordinal()
 
 
-def label(zone, rule, instant, day_start=0):
-    calendar = Calendar(Zone(zone), day_start)
+def label(zone, rule, instant, day_start=0, week_start="monday"):
+    calendar = Calendar(Zone(zone), day_start, week_start)
     return calendar.spans(BUCKET[rule])[calendar.key(BUCKET[rule], _instants.parse(instant))].label
 
 
@@ -57,6 +59,28 @@ def label(zone, rule, instant, day_start=0):
 )
 def test_an_instant_falls_into_the_bucket_that_the_wall_clock_says(zone, rule, instant, expected):
     assert label(zone, rule, instant) == expected
+
+
+@pytest.mark.parametrize(
+    "week_start, instant, expected",
+    [
+        ("sunday", "2027-01-02T23:59:59Z", "2026-12-27"), ("sunday", "2027-01-03T00:00:00Z", "2027-01-03"),
+        ("saturday", "2027-01-01T23:59:59Z", "2026-12-26"), ("saturday", "2027-01-02T00:00:00Z", "2027-01-02"),
+        ("monday", "2027-01-03T23:59:59Z", "2026-W53"),
+    ],
+)
+def test_a_week_may_begin_on_another_day_and_is_called_by_it(week_start, instant, expected):
+    assert label("UTC", "weekly", instant, week_start=week_start) == expected
+
+
+@pytest.mark.property
+@given(st.sampled_from(["UTC", *TURNS]), st.integers(-2_000_000_000, 4_000_000_000), st.sampled_from(["monday", "sunday", "saturday"]))
+def test_every_week_is_seven_days_from_its_first_day_on(zone, instant, week_start):
+    calendar, bucket = Calendar(Zone(zone), 0, week_start), BUCKET["weekly"]
+    span = calendar.spans(bucket)[calendar.key(bucket, instant)]
+    day = calendar.days([instant])[0]
+    first = next(one for one in range(day, day - 7, -1) if datetime.date.fromordinal(one + EPOCH).strftime("%A").lower() == week_start)
+    assert calendar.spans(BUCKET["daily"])[first].start == span.start and calendar.spans(BUCKET["daily"])[first + 7].from_text == span.to_text
 
 
 def test_days_can_begin_later_and_hours_do_not_care():

@@ -40,6 +40,8 @@ def days_kept(plan):
         ({"hourly": 2, "keep_oldest": False}, [0, 1]),
         ({"daily": 3}, [0, 1, 2]),
         ({"weekly": 3}, [0, 7, 14]),
+        ({"weekly": 3, "week_start": "sunday"}, [0, 1, 8]),  # NOW is a Sunday, with which a week begins
+        ({"weekly": 3, "week_start": "saturday"}, [0, 2, 9]),
         ({"weekly": {"count": 3, "pick": "oldest"}}, [0, 6, 13, 20]),
         ({"monthly": 2}, [0, 13]),
         ({"monthly": 4}, [0, 13, 39]),
