@@ -129,6 +129,12 @@ options:
       pin_pattern:
         description: A regular expression. A backup in whose description it is found is kept in any case.
         type: str
+      pin_until_pattern:
+        description:
+          - A regular expression with one group, which is an ISO date, such as V(until ([0-9-]+\)). A backup in whose description it is found is kept to the
+            end of that day in O(policy.timezone), and then judged like any other.
+          - If the date cannot be read, the backup is kept in any case, and there is a warning.
+        type: str
       tags_pattern:
         description:
           - A regular expression that finds tags in descriptions, such as V(#([a-z]+\)). A tag is what its first group matches. Without a group

@@ -164,7 +164,7 @@ _REASONS = {
     "oldest": lambda given: "the oldest, while %s %s" % (given["rule"], "reaches back to it" if given["rule"].startswith("within_") else "has slots left"),
     "needed_by": _needed_by,
     "min_restorable": lambda given: "among the newest restorable",
-    "pinned": lambda given: "pinned by %s" % given["by"],
+    "pinned": lambda given: "pinned by %s%s" % (given["by"], " until %s" % when(given["until"]) if given.get("until") else ""),
     "grace": lambda given: "in grace until %s" % when(given["until"]),
     "future": lambda given: "from the future",
     "broken": lambda given: "its chain has no full",

@@ -90,8 +90,11 @@ def _selections(survey, policy, calendar, now):
 def _protections(survey, policy, calendar, now):
     if policy.min_restorable and survey.sound:
         yield _protection(survey.sound[-policy.min_restorable :], {"code": "min_restorable"}, ANY_TIME)
-    for position, by in survey.pinned:
-        yield _protection([position], {"code": "pinned", "by": by}, NEVER)
+    for pin in survey.pinned:
+        if pin.until is None:
+            yield _protection([pin.position], {"code": "pinned", "by": pin.by}, NEVER)
+        else:
+            yield _protection([pin.position], {"code": "pinned", "by": pin.by, "until": calendar.text(pin.until)}, pin.until)
     if policy.grace:
         yield _grace(survey, policy.grace, calendar, now)
     if survey.future:

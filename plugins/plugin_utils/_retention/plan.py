@@ -221,6 +221,9 @@ class Draft:
         if self.survey.broken:
             message = "%s has %d backups in chains without a full: they cannot be restored and do not count"
             yield warning("broken", message % (name, len(self.survey.broken)), vm=self.vm.uuid)
+        if self.survey.undated:
+            message = "%s has %d backups pinned by a date that cannot be read, such as %r: they stay pinned; correct it, or pin_until_pattern"
+            yield warning("pin_date", message % (name, len(self.survey.undated), self.survey.undated[0][1]), "pin_until_pattern", self.vm.uuid)
         if policy.tails == "remove" and any(code == "tail" for position, code in self.closure.ends):
             message = "%s has storage format %d, which knows no safe removal of single increments: its chains go whole or not at all, as with tails: keep"
             yield warning("old_format", message % (name, self.vm.storage_version), vm=self.vm.uuid)

@@ -36,6 +36,7 @@ class Policy(NamedTuple):
     grace: Duration
     pins: tuple[str, ...]
     pin_pattern: str | None
+    pin_until_pattern: str | None
     tags_pattern: str | None
     keep_tags: tuple[str, ...]
     count_pinned: bool
@@ -81,6 +82,8 @@ def read(policy) -> Policy:
         in_need = [rule.name for rule in rules if rule.bucket]
         if in_need:
             raise InputError("timezone is missing: %s needs it, for example timezone: Europe/Berlin (or UTC)" % in_need[0])
+        if options["pin_until_pattern"]:
+            raise InputError("timezone is missing: pin_until_pattern needs it, which says when a day ends, for example timezone: Europe/Berlin (or UTC)")
         options["timezone"] = "UTC"
     if options["keep_tags"] and options["tags_pattern"] is None:
         raise InputError("keep_tags needs tags_pattern, which says how tags are found in a description")
@@ -211,6 +214,13 @@ def _tags_pattern(value) -> str:
     return pattern
 
 
+def _date_pattern(value) -> str:
+    pattern = _pattern(value)
+    if re.compile(pattern).groups != 1:
+        raise ValueError("a regular expression with one group around the date, such as 'until ([0-9-]+)' for until 2027-06-30")
+    return pattern
+
+
 def _texts(value) -> tuple[str, ...]:
     texts = [value] if isinstance(value, str) else value
     if not isinstance(texts, (list, tuple)) or not all(isinstance(text, str) and text for text in texts):
@@ -241,6 +251,7 @@ _OPTIONS = {
     "grace": _Option(_duration, Duration(0, 0, 0, 0, 24, 0)),
     "pins": _Option(_ids, ()),
     "pin_pattern": _Option(_pattern, None),
+    "pin_until_pattern": _Option(_date_pattern, None),
     "tags_pattern": _Option(_tags_pattern, None),
     "keep_tags": _Option(_texts, ()),
     "count_pinned": _Option(_truth, True),

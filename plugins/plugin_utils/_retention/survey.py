@@ -7,13 +7,16 @@ from __future__ import annotations
 
 import bisect
 import collections
+import datetime
 import operator
 import re
 from typing import NamedTuple
 
 from .inventory import FULL, Backups, plain_id
 from .policy import Policy
-from .zone import Zone
+from .zone import DAY, Zone
+
+_ORDINAL_OF_DAY_0 = datetime.date(1970, 1, 1).toordinal()
 
 
 class Chain(NamedTuple):
@@ -33,6 +36,14 @@ class Standing(NamedTuple):
     sound: list[int]  # restorable and not in the future
 
 
+class Pin(NamedTuple):
+    """A backup that somebody wants kept."""
+
+    position: int
+    by: str  # the key of the policy
+    until: int | None = None  # the last second of it, in epoch seconds; None if it has no end
+
+
 class Survey(NamedTuple):
     """One VM's backups and what is known of each, by position, oldest first."""
 
@@ -40,7 +51,8 @@ class Survey(NamedTuple):
     chains: list[Chain]
     broken: list[int]  # not restorable: in a chain that does not begin with a full
     future: list[int]  # later than the clock allows
-    pinned: list[tuple[int, str]]  # and by which key of the policy
+    pinned: list[Pin]
+    undated: list[tuple[int, str]]  # pinned by a date that cannot be read, and that text
     sound: list[int]  # restorable and not in the future
     counted: list[int]  # the candidates of the rules
 
@@ -52,26 +64,54 @@ class Surveyor:
         self._future_from = zone.expiry(now, policy.max_clock_skew, now)
         self._ids = frozenset(policy.pins)
         self._pin = re.compile(policy.pin_pattern) if policy.pin_pattern else None
+        self._until = re.compile(policy.pin_until_pattern) if policy.pin_until_pattern else None
+        self._zone, self._now = zone, now
         self._tag = re.compile(policy.tags_pattern) if policy.tags_pattern and policy.keep_tags else None
         self._keep_tags = frozenset(policy.keep_tags)
         self._count_pinned = policy.count_pinned
-        self._pins_at_all = bool(self._ids or self._pin or self._tag)
+        self._pins_at_all = bool(self._ids or self._pin or self._tag or self._until)
 
     def survey(self, backups: Backups) -> Survey:
         """Look at one VM's backups, given oldest first."""
         chains, broken, future, sound = standing(backups, self._future_from)
         pinned = self._pinned(backups)
+        undated = self._pin_by_date(backups, pinned) if self._until else []
         counted = sound
         if pinned and not self._count_pinned:
-            uncounted = {position for position, by in pinned}
+            uncounted = {pin.position for pin in pinned}
             counted = [position for position in sound if position not in uncounted]
-        return Survey(backups, chains, broken, future, pinned, sound, counted)
+        return Survey(backups, chains, broken, future, pinned, undated, sound, counted)
 
     def _pinned(self, backups):
         if not self._pins_at_all:
             return []
         texts = zip(backups.id, backups.description)
-        return [(position, by) for position, (identity, description) in enumerate(texts) for by in self._pins_of(identity, description)]
+        return [Pin(position, by) for position, (identity, description) in enumerate(texts) for by in self._pins_of(identity, description)]
+
+    def _pin_by_date(self, backups, pinned):
+        """Add the pins that have a date and have not ended; returns where the date cannot be read, which is a pin without an end."""
+        undated = []
+        for position, description in enumerate(backups.description):
+            match = self._until.search(description)
+            if match is None:
+                continue
+            end = self._end_of(match[1])
+            if end is None:
+                undated.append((position, match[1] or ""))
+            if end is None or self._now <= end:
+                pinned.append(Pin(position, "pin_until_pattern", end))
+        return undated
+
+    def _end_of(self, text):
+        """The last second of a local day that is written as an ISO date; None if it is none."""
+        try:
+            day = datetime.date.fromisoformat(text or "")
+        except ValueError:
+            return None
+        number = day.toordinal() - _ORDINAL_OF_DAY_0
+        end = self._zone.instant((number + 1) * DAY)
+        # Where the clock is turned back over midnight, the day comes once more.
+        return max(later for later in (end, end + 1800, end + 3600, end + 7200) if later == end or self._zone.wall(later - 1) // DAY == number) - 1
 
     def _pins_of(self, identity, description):
         if self._ids and plain_id(identity) in self._ids:

@@ -590,3 +590,24 @@ def test_a_normalised_policy_is_the_same_policy(scene, policy):
     trees, zone, now = scene
     plan = make_plan(trees, {**policy, "timezone": zone}, now)
     assert make_plan(trees, plan["policy"], now) == plan
+
+
+@given(forests.scenes(), forests.policies(), st.integers(-3, 400))
+def test_a_pin_with_a_date_keeps_what_a_pin_keeps_until_it_ends_and_nothing_afterwards(scene, policy, days):
+    trees, zone, now = scene
+    policy = {**policy, "timezone": zone}
+    day = _instants.format(now + days * DAY)[:10]
+    chosen = list(all_backups(trees))[::3]
+    for item in chosen:
+        item["description"] = "until " + day
+    dated = {**policy, "pin_until_pattern": "until (.*)"}
+    always, never = {**policy, "pins": [item["id"] for item in chosen]}, policy
+    plan = make_plan(trees, dated, now)
+    untils = {reason["until"] for entry in entries(plan).values() for reason in entry["reasons"] if reason.get("by") == "pin_until_pattern"}
+    if not chosen:
+        return
+    assert kept(plan) == kept(make_plan(trees, always if untils else never, now))
+    for until in untils:
+        end = _instants.parse(until)
+        assert kept(make_plan(trees, dated, end)) == kept(make_plan(trees, always, end))
+        assert kept(make_plan(trees, dated, end + 1)) == kept(make_plan(trees, never, end + 1))

@@ -14,6 +14,7 @@ from ansible_collections.prlsdk.core.plugins.plugin_utils._retention.buckets imp
 from ansible_collections.prlsdk.core.plugins.plugin_utils._retention.candidates import Candidates
 from ansible_collections.prlsdk.core.plugins.plugin_utils._retention.groups import make_plans
 from ansible_collections.prlsdk.core.plugins.plugin_utils._retention.plan import make_plan
+from ansible_collections.prlsdk.core.plugins.module_utils._errors import InputError
 from ansible_collections.prlsdk.core.plugins.plugin_utils._retention.refusals import refusals
 from ansible_collections.prlsdk.core.plugins.plugin_utils._retention.zone import named
 
@@ -669,3 +670,49 @@ def test_nothing_at_all_is_a_plan_too():
     plan = planned([tree()], daily=7)
     assert plan["vms"][0]["status"] == "nothing" and plan["vms"][0]["full_due"] == {"freed": 0, "chains": []}
     assert planned([], daily=7)["vms"] == []
+
+
+UNTIL = {"pin_until_pattern": r"until ([0-9-]+)", "last": 1, "min_restorable": 0}
+
+
+@pytest.mark.parametrize(
+    "zone, last",
+    [
+        ("UTC", "2026-09-15T23:59:59Z"), ("Europe/Berlin", "2026-09-15T21:59:59Z"), ("America/New_York", "2026-09-16T03:59:59Z"),
+    ],
+)
+def test_a_pin_with_a_date_ends_with_that_local_day(zone, last):
+    pinned = tree(chain("{a}", backup("{a}", 1, NOW - 9 * DAY, description="release, until 2026-09-15")), chain("{b}", backup("{b}", 1, NOW)))
+    end = _instants.parse(last)
+    assert entries(planned([pinned], now=end - HOUR, timezone=zone, **UNTIL))["{a}"]["earliest_removal"] == last
+    plan = planned([pinned], now=end, timezone=zone, **UNTIL)
+    assert kept(plan) == {"{a}", "{b}"}
+    assert entries(plan)["{a}"]["reasons"] == [{"code": "pinned", "by": "pin_until_pattern", "until": last}]
+    assert kept(planned([pinned], now=end + 1, timezone=zone, **UNTIL)) == {"{b}"}
+
+
+def test_a_day_that_comes_twice_ends_the_second_time():
+    """In St. John's the clock was turned back by an hour at one minute past midnight."""
+    pinned = tree(chain("{a}", backup("{a}", 1, NOW, description="until 2010-11-06")), chain("{b}", backup("{b}", 1, NOW + DAY)))
+    ends = [_instants.parse("2010-11-07T02:29:59Z"), _instants.parse("2010-11-07T03:29:59Z")]
+    plans = [planned([pinned], now=end, timezone="America/St_Johns", max_clock_skew="20y", **UNTIL) for end in ends]
+    assert all(entries(plan)["{a}"]["reasons"][0]["code"] == "pinned" for plan in plans)
+
+
+def test_a_date_that_cannot_be_read_pins_without_an_end_and_is_warned_of():
+    pinned = tree(chain("{a}", backup("{a}", 1, NOW - 9 * DAY, description="until 2026-13-45")), chain("{b}", backup("{b}", 1, NOW)))
+    plan = planned([pinned], now=NOW + 900 * DAY, **UNTIL)
+    assert "{a}" in kept(plan) and entries(plan)["{a}"]["reasons"] == [{"code": "pinned", "by": "pin_until_pattern"}]
+    assert [(warning["code"], "'2026-13-45'" in warning["message"]) for warning in plan["warnings"]] == [("pin_date", True)]
+
+
+@pytest.mark.parametrize(
+    "policy, says",
+    [
+        ({"pin_until_pattern": "until"}, "with one group around the date"), ({"pin_until_pattern": "(a)(b)"}, "with one group around the date"),
+        ({"pin_until_pattern": "(", "timezone": "UTC"}, "a regular expression"), ({"pin_until_pattern": "(x)"}, "timezone is missing: pin_until_pattern needs it"),
+    ],
+)
+def test_a_wrong_pattern_of_dates_is_refused(policy, says):
+    with pytest.raises(InputError, match=says):
+        make_plan([], {"last": 1, **policy}, NOW)
