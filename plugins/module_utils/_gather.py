@@ -45,7 +45,9 @@ def gather_backups(params, client):
     check_window(chosen)
     limit = params.get("limit")
     if limit is not None and limit < 1:
-        raise InputError("limit: %d backups cannot be returned. Give a number of 1 or more." % limit)
+        raise InputError("limit must be 1 or more, not %d." % limit)
+    if params.get("offset", 0) < 0:
+        raise InputError("offset must be 0 or more, not %d." % params["offset"])
     with naming("backup_ids"):
         query.filters(backup_ids=chosen["backup_ids"])  # before the server is asked for anything
     client.asked = "trees"
@@ -71,7 +73,7 @@ def fill(result, params, answer, chosen, limit):
         chosen["vms"] = [target for word in targets for target in targets[word]]
     if params["owner"] == "this_node":
         chosen["owner"] = answer["server"]["uuid"]
-    selected = query.select(reader.trees(), query.filters(**chosen), limit=limit, keep="backups" in gather)
+    selected = query.select(reader.trees(), query.filters(**chosen), limit=limit, keep="backups" in gather, offset=params.get("offset", 0))
     if reader.altered:
         result["warnings"].append(_xml_text.warning(reader.altered))
     unread = set(_ids.key(vm["uuid"]) for vm in result["damaged"])

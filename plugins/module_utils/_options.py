@@ -121,6 +121,7 @@ def selection_options():
         "older_than": {"type": "str"},
         "latest_only": {"type": "bool", "default": False},
         "limit": {"type": "int"},
+        "offset": {"type": "int", "default": 0},
     }
 
 

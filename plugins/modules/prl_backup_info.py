@@ -58,6 +58,12 @@ options:
       - Return no more than this number of backups, counted in the order of the result. RV(total) still counts all of them and
         RV(truncated) tells that some were left out.
     type: int
+  offset:
+    description:
+      - Leave out so many backups before those that O(limit) counts, in the same order. So a truncated result can be asked for further.
+      - The server is asked for all of them each time. Backups that were made or removed meanwhile move the others.
+    type: int
+    default: 0
   packed:
     description:
       - Return RV(packed_trees), one compressed text, instead of RV(backup_trees). M(prlsdk.core.prl_backup_prune) and
@@ -163,7 +169,7 @@ backup_trees:
           sample: true
     omitted:
       description:
-        - How many backups of this VM O(newer_than), O(older_than), O(backup_ids), O(latest_only) or O(limit) left out. A tree with more
+        - How many backups of this VM O(newer_than), O(older_than), O(backup_ids), O(latest_only), O(limit) or O(offset) left out. A tree with more
           than 0 is not a whole one and nothing can be planned on it.
       type: int
       sample: 0

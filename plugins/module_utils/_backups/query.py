@@ -133,14 +133,16 @@ def owner(chain):
     return ""
 
 
-def select(trees, chosen=Filters(), limit=None, keep=True):
+def select(trees, chosen=Filters(), limit=None, keep=True, offset=0):
     """Filter and order the trees and count what they hold, in one pass.
 
-    ``limit`` is the greatest number of backups to return; the first ones in the order of the result stay. With
+    ``limit`` is the greatest number of backups to return; the first ones in the order of the result stay, after ``offset`` of them. With
     ``keep`` false nothing is returned or held but the numbers. AmbiguousNameError if a name fits more than one VM.
     """
     found = _Found(chosen)
     summary = _Summary()
+    if limit is not None:
+        limit += offset
     kept = []  # of (sorting key, running number, tree), in order
     backups = 0
     for number, tree in enumerate(trees):
@@ -164,6 +166,7 @@ def select(trees, chosen=Filters(), limit=None, keep=True):
     result = [entry[-1] for entry in kept]
     if limit is not None and backups > limit:
         result[-1] = _cut(result[-1], _count(result[-1]) - (backups - limit))
+    result = _after(result, offset)
     return Selected(
         result,
         summary.result(),
@@ -311,6 +314,26 @@ def _keep(chains, wanted):
         if backups:
             kept.append(chain._replace(backups=backups))
     return tuple(kept)
+
+
+def _after(trees, offset):
+    """The trees without the first ``offset`` backups."""
+    for place, tree in enumerate(trees):
+        number = _count(tree)
+        if offset < number:
+            return ([_without_first(tree, offset)] if offset else [tree]) + trees[place + 1:]
+        offset -= number
+    return []
+
+
+def _without_first(tree, number):
+    chains, left = [], number
+    for chain in tree.chains:
+        gone = min(left, len(chain.backups))
+        left -= gone
+        if gone < len(chain.backups):
+            chains.append(chain._replace(backups=chain.backups[gone:]))
+    return tree._replace(chains=tuple(chains), omitted=tree.omitted + number)
 
 
 def _cut(tree, count):

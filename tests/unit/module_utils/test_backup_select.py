@@ -149,6 +149,17 @@ def test_nodes_that_share_a_server_see_disjoint_sets():
     assert {tree.omitted for tree in of_a.trees + of_b.trees} == {0}
 
 
+@pytest.mark.parametrize("offset", range(10))
+@pytest.mark.parametrize("limit", [None, 1, 3, 20])
+def test_an_offset_goes_on_where_a_limit_has_cut(limit, offset):
+    chosen = select(TREES, limit=limit, offset=offset)
+    assert ids(chosen.trees) == ids(select(TREES).trees)[offset:][:limit]
+    assert (chosen.total, chosen.truncated) == (8, limit is not None and offset + limit < 8)
+    whole = {tree.uuid: sum(len(chain.backups) for chain in tree.chains) for tree in select(TREES).trees}
+    for tree in chosen.trees:
+        assert tree.omitted == whole[tree.uuid] - sum(len(chain.backups) for chain in tree.chains)
+
+
 @pytest.mark.parametrize("limit", range(10))
 def test_a_limit_cuts_the_result_and_not_the_counts(limit):
     chosen = select(TREES, limit=limit)
