@@ -1,12 +1,15 @@
 """The actions as their users run them: ad hoc, with every keyword of a task, without the role."""
 
 import json
+import os
+import pty
+import subprocess
 import sys
 import time
 
 import pytest
 
-from tests.harness import STUB_SDK, ansible, playbook
+from tests.harness import COLLECTIONS, STUB_SDK, ansible, playbook
 from tests.integration.near import NearStub
 
 POLICY = {"timezone": "UTC", "last": 5, "grace": "0h", "max_remove_share": 1.0}
@@ -148,6 +151,44 @@ def test_a_wrong_option_ends_before_the_server_is_asked(server, module, options,
     status, result, said = ad_hoc(server, module, **options)
     assert status != 0 and says in result["msg"], said
     assert server.calls() == []
+
+
+def test_a_password_is_in_no_output_and_no_report(server, tmp_path):
+    """At the highest verbosity, with a good run and a failing one."""
+    secret = "c0rrect-h0rse"
+    server("server", "add", "backup", "--host", "backup.example", "--user", "root", "--password", secret)
+    storage = {"host": "backup.example", "username": "root", "password": secret}
+    folder = str(tmp_path / "reports")
+    tasks = [
+        {PRUNE: {"policy": POLICY, "owner": "any", "storage": storage, "report_dir": folder, "confirm": True}},
+        {CHECK: {"objective": "26h", "storage": storage, "report_dir": str(tmp_path / "checks"), "fail": False}},
+        {PRUNE: {"policy": {"dayly": 1}, "storage": storage, "report_dir": folder}},
+    ]
+    done = play(server, tmp_path, tasks, "-vvvv")
+    (tmp_path / "book.yml").unlink()
+    assert "did you mean daily?" in done.stdout and "ok=2" in done.stdout, done.stdout[-3000:]
+    assert secret not in done.stdout
+    assert not [path for path in tmp_path.rglob("*") if path.is_file() and secret.encode() in path.read_bytes()]
+
+
+TELL = """
+from ansible.utils.display import Display
+from ansible_collections.prlsdk.core.plugins.plugin_utils._action import ControllerAction
+action = ControllerAction.__new__(ControllerAction)
+action._display = Display()
+action.tell("node: removed 1 of 2 backups", "web\\x1b[31m")
+"""
+
+
+@pytest.mark.parametrize("terminal", [True, False], ids=["terminal", "pipe"])
+def test_lines_for_people_go_to_standard_error_and_steer_no_terminal(server, terminal):
+    ours, theirs = pty.openpty() if terminal else os.pipe()
+    environment = server.environment(PYTHONPATH=str(COLLECTIONS))
+    done = subprocess.run([sys.executable, "-c", TELL], env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=theirs, check=True)
+    shown = os.read(ours, 4096).decode()
+    os.close(theirs)
+    os.close(ours)
+    assert shown.splitlines() == ["node: removed 1 of 2 backups", "web\\x1b[31m"] and done.stdout == b""
 
 
 # --- compliance

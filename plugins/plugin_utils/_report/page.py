@@ -54,11 +54,13 @@ def make_page(report, expected=()) -> dict[str, Any]:
     everything = sum(len(page.vms) for page in pages)
     left_out = _draw(pages, everything <= ALL_DRAWN)
     sections = [page.section() for page in pages]
+    plans = [page for page in pages if page.plan]
     return {
         "title": words.shown(report.get("title") or "Backup retention"),
         "generated_at": words.moment(report.get("generated_at")),
         "hosts": sections,
         "totals": _totals(pages),
+        "done": bool(plans) and all(page.host.get("status") == "applied" for page in plans),
         "letters": _legend(sections),
         "shapes": sorted({month["shape"] for section in sections for vm in section["details"] for month in vm["calendar"]["months"]}),
         "missing": sum(host.get("status") == NO_REPORT for host in hosts),

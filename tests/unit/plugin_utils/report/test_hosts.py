@@ -41,3 +41,12 @@ def test_a_name_that_comes_twice_is_missed_once():
 def test_what_is_no_list_of_names_is_refused(hosts):
     with pytest.raises(InputError, match="hosts must be a list of names"):
         make_page(report(), hosts)
+
+
+def test_the_totals_are_in_the_past_where_every_plan_was_applied():
+    def tiles(*hosts):
+        return [text(name) for name in rendered(*hosts).xpath("//dl[@class='tiles']//dt")]
+
+    planned, applied = host(plan(), "a"), host(plan(), "b", status="applied", applied=[])
+    assert tiles(applied)[1:3] == ["Kept", "Removed"]
+    assert tiles(planned)[1:3] == tiles(planned, applied)[1:3] == tiles()[1:3] == ["To keep", "To remove"]
