@@ -23,6 +23,8 @@ from .outcomes import Outcomes
 ALL_DRAWN = 40
 #: At most this many VMs are drawn, and none more once this many backups were.
 DRAWN, DRAWN_BACKUPS = 100, 10000
+#: What of a policy that is no rule and no guard the page shows.
+SETTINGS = ("grace", "min_restorable", "tails", "merge", "counting", "anchor", "day_start", "week_start")
 #: Warnings, and names of excluded VMs, that are listed for a host.
 LISTED = 100
 
@@ -147,7 +149,7 @@ class Host:
             "vms": len(places),
             "timezone": words.shown(policy["timezone"]),
             "rules": [ladder.rule_text(rule, policy[rule]) for rule in ladder.rules(policy)],
-            "settings": ["%s %s" % (key, policy[key]) for key in ("grace", "min_restorable", "tails", "merge", "counting", "anchor", "day_start", "week_start")],
+            "settings": ["%s %s" % (key, policy[key]) for key in SETTINGS],
             "guards": guards.table(policy, [self.vms[place] for place in places], [self.figures[place] for place in places], self.now, group.zone),
         }
 

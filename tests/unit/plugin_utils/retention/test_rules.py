@@ -710,7 +710,8 @@ def test_a_date_that_cannot_be_read_pins_without_an_end_and_is_warned_of():
     "policy, says",
     [
         ({"pin_until_pattern": "until"}, "with one group around the date"), ({"pin_until_pattern": "(a)(b)"}, "with one group around the date"),
-        ({"pin_until_pattern": "(", "timezone": "UTC"}, "a regular expression"), ({"pin_until_pattern": "(x)"}, "timezone is missing: pin_until_pattern needs it"),
+        ({"pin_until_pattern": "(", "timezone": "UTC"}, "a regular expression"),
+        ({"pin_until_pattern": "(x)"}, "timezone is missing: pin_until_pattern needs it"),
     ],
 )
 def test_a_wrong_pattern_of_dates_is_refused(policy, says):
