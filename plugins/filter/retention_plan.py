@@ -273,8 +273,8 @@ _value:
                 - Why. Each has a C(code) and what belongs to it.
                 - Of kept ones V(rule) (C(name), C(rank), C(of), and for buckets C(bucket), C(from), C(to)), V(within) (C(rule), C(since)),
                   V(window_start) (C(rule), C(since)), V(oldest) (C(rule)), V(needed_by) (C(ids), the nearest three that are kept for
-                  reasons of their own, and their C(count)), V(min_restorable), V(pinned) (C(by), and C(until) if it has an end), V(grace) (C(until)), V(future),
-                  V(broken),
+                  reasons of their own, and their C(count)), V(min_restorable), V(pinned) (C(by), and C(until) if it has an end), V(grace) (C(until)),
+                  V(future), V(broken),
                   V(active_chain) (the newest restorable backup, and the end of its chain, which the next increment joins) and V(tail) (the end
                   of a chain that is kept).
                 - Of others, one for each rule, V(superseded) (C(rule), C(bucket), C(by), the id of the kept one), V(beyond_count)
