@@ -147,6 +147,15 @@ options:
         type: list
         elements: str
         default: []
+      by_tag:
+        description:
+          - >-
+            Rules for backups with a tag, as O(policy.tags_pattern) finds it, such as V({release: {yearly: 3}}). Each value has one or more of the rules above.
+          - Such a backup is looked at by these rules, and not by the rules of the policy itself. One with several of these tags is looked at by the rules
+            of each. Other tags change nothing. Pins, O(policy.min_restorable), O(policy.grace) and the chains see all backups.
+          - There is a warning for each tag that no backup has.
+        type: dict
+        default: {}
       count_pinned:
         description: Whether the rules count pinned backups. With V(false) they do not see them.
         type: bool

@@ -277,6 +277,7 @@ _value:
                   V(future), V(broken),
                   V(active_chain) (the newest restorable backup, and the end of its chain, which the next increment joins) and V(tail) (the end
                   of a chain that is kept).
+                - Of a rule of O(policy.by_tag) it has C(tag) as well.
                 - Of others, one for each rule, V(superseded) (C(rule), C(bucket), C(by), the id of the kept one), V(beyond_count)
                   (C(rule), C(rank), C(of)), V(older_than) (C(rule), C(by) in seconds), V(not_counted) (C(rule), C(of)) where a rule of
                   fulls did not look at an increment, and V(broken).

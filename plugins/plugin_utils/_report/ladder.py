@@ -18,34 +18,36 @@ SLOTS = 60
 
 def rungs(policy: dict[str, Any], backups: list[tuple[dict[str, Any], datetime.date]]) -> list[dict[str, Any]]:
     """A rung for each rule of a normalised policy, given a VM's backups, newest first, each with the policy's day that it is of."""
-    holders: dict[str, dict[int, list]] = {}
-    extra: dict[str, list] = {}
+    holders: dict[tuple[str | None, str], dict[int, list]] = {}
+    extra: dict[tuple[str | None, str], list] = {}
     for backup, day in backups:
         if backup["verdict"] != "keep":
             continue
         for reason in backup["reasons"]:
             code = reason["code"]
             if code == "rule":
-                holders.setdefault(reason["name"], {}).setdefault(reason["rank"], []).append((backup, reason))
+                holders.setdefault((reason.get("tag"), reason["name"]), {}).setdefault(reason["rank"], []).append((backup, reason))
             elif code in ("within", "window_start", "oldest"):
-                extra.setdefault(reason["rule"], []).append((backup, reason, day))
-    return [_rung(name, policy[name], holders.get(name, {}), extra.get(name, [])) for name in rules(policy)]
+                extra.setdefault((reason.get("tag"), reason["rule"]), []).append((backup, reason, day))
+    return [_rung(tag, name, setting, holders.get((tag, name), {}), extra.get((tag, name), [])) for tag, name, setting in rules(policy)]
 
 
-def rules(policy: dict[str, Any]) -> list[str]:
-    """The rules that a normalised policy sets, in its order."""
-    return [name for name in policy if name in RULES]
+def rules(policy: dict[str, Any]) -> list[tuple[str | None, str, Any]]:
+    """(tag, name, setting) of the rules that a normalised policy sets, in its order; its own have no tag."""
+    own = [(None, name, setting) for name, setting in policy.items() if name in RULES]
+    return own + [(tag, name, setting) for tag, tagged in (policy.get("by_tag") or {}).items() for name, setting in tagged.items()]
 
 
-def rule_text(name: str, setting) -> str:
+def rule_text(name: str, setting, tag: str | None = None) -> str:
     """A rule of a normalised policy, as people write it."""
+    name = name if tag is None else "%s: %s" % (words.shown(tag, 60), name)
     if not isinstance(setting, dict):
         return "%s %s" % (name, setting)
     details = [word for word in ("fulls" if setting["of"] == "full" else "", "oldest" if setting.get("pick") == "oldest" else "") if word]
     return "%s %s%s" % (name, setting.get("count", setting.get("duration")), " (%s)" % ", ".join(details) if details else "")
 
 
-def _rung(name, setting, held, extra):
+def _rung(tag, name, setting, held, extra):
     amount = setting.get("count", setting.get("duration")) if isinstance(setting, dict) else setting
     slots = [_slot(rank, held[rank]) for rank in sorted(held)]
     filled = len(slots)
@@ -58,7 +60,7 @@ def _rung(name, setting, held, extra):
         slots += by_age
         note = words.backups(filled + len(by_age) + len(oldest))
     more = max(len(slots) - SLOTS, 0)
-    return {"name": rule_text(name, setting), "letter": words.LETTERS[name], "note": note, "slots": slots[:SLOTS] + oldest, "more": more}
+    return {"name": rule_text(name, setting, tag), "letter": words.LETTERS[name], "note": note, "slots": slots[:SLOTS] + oldest, "more": more}
 
 
 def _slot(rank, holders):

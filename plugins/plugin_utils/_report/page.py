@@ -148,7 +148,7 @@ class Host:
             "name": words.shown(name),
             "vms": len(places),
             "timezone": words.shown(policy["timezone"]),
-            "rules": [ladder.rule_text(rule, policy[rule]) for rule in ladder.rules(policy)],
+            "rules": [ladder.rule_text(name, setting, tag) for tag, name, setting in ladder.rules(policy)],
             "settings": ["%s %s" % (key, policy[key]) for key in SETTINGS],
             "guards": guards.table(policy, [self.vms[place] for place in places], [self.figures[place] for place in places], self.now, group.zone),
         }

@@ -135,7 +135,8 @@ def letter(reasons: list[dict[str, Any]]) -> str:
 def reason(given: dict[str, Any]) -> str:
     """One reason, for keeping or against it, in a few words."""
     write = _REASONS.get(given["code"])
-    return write(given) if write else shown(given["code"])
+    text = write(given) if write else shown(given["code"])
+    return "%s, of tag %s" % (text, shown(given["tag"], 60)) if "tag" in given else text
 
 
 def why(backup: dict[str, Any]) -> list[str]:

@@ -22,12 +22,25 @@ class Protection(NamedTuple):
     explain: Callable[[], Explanation]
 
 
+class Group(NamedTuple):
+    """Candidates that look at nothing but each other, and what their rules keep of them."""
+
+    tag: str | None  # None for the policy's own rules
+    counted: list[int]  # position of a candidate -> position of the backup
+    selections: list[Selection]  # one for each rule; their positions are those of the candidates
+
+    def tagged(self, reason: dict[str, Any]) -> dict[str, Any]:
+        """A reason of one of these rules."""
+        if self.tag is not None:
+            reason["tag"] = self.tag
+        return reason
+
+
 class Keeping(NamedTuple):
     """What is kept of one VM for its own sake, by position."""
 
     held: list[bool]
-    counted: list[int]  # position of a candidate -> position of the backup
-    selections: list[Selection]  # one for each rule of the policy; their positions are those of the candidates
+    groups: list[Group]
     protections: list[Protection]
     active: str | None  # the chain that the next increment would join
 
@@ -42,28 +55,30 @@ class Reasons(NamedTuple):
 def keep(survey: Survey, policy: Policy, calendar: Calendar, now: int) -> Keeping:
     """Apply the rules and the protections to one VM; ``now`` in epoch seconds."""
     active = survey.backups.chain[survey.sound[-1]] if survey.sound else None
-    selections = _selections(survey, policy, calendar, now)
+    groups = _groups(survey, policy, calendar, now)
     protections = list(_protections(survey, policy, calendar, now))
-    held, counted = [False] * len(survey.backups), survey.counted
-    for selection in selections:
-        for position in selection.positions:
-            held[counted[position]] = True
+    held = [False] * len(survey.backups)
+    for group in groups:
+        for selection in group.selections:
+            for position in selection.positions:
+                held[group.counted[position]] = True
     for protection in protections:
         for position in protection.positions:
             held[position] = True
-    return Keeping(held, counted, selections, protections, active)
+    return Keeping(held, groups, protections, active)
 
 
 def explain(keeping: Keeping) -> Reasons:
     """The reasons of everything that is kept for its own sake."""
     reasons = Reasons([[] for held in keeping.held], [ANY_TIME] * len(keeping.held))
-    given, until, counted = reasons.given, reasons.until, keeping.counted
-    for selection in keeping.selections:
-        for number, reason, lapses in zip(selection.positions, *selection.explain()):
-            position = counted[number]
-            given[position].append(reason)
-            if lapses > until[position]:
-                until[position] = lapses
+    given, until = reasons.given, reasons.until
+    for group in keeping.groups:
+        for selection in group.selections:
+            for number, reason, lapses in zip(selection.positions, *selection.explain()):
+                position = group.counted[number]
+                given[position].append(group.tagged(reason))
+                if lapses > until[position]:
+                    until[position] = lapses
     for protection in keeping.protections:
         for position, reason, lapses in zip(protection.positions, *protection.explain()):
             given[position].append(reason)
@@ -72,19 +87,26 @@ def explain(keeping: Keeping) -> Reasons:
     return reasons
 
 
-def _selections(survey, policy, calendar, now):
-    if not survey.counted:
+def _groups(survey, policy, calendar, now):
+    counted = [position for tag, positions in survey.groups for position in positions]
+    if not counted:
         return []
-    candidates = Candidates(survey.backups.at(survey.counted), calendar)
-    anchor = candidates.instants[-1] if policy.anchor == "newest" else now
+    # One anchor for the whole VM: nothing ages out of what has a tag because no later backup has it.
+    anchor = survey.backups.instant[max(counted)] if policy.anchor == "newest" else now
+    rules = {None: policy.rules, **dict(policy.by_tag)}
+    return [_group(tag, positions, rules[tag], survey, policy, calendar, (now, anchor)) for tag, positions in survey.groups if positions]
+
+
+def _group(tag, positions, rules, survey, policy, calendar, instants):
+    candidates = Candidates(survey.backups.at(positions), calendar)
     taken: set[int] | None = set() if policy.counting == "additional" else None
-    scene = Scene(now, anchor, policy.keep_oldest, taken)
+    scene = Scene(*instants, policy.keep_oldest, taken)
     selections = []
-    for rule in policy.rules:
+    for rule in rules:
         selections.append(rule.row.select(rule, candidates, scene))
         if taken is not None:
             taken.update(selections[-1].positions)
-    return selections
+    return Group(tag, positions, selections)
 
 
 def _protections(survey, policy, calendar, now):

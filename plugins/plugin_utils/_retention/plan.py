@@ -174,14 +174,16 @@ class Draft:
             return [[] for each in given]
         if self.planner.reasons == "kept":
             return given
-        reasons, counted, goes = given[:], self.keeping.counted, self.goes
+        reasons, goes = given[:], self.goes
         for position in self.survey.broken:
             if goes[position]:
                 reasons[position] = [{"code": "broken"}]
-        numbers = [number for number, position in enumerate(counted) if goes[position]]
-        columns = [selection.why_not(numbers) for selection in self.keeping.selections]
-        for number, against in zip(numbers, zip(*columns)):
-            reasons[counted[number]] = list(against)
+        for group in self.keeping.groups:
+            numbers = [number for number, position in enumerate(group.counted) if goes[position]]
+            columns = [selection.why_not(numbers) for selection in group.selections]
+            for number, against in zip(numbers, zip(*columns)):
+                position = group.counted[number]
+                reasons[position] = [*reasons[position], *map(group.tagged, against)]
         return reasons
 
     def _step(self, step):

@@ -39,6 +39,7 @@ class Policy(NamedTuple):
     pin_until_pattern: str | None
     tags_pattern: str | None
     keep_tags: tuple[str, ...]
+    by_tag: tuple[tuple[str, tuple[Rule, ...]], ...]  # the rules of backups with a tag, by tag
     count_pinned: bool
     tails: str
     merge: str
@@ -61,7 +62,9 @@ class Policy(NamedTuple):
         """The policy as plain data, every key written out; reading it again gives the same policy."""
         plain: dict[str, Any] = {rule.name: rule.normalised() for rule in self.rules}
         for name, value in self._asdict().items():
-            if name != "rules":
+            if name == "by_tag":
+                plain[name] = {tag: {rule.name: rule.normalised() for rule in rules} for tag, rules in value}
+            elif name != "rules":
                 plain[name] = str(value) if isinstance(value, Duration) else list(value) if isinstance(value, tuple) else value
         return plain
 
@@ -73,13 +76,14 @@ def read(policy) -> Policy:
     """
     if not isinstance(policy, Mapping):
         raise InputError("the policy must be a dictionary such as {daily: 7, timezone: UTC}, not %r" % (policy,))
-    known(policy, (*RULES, *_OPTIONS), "the policy")
-    rules = tuple(rule for rule in (_rule(row, policy[name]) for name, row in RULES.items() if policy.get(name) is not None) if rule)
+    known(policy, (*RULES, "by_tag", *_OPTIONS), "the policy")
+    rules = _rules(policy)
     if not rules:
         raise InputError("the policy keeps nothing: at least one rule is needed, of %s" % ", ".join(RULES))
+    by_tag = _by_tag(policy.get("by_tag"))
     options = {name: _option(name, option, policy.get(name)) for name, option in _OPTIONS.items()}
     if options["timezone"] is None:
-        in_need = [rule.name for rule in rules if rule.bucket]
+        in_need = [rule.name for own in (rules, *(tagged for tag, tagged in by_tag)) for rule in own if rule.bucket]
         if in_need:
             raise InputError("timezone is missing: %s needs it, for example timezone: Europe/Berlin (or UTC)" % in_need[0])
         if options["pin_until_pattern"]:
@@ -87,7 +91,37 @@ def read(policy) -> Policy:
         options["timezone"] = "UTC"
     if options["keep_tags"] and options["tags_pattern"] is None:
         raise InputError("keep_tags needs tags_pattern, which says how tags are found in a description")
-    return Policy(rules=rules, **options)
+    if by_tag and options["tags_pattern"] is None:
+        raise InputError("by_tag needs tags_pattern, which says how tags are found in a description")
+    return Policy(rules=rules, by_tag=by_tag, **options)
+
+
+def _rules(written) -> tuple[Rule, ...]:
+    return tuple(rule for rule in (_rule(row, written[name]) for name, row in RULES.items() if written.get(name) is not None) if rule)
+
+
+def _by_tag(written) -> tuple[tuple[str, tuple[Rule, ...]], ...]:
+    """The rules of each tag, by tag."""
+    if written is None:
+        return ()
+    if not isinstance(written, Mapping):
+        raise InputError("by_tag is %r; it must be a dictionary such as {release: {yearly: 3}}" % (written,))
+    found = []
+    for tag, rules in written.items():
+        where = "by_tag.%s" % tag
+        if not isinstance(tag, str) or not tag:
+            raise InputError("by_tag has %r, which is no tag; tags are texts" % (tag,))
+        if not isinstance(rules, Mapping):
+            raise InputError("%s is %r; it must be a dictionary of rules such as {yearly: 3}" % (where, rules))
+        known(rules, RULES, where)
+        try:
+            read_rules = _rules(rules)
+        except InputError as error:
+            raise InputError("%s: %s" % (where, error)) from None
+        if not read_rules:
+            raise InputError("%s keeps nothing: at least one rule is needed, of %s" % (where, ", ".join(RULES)))
+        found.append((str(tag), read_rules))
+    return tuple(sorted(found))
 
 
 def _rule(row, value) -> Rule | None:

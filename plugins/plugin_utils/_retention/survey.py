@@ -54,7 +54,7 @@ class Survey(NamedTuple):
     pinned: list[Pin]
     undated: list[tuple[int, str]]  # pinned by a date that cannot be read, and that text
     sound: list[int]  # restorable and not in the future
-    counted: list[int]  # the candidates of the rules
+    groups: list[tuple[str | None, list[int]]]  # the candidates of the policy's own rules, and of those of each tag
 
 
 class Surveyor:
@@ -68,6 +68,8 @@ class Surveyor:
         self._zone, self._now = zone, now
         self._tag = re.compile(policy.tags_pattern) if policy.tags_pattern and policy.keep_tags else None
         self._keep_tags = frozenset(policy.keep_tags)
+        self._tags_with_rules = frozenset(tag for tag, rules in policy.by_tag)
+        self._tags = re.compile(policy.tags_pattern) if policy.by_tag else None
         self._count_pinned = policy.count_pinned
         self._pins_at_all = bool(self._ids or self._pin or self._tag or self._until)
 
@@ -80,7 +82,17 @@ class Surveyor:
         if pinned and not self._count_pinned:
             uncounted = {pin.position for pin in pinned}
             counted = [position for position in sound if position not in uncounted]
-        return Survey(backups, chains, broken, future, pinned, undated, sound, counted)
+        return Survey(backups, chains, broken, future, pinned, undated, sound, self._groups(backups, counted))
+
+    def _groups(self, backups, counted):
+        """A backup with tags that have rules is a candidate of each of these, and not of the policy's own rules."""
+        groups: dict[str | None, list[int]] = {None: counted}
+        if self._tags:
+            groups = {None: [], **{tag: [] for tag in sorted(self._tags_with_rules)}}
+            for position in counted:
+                for tag in self._tags_with_rules.intersection(tags(self._tags, backups.description[position])) or (None,):
+                    groups[tag].append(position)
+        return list(groups.items())
 
     def _pinned(self, backups):
         if not self._pins_at_all:

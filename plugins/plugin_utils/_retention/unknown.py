@@ -24,22 +24,23 @@ _SEARCHED = 1000
 def warnings(parts: Iterable[tuple[Policy, list[Vm]]]) -> list[dict[str, Any]]:
     """One warning for each pin and for each tag that is unknown to every policy that has it, given the policies and the VMs of each."""
     pins: dict[str, bool] = {}
-    wanted: dict[str, bool] = {}
+    wanted: dict[tuple[str, str], bool] = {}
     seen: set[str] = set()
     for policy, vms in parts:
         ids = {plain_id(identity) for vm in vms for identity in vm.backups.id} if policy.pins else set()
         for pin in policy.pins:
             pins[pin] = pins.get(pin, False) or pin in ids
         found = _tags(policy, vms)
-        for tag in policy.keep_tags:
-            wanted[tag] = wanted.get(tag, False) or tag in found
+        for key, names in (("keep_tags", policy.keep_tags), ("by_tag", [tag for tag, rules in policy.by_tag])):
+            for tag in names:
+                wanted[key, tag] = wanted.get((key, tag), False) or tag in found
         seen |= found
-    return [_pin(pin) for pin in sorted(pins) if not pins[pin]] + [_tag(tag, seen) for tag in sorted(wanted) if not wanted[tag]]
+    return [_pin(pin) for pin in sorted(pins) if not pins[pin]] + [_tag(*one, seen) for one in sorted(wanted) if not wanted[one]]
 
 
 def _tags(policy, vms):
-    """The tags that a policy finds; nothing where it keeps none."""
-    if not policy.keep_tags:
+    """The tags that a policy finds; nothing where it has no use for them."""
+    if not policy.keep_tags and not policy.by_tag:
         return set()
     pattern = re.compile(policy.tags_pattern)
     return {tag for description in {text for vm in vms for text in vm.backups.description} for tag in tags(pattern, description)}
@@ -49,7 +50,7 @@ def _pin(pin):
     return warning(PIN, "pins has %s, and no backup has this id" % pin, "pins")
 
 
-def _tag(tag, seen):
+def _tag(key, tag, seen):
     near = difflib.get_close_matches(tag, sorted(seen)[:_SEARCHED], 1, 0.5)
     hint = "; did you mean %r?" % near[0] if near else ""
-    return warning(TAG, "keep_tags has %r, and tags_pattern finds this tag in no description%s" % (tag, hint), "keep_tags")
+    return warning(TAG, "%s has %r, and tags_pattern finds this tag in no description%s" % (key, tag, hint), key)

@@ -44,7 +44,7 @@ def _chain_cost(backups, members, closure, given, weekly):
         return 0
     picked = held = -1  # the places of the last increment that only a weekly rule keeps, and of the last backup that anything else keeps
     for place, position in enumerate(members):
-        why = {reason.get("name", reason["code"]) for reason in given[position]} - {"needed_by"}
+        why = {reason.get("name", reason["code"]) if "tag" not in reason else "tag" for reason in given[position]} - {"needed_by"}
         if why and why.issubset(weekly) and backups.kind[position] == INCREMENTAL:
             picked = place
         elif why and why != {"tail"}:

@@ -169,7 +169,7 @@ def _some_tree(chance, now, uuid, lengths, future, broken, pins):
                     moment if future else min(moment, now),
                     kind,
                     size=chance.randrange(100),
-                    description="keep" if pins and chance.random() < 0.05 else "",
+                    description="keep" if pins and chance.random() < 0.05 else chance.choice(["", "", "", "#red", "#red #blue"]),
                     promoted=position > 1,
                 )
             )
@@ -213,6 +213,9 @@ def _options(chance, counting=None, anchor=None, guards=False):
         "pin_pattern": "keep",
         "count_pinned": chance.random() < 0.8,
     }
+    if chance.random() < 0.3:
+        names = [chance.choice(COUNTED + LASTING) for tag in ("red", "blue")]
+        some.update(tags_pattern="#([a-z]+)", by_tag={tag: {name: _rule(chance, name)} for tag, name in zip(("red", "blue"), names)})
     return some if guards else {**some, "max_remove_share": 1.0, "max_broken_chains": 1000000}
 
 

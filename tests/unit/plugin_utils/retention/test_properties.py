@@ -311,7 +311,7 @@ def test_p12_a_count_rule_picks_the_extreme_of_each_of_the_newest_buckets(scene,
 @given(forests.scenes(max_vms=1), forests.options(), st.integers(1, 6), st.sampled_from(["any", "full"]))
 def test_p12_last_picks_the_newest_of_all_or_of_the_fulls(scene, options, count, of):
     trees, zone, now = scene
-    plan = make_plan(trees, {**options, "last": {"count": count, "of": of}, "timezone": zone, "count_pinned": True}, now)
+    plan = make_plan(trees, {**options, "last": {"count": count, "of": of}, "timezone": zone, "count_pinned": True, "by_tag": {}}, now)
     whole = restorable(trees)
     members = [
         (_instants.parse(item["created"]), item["number"], chain["uuid"], item["id"])
@@ -611,3 +611,29 @@ def test_a_pin_with_a_date_keeps_what_a_pin_keeps_until_it_ends_and_nothing_afte
         end = _instants.parse(until)
         assert kept(make_plan(trees, dated, end)) == kept(make_plan(trees, always, end))
         assert kept(make_plan(trees, dated, end + 1)) == kept(make_plan(trees, never, end + 1))
+
+
+@given(forests.scenes(), forests.options(anchor="now"), forests.rules(), forests.rules(), forests.rules(), st.randoms(use_true_random=False))
+def test_rules_of_a_tag_keep_what_they_would_if_nothing_else_counted(scene, options, own, red, blue, chance):
+    """Whatever does not count here is pinned in the plan to compare with, where pinned backups do not count."""
+    trees, zone, now = scene
+    options = {**options, "timezone": zone, "pin_pattern": None, "count_pinned": True, "tags_pattern": "#([a-z]+)"}
+    tags = {item["id"]: chance.choice([(), (), ("red",), ("blue",), ("red", "blue"), ("green",)]) for item in all_backups(trees)}
+    for item in all_backups(trees):
+        item["description"] = " ".join("#" + tag for tag in tags[item["id"]])
+    plan = make_plan(trees, {**options, **own, "by_tag": {"red": red, "blue": blue}}, now)
+    for tag, rules in ((None, own), ("red", red), ("blue", blue)):
+        others = [identity for identity, has in tags.items() if (tag not in has if tag else not set(has).isdisjoint(["red", "blue"]))]
+        alone = make_plan(trees, {**options, **rules, "pins": others, "count_pinned": False}, now)
+        assert _picks(plan, tag) == _picks(alone, None)
+
+
+def _picks(plan, tag):
+    """What the rules of a tag, or the policy's own, give as reasons for keeping, by backup."""
+    codes = ("rule", "within", "window_start", "oldest")
+    found = {}
+    for identity, entry in entries(plan).items():
+        reasons = [{**reason, "tag": None} for reason in entry["reasons"] if reason["code"] in codes and reason.get("tag") == tag]
+        if reasons:
+            found[identity] = reasons
+    return found

@@ -717,3 +717,60 @@ def test_a_date_that_cannot_be_read_pins_without_an_end_and_is_warned_of():
 def test_a_wrong_pattern_of_dates_is_refused(policy, says):
     with pytest.raises(InputError, match=says):
         make_plan([], {"last": 1, **policy}, NOW)
+
+
+TAGS_AT_ALL = {"tags_pattern": "#([a-z]+)", "min_restorable": 0}
+
+
+def with_tag(days, tag):
+    return [backup("{%s%d}" % (tag, number), 1, NOW - day * DAY, description="release #" + tag) for number, day in enumerate(days)]
+
+
+def test_backups_with_a_tag_are_looked_at_by_its_rules_and_by_no_others():
+    plain, monthly, both = with_tag([0, 1, 2, 3], "other"), with_tag([4, 35, 70], "rel"), backup("{both}", 1, NOW - 100 * DAY, description="#rel #audit")
+    trees = [tree(*[chain(item["id"], item) for item in [*plain, *monthly, both]])]
+    plan = planned(trees, last=2, by_tag={"rel": {"monthly": 2}, "audit": {"last": 1}}, keep_oldest=False, **TAGS_AT_ALL)
+    assert kept(plan) == {"{other0}", "{other1}", "{rel0}", "{rel1}", "{both}"}
+    why = {identity: entry["reasons"] for identity, entry in entries(plan).items()}
+    assert [reason.get("tag") for reason in why["{rel0}"]] == ["rel"] and why["{rel0}"][0]["name"] == "monthly" and "tag" not in why["{other0}"][0]
+    assert [(reason["code"], reason["tag"]) for reason in why["{rel2}"]] == [("beyond_count", "rel")], "the policy's own rules say nothing of it"
+    assert [(reason["code"], reason["name"], reason["tag"]) for reason in why["{both}"]] == [("rule", "last", "audit")]
+    assert [reason["rule"] for reason in why["{other2}"]] == ["last"]
+
+
+def test_pins_grace_and_the_newest_restorable_backup_see_those_with_a_tag_too():
+    trees = [tree(*[chain(item["id"], item) for item in [*with_tag([0], "rel"), *with_tag([3, 5], "other")]])]
+    plan = planned(trees, last=1, by_tag={"rel": {"within": "1h"}}, **dict(TAGS_AT_ALL, min_restorable=1))
+    assert kept(plan) == {"{rel0}", "{other0}"}
+    assert "{other1}" in kept(planned(trees, last=1, by_tag={"rel": {"last": 1}}, grace="6d", **TAGS_AT_ALL))
+
+
+def test_the_windows_of_a_tag_end_at_the_newest_backup_of_the_vm():
+    trees = [tree(*[chain(item["id"], item) for item in [*with_tag([0], "other"), *with_tag([20, 40], "rel")]])]
+    assert kept(planned(trees, last=1, by_tag={"rel": {"within": "30d"}}, **TAGS_AT_ALL)) == {"{other0}", "{rel0}"}
+
+
+@pytest.mark.parametrize(
+    "by_tag, says",
+    [
+        ("rel", "by_tag is 'rel'; it must be a dictionary"), ({"rel": 3}, "by_tag.rel is 3; it must be a dictionary of rules"),
+        ({"rel": {"dayly": 3}}, "by_tag.rel has an unknown key 'dayly'; did you mean daily?"), ({"rel": {}}, "by_tag.rel keeps nothing"),
+        ({"rel": {"last": 0}}, "by_tag.rel keeps nothing"), ({"rel": {"last": "x"}}, "by_tag.rel: last is 'x'"),
+        ({7: {"last": 1}}, "by_tag has 7, which is no tag"),
+        ({"rel": {"grace": "1d"}}, "by_tag.rel has an unknown key 'grace'"),
+    ],
+)
+def test_wrong_rules_of_a_tag_are_refused(by_tag, says):
+    with pytest.raises(InputError) as caught:
+        make_plan([], {"last": 1, "timezone": "UTC", "by_tag": by_tag, **TAGS_AT_ALL}, NOW)
+    assert says in str(caught.value)
+
+
+def test_rules_of_a_tag_need_a_pattern_and_a_zone_and_a_tag_that_nobody_has_is_warned_of():
+    with pytest.raises(InputError, match="by_tag needs tags_pattern"):
+        make_plan([], {"last": 1, "by_tag": {"rel": {"last": 1}}}, NOW)
+    with pytest.raises(InputError, match="timezone is missing: monthly needs it"):
+        make_plan([], {"last": 1, "by_tag": {"rel": {"monthly": 1}}, **TAGS_AT_ALL}, NOW)
+    warnings = planned([tree(*[chain(item["id"], item) for item in with_tag([0], "rel")])], last=1, by_tag={"rle": {"last": 2}}, **TAGS_AT_ALL)["warnings"]
+    assert [warning["message"] for warning in warnings if warning["code"] == "unknown_tag"] == [
+        "by_tag has 'rle', and tags_pattern finds this tag in no description; did you mean 'rel'?"]
