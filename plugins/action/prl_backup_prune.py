@@ -42,7 +42,7 @@ GOOD = ("removed", "already_absent")
 GOES_ON = ("stop_after", "chain_failed")
 #: What the role has beside the options: its own variables, the playbook's, and its result.
 OF_THE_ROLE = ("report", "report_page", "report_title", "hosts", "result")
-SETTINGS = ("policy", "overrides", "exclude", "guards")
+SETTINGS = ("policy", "overrides", "exclude", "retired", "guards")
 
 
 class ActionModule(BackupAction):
@@ -52,6 +52,7 @@ class ActionModule(BackupAction):
         "policy": {"type": "dict"},
         "overrides": {"type": "list", "elements": "dict", "default": []},
         "exclude": {"type": "list", "elements": "dict", "default": []},
+        "retired": {"type": "list", "elements": "dict", "default": []},
         "guards": {"type": "dict", "default": {}},
         "confirm": {"type": "raw"},
         "owner": {"type": "str", "choices": ["any", "this_node"], "default": "this_node"},
@@ -156,6 +157,7 @@ class Run:
                 raise Failed("%s must be 1 or more seconds, not %d." % (self.action.option(name), options[name]))
         if options["busy_timeout"] < 0:
             raise Failed("%s must be 0 or more seconds, not %d." % (self.action.option("busy_timeout"), options["busy_timeout"]))
+        self._check_retirement()
         self._make_plan([], [])  # says what is wrong with a policy before anything is asked for
         self._wait()
         self._look_and_plan()
@@ -169,6 +171,21 @@ class Run:
         # Whether somebody has to look: what a guard refused was meant to go.
         self.failed = options["on_refused"] != "continue" and self.confirmation.given and bool(self.plan["refusals"])
         return self._conclusion(self.status if removes else "predicted" if self.check else "planned")
+
+    def _check_retirement(self):
+        """What would never happen is not left to be waited for."""
+        options = self.options
+        policies = [options["policy"], *(override.get("policy") for override in options["overrides"])]
+        moved = any(isinstance(policy, Mapping) and policy.get("retire_moved_after") for policy in policies)
+        if not options["retired"] and not moved:
+            return
+        for name, needed in (("owner", "this_node"), ("scope", "all")):
+            if options[name] != needed:
+                raise Failed(
+                    "%s needs %s to be %s, not %s: otherwise it is not known whether a VM is gone from the node and lives on another one. Change it, or do "
+                    "without retiring VMs."
+                    % (self.action.option("retired") if options["retired"] else "retire_moved_after", self.action.option(name), needed, options[name])
+                )
 
     def _make_plan(self, trees, damaged, **more):
         return make_plans(

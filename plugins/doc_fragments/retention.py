@@ -188,6 +188,19 @@ options:
         description: A backup later than the moment of the plan by more than this is from the future. It is kept, not counted, and there is a warning.
         type: str
         default: 5min
+      retire_moved_after:
+        description:
+          - >-
+            Remove what this node has of a VM that lives on another node and is backed up there. That is a VM that is not registered here, of which another
+            node has made a restorable backup on the same server after the newest one here. All goes once the newest one here is older than this by the clock.
+          - When not set, or V(0), the newest chain of such a VM stays for ever.
+          - A chain that holds a pinned backup stays whole, and so do backups from the future and chains without a full.
+        type: str
+      retire_after:
+        description:
+          - How old the newest backup of a VM of O(retired) must be by the clock before its backups are removed. V(0h) does not wait.
+        type: str
+        default: 30d
       max_remove:
         description: Guard. Refuse a VM's plan if it removes more backups than this.
         type: int
@@ -256,6 +269,18 @@ options:
         required: true
   exclude:
     description: VMs whose backups are never removed, whatever the overrides say. Each entry is written like O(overrides[].match).
+    type: list
+    elements: dict
+    default: []
+  retired:
+    description:
+      - VMs that are gone for good. Each entry is written like O(overrides[].match).
+      - >-
+        Once the newest backup of such a VM is older than O(policy.retire_after), all its chains are removed but for those that hold a pinned backup, and for
+        backups that are from the future or have no full. The last restorable backup goes, too. O(policy.min_restorable), O(policy.grace) and the guards but
+        for O(policy.max_remove_total) and O(policy.max_broken_chains) do not protect it.
+      - A VM that is registered on the node is never retired, and there is a warning. Neither is one of which it is not known whether it is registered, or
+        what other nodes have of it. So the trees must be gathered with C(owner=this_node) and C(scope=all).
     type: list
     elements: dict
     default: []

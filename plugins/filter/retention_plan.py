@@ -207,7 +207,7 @@ _value:
           description: The name of the override that fits it, or V(default).
           type: str
         status:
-          description: V(nothing) to remove, V(planned), or V(refused) by a guard.
+          description: V(nothing) to remove, V(planned), V(retired) if all of it goes because the VM does, or V(refused) by a guard.
           type: str
         guard:
           description: >-
@@ -281,6 +281,9 @@ _value:
                 - Of others, one for each rule, V(superseded) (C(rule), C(bucket), C(by), the id of the kept one), V(beyond_count)
                   (C(rule), C(rank), C(of)), V(older_than) (C(rule), C(by) in seconds), V(not_counted) (C(rule), C(of)) where a rule of
                   fulls did not look at an increment, and V(broken).
+                - >-
+                  Of those of a VM that is retired V(retired) (C(by), which is V(moved) for O(policy.retire_moved_after) or V(declared) for O(retired), and
+                  C(after), the duration).
               type: list
               elements: dict
         remove:
@@ -305,6 +308,9 @@ _value:
             action:
               description: V(chain) for a whole chain, V(increment) for the last one of a chain, V(merge) for one from the middle of a chain.
               type: str
+            allow_remove_last:
+              description: Whether it may take the last restorable backup. Only for the last chain of a VM of O(retired).
+              type: bool
             removes:
               description: >-
                 All backups that are removed with it, itself included, the newest first. M(prlsdk.core.prl_backup) refuses the removal where one of
@@ -330,19 +336,22 @@ from ansible_collections.prlsdk.core.plugins.module_utils._errors import InputEr
 from ansible_collections.prlsdk.core.plugins.plugin_utils._templated import refuse_undefined
 
 
-def retention_plan(backup_trees, policy=None, now=None, overrides=None, exclude=None, guards=None, reasons="all", damaged=None):
+def retention_plan(backup_trees, policy=None, now=None, overrides=None, exclude=None, retired=None, guards=None, reasons="all", damaged=None):
     """What the policies keep and remove of ``backup_trees``; the only place that reads the clock, if ``now`` is not given."""
     # Loaded when it is called: to find one filter, each task that uses one loads the files of all of them.
     from ansible_collections.prlsdk.core.plugins.plugin_utils._retention.groups import make_plans
 
     try:
         refuse_undefined(backup_trees, "backup_trees")
-        given = {"policy": policy, "now": now, "overrides": overrides, "exclude": exclude, "guards": guards, "reasons": reasons, "damaged": damaged}
+        given = {
+            "policy": policy, "now": now, "overrides": overrides, "exclude": exclude, "retired": retired, "guards": guards, "reasons": reasons,
+            "damaged": damaged,
+        }
         for name, value in given.items():
             refuse_undefined(value, name)
         for number, override in enumerate(overrides or []):
             refuse_undefined(override, "overrides[%d]" % number)
-        return make_plans(backup_trees, policy, int(time.time()) if now is None else now, overrides, exclude, guards, damaged, reasons)
+        return make_plans(backup_trees, policy, int(time.time()) if now is None else now, overrides, exclude, retired, guards, damaged, reasons)
     except InputError as error:
         raise AnsibleFilterError("retention_plan: %s" % error) from error
 

@@ -72,7 +72,7 @@ def fill(result, params, answer, chosen, limit):
     if targets is not None:
         chosen["vms"] = [target for word in targets for target in targets[word]]
     if params["owner"] == "this_node":
-        chosen["owner"] = answer["server"]["uuid"]
+        chosen.update(owner=answer["server"]["uuid"], now=_instants.format(time.time()))
     selected = query.select(reader.trees(), query.filters(**chosen), limit=limit, keep="backups" in gather, offset=params.get("offset", 0))
     if reader.altered:
         result["warnings"].append(_xml_text.warning(reader.altered))

@@ -108,6 +108,9 @@ ansible_facts:
                 - How many backups of this VM filters left out. Always 0 here.
               type: int
               sample: 0
+            others:
+              description: What other nodes have of the same VM. Always V(null) here, because the chains of all nodes are gathered.
+              type: dict
             chains:
               description: The chains, oldest first.
               type: list

@@ -173,6 +173,24 @@ backup_trees:
           than 0 is not a whole one and nothing can be planned on it.
       type: int
       sample: 0
+    others:
+      description:
+        - What other nodes have of the same VM on this server, when it was gathered with O(owner=this_node).
+        - V(null) where that is not known, which is with O(owner=any), O(limit), or an option that chooses single backups.
+      type: dict
+      contains:
+        chains:
+          description: How many chains.
+          type: int
+          sample: 2
+        backups:
+          description: How many backups.
+          type: int
+          sample: 15
+        newest:
+          description: When the newest one was made that can be restored and is not from the future, ISO 8601 in UTC; V(null) if there is none.
+          type: str
+          sample: "2026-11-21T01:00:12Z"
     chains:
       description: The chains, oldest first.
       type: list

@@ -15,7 +15,7 @@ import bisect
 from typing import Dict, FrozenSet, List, NamedTuple, Optional
 
 from ansible_collections.prlsdk.core.plugins.module_utils import _ids
-from ansible_collections.prlsdk.core.plugins.module_utils._backups.tree import VmTree, order_of_chain
+from ansible_collections.prlsdk.core.plugins.module_utils._backups.tree import Others, VmTree, order_of_chain
 from ansible_collections.prlsdk.core.plugins.module_utils._errors import AmbiguousNameError, TreeError
 
 
@@ -36,6 +36,8 @@ class Filters(NamedTuple):
     """Of each VM only the newest of the backups that the other filters leave."""
     owner: Optional[str] = None
     """UUID of the server whose chains are chosen, see :func:`owner`."""
+    now: Optional[str] = None
+    """``YYYY-MM-DDTHH:MM:SSZ``: what was made later is from the future. Without it nothing is told of the chains of other owners."""
 
 
 class Selected(NamedTuple):
@@ -55,7 +57,7 @@ class Selected(NamedTuple):
     """The ``backup_ids`` that no chosen VM has, as keys, sorted."""
 
 
-def filters(vms=None, types=None, backup_ids=None, newer_than=None, older_than=None, latest_only=False, owner=None):
+def filters(vms=None, types=None, backup_ids=None, newer_than=None, older_than=None, latest_only=False, owner=None, now=None):
     """The Filters for what a user gave: lists of text, times in ISO 8601 UTC. InputError for a malformed backup id."""
     for text in backup_ids or ():
         _ids.parse_backup_id(text)
@@ -67,6 +69,7 @@ def filters(vms=None, types=None, backup_ids=None, newer_than=None, older_than=N
         older_than,
         latest_only,
         owner,
+        now,
     )
 
 
@@ -139,7 +142,7 @@ def select(trees, chosen=Filters(), limit=None, keep=True, offset=0):
     ``limit`` is the greatest number of backups to return; the first ones in the order of the result stay, after ``offset`` of them. With
     ``keep`` false nothing is returned or held but the numbers. AmbiguousNameError if a name fits more than one VM.
     """
-    found = _Found(chosen)
+    found = _Found(chosen, whole=limit is None)
     summary = _Summary()
     if limit is not None:
         limit += offset
@@ -222,7 +225,7 @@ class _Summary(object):
 class _Found(object):
     """Filters one tree after another and remembers which of the things asked for were met."""
 
-    def __init__(self, chosen):
+    def __init__(self, chosen, whole):
         self._chosen = chosen
         self._by_name = dict((text, []) for text in chosen.vms or ())  # text asked for -> (UUID, type) of the VMs met that have it as a name
         self._asked_uuids = frozenset(_ids.key(text) for text in self._by_name if _ids.looks_like_uuid(text))
@@ -230,6 +233,8 @@ class _Found(object):
         self._met_ids = set()
         self._owner = None if chosen.owner is None else _ids.key(chosen.owner)
         self._some = chosen.backup_ids is not None or chosen.newer_than is not None or chosen.older_than is not None
+        # Of a part of a VM's own chains nothing is concluded from what others have.
+        self._tells_others = whole and self._owner is not None and chosen.now is not None and not self._some and not chosen.latest_only
 
     def filter(self, tree):
         """The tree without what was not asked for, or None if no backup stays."""
@@ -238,9 +243,11 @@ class _Found(object):
             return None
         chains = tree.chains
         if self._owner is not None:
-            chains = tuple(chain for chain in chains if _ids.key(owner(chain)) == self._owner)
+            chains, others = _divided(chains, self._owner)
             if not chains:
                 return None
+            if self._tells_others:
+                tree = tree._replace(others=_others(others, chosen.now))
         # Last of these three: two nodes may each have a VM of that name, and the type or the owner may tell which is meant.
         if chosen.vms is not None and not self._is_named(tree):
             return None
@@ -289,6 +296,20 @@ class _Found(object):
 
     def missing_backup_ids(self):
         return sorted((self._chosen.backup_ids or frozenset()) - self._met_ids)
+
+
+def _divided(chains, key):
+    """The chains of one owner, and the others."""
+    own, others = [], []
+    for chain in chains:
+        (own if _ids.key(owner(chain)) == key else others).append(chain)
+    return tuple(own), others
+
+
+def _others(chains, now):
+    """What is told of the chains of other owners."""
+    sound = [backup.created for chain in chains if chain.backups and chain.backups[0].type == "full" for backup in chain.backups if backup.created <= now]
+    return Others(len(chains), sum(len(chain.backups) for chain in chains), max(sound, default=None))
 
 
 def _order(tree):

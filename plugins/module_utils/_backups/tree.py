@@ -102,6 +102,15 @@ class Chain(NamedTuple):
     """The backup directory it was found in, if that is the VM's own; None in the server's default directory."""
 
 
+class Others(NamedTuple):
+    """What other nodes have of a VM on the same server."""
+
+    chains: int
+    backups: int
+    newest: Optional[str]
+    """When the newest one was made that is restorable and not from the future; ISO 8601."""
+
+
 class VmTree(NamedTuple):
     """All that the answer has of one VM or container."""
 
@@ -116,6 +125,8 @@ class VmTree(NamedTuple):
     """The oldest first."""
     omitted: int = 0
     """How many of its backups a selection left out."""
+    others: Optional[Others] = None
+    """What a selection by owner left out; None where that is not known."""
 
 
 def require_lxml():
@@ -160,6 +171,7 @@ def as_result(tree, registered=None):
             "registered": registered,
         },
         "omitted": tree.omitted,
+        "others": None if tree.others is None else dict(tree.others._asdict()),
         "chains": [
             {
                 "uuid": chain.uuid,

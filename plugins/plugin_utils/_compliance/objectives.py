@@ -68,7 +68,7 @@ def read_groups(objective, overrides) -> list[Group]:
 
 def read_exclusions(exclude) -> list[Selector]:
     """What is left out; raises as above."""
-    return selectors.read_all(exclude, MATCHES)
+    return selectors.read_all(exclude, MATCHES, "exclude")
 
 
 def _objective(given, where) -> Objective:

@@ -10,6 +10,8 @@ from typing import Any, Callable, Iterator
 
 from ansible_collections.prlsdk.core.plugins.module_utils._errors import InputError
 
+from ansible_collections.prlsdk.core.plugins.plugin_utils._retention.totals import GOING
+
 from . import words
 
 #: What became of the plan: only shown, predicted by check mode, carried out, or stopped by a guard.
@@ -23,7 +25,7 @@ def conclude(
 ) -> str:
     """One paragraph.
 
-    :arg plan: a plan for VMs with different policies; what it says of each VM is not needed.
+    :arg plan: a plan for VMs with different policies.
     :arg confirmed: whether somebody allowed the removal; else the paragraph says how.
     :arg stops: whether one refusal stops the whole host.
     :arg option: makes of an option's name what the user sets: the role has a variable for each, which ``-e`` sets.
@@ -46,7 +48,8 @@ def _told(plan, state, confirmed, stops, digest_length, option):
         return "Nothing was removed, %s" % because
     if not going:
         return "Nothing was removed." if plan["refusals"] else _nothing(plan)
-    what = "%s of %s (%s)" % (words.count(going, "backup"), words.count(plan["totals"]["vms"]["planned"], "VM"), words.size(plan["totals"]["bytes"]["freed"]))
+    vms = sum(plan["totals"]["vms"][status] for status in GOING)
+    what = "%s of %s (%s%s)" % (words.count(going, "backup"), words.count(vms, "VM"), words.size(plan["totals"]["bytes"]["freed"]), _retired(plan["vms"]))
     if state == "applied":
         return "Removed %s. Looked again: nothing of it is left, and %s." % (what, _there(plan["totals"]["counts"]))
     first = "Plan only, nothing was changed." if state == "planned" else "Check mode, nothing was changed."
@@ -58,6 +61,12 @@ def _told(plan, state, confirmed, stops, digest_length, option):
     return "%s %s would go. To apply exactly this plan add %s; to apply whatever the plan is at that time, as in a nightly job, %s." % (
         first, what, exactly, whatever,
     )
+
+
+def _retired(vms):
+    """The VMs that lose even their newest backup, by name."""
+    names = [words.shown(vm["vm"]["name"]) or vm["vm"]["uuid"] for vm in vms if vm["status"] == "retired"]
+    return "; retired: %s" % words.listed(names, NAMED) if names else ""
 
 
 def _nothing(plan):

@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from ansible_collections.prlsdk.core.plugins.module_utils import _durations
+from ansible_collections.prlsdk.core.plugins.plugin_utils._retention.guards import OF_RETIRED
 from ansible_collections.prlsdk.core.plugins.plugin_utils._retention.zone import Zone
 
 from . import words
@@ -31,6 +32,8 @@ def table(policy: dict[str, Any], vms: list[dict[str, Any]], counted: list[Figur
 
 def _row(name, policy, pairs, now, zone):
     limit = policy[name]
+    if name not in OF_RETIRED:
+        pairs = [(vm, figures) for vm, figures in pairs if vm["status"] != "retired"]
     nearest, value, written = _NEAREST[name](pairs, policy, now)
     if name == "max_staleness":
         bound, text = now - zone.before(now, _durations.parse(limit)), words.shown(limit)

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
+from ansible_collections.prlsdk.core.plugins.plugin_utils._retention.totals import GOING
+
 from . import words
 
 #: Failures that are listed for a host, and how many of them without unfolding.
@@ -71,7 +73,7 @@ class Outcomes:
 
     def status(self, place: int, vm: dict[str, Any]) -> str:
         """What an overview says of a VM; the plan's word where nothing was asked of the server, or check mode asked."""
-        if vm["status"] != "planned" or not self.applied:
+        if vm["status"] not in GOING or not self.applied:
             return vm["status"]
         if place in self.failed:
             return "%d failed" % self.failed[place]

@@ -14,6 +14,7 @@ from ansible_collections.prlsdk.core.plugins.plugin_utils._retention import poli
 from ansible_collections.prlsdk.core.plugins.plugin_utils._retention.buckets import Calendar, calendar
 from ansible_collections.prlsdk.core.plugins.plugin_utils._retention.refusals import in_words
 from ansible_collections.prlsdk.core.plugins.plugin_utils._retention.stamps import Reader
+from ansible_collections.prlsdk.core.plugins.plugin_utils._retention.totals import STATUSES
 from ansible_collections.prlsdk.core.plugins.plugin_utils._retention.zone import Zone, named
 
 from . import drawing, figures, guards, ladder, words
@@ -93,7 +94,7 @@ class Host:
     def weights(self):
         """For each VM how much it matters that it is drawn: failures, then refusals, then what goes; 0 for nothing of it."""
         for place, vm in enumerate(self.vms):
-            kind = 3 if place in self.outcomes.failed else {"refused": 2, "planned": 1}.get(vm["status"], 0)
+            kind = 3 if place in self.outcomes.failed else {"refused": 2, "planned": 1, "retired": 1}.get(vm["status"], 0)
             yield (kind, vm["bytes"]["freed"] + vm["bytes"]["refused"]), place
 
     def draw(self, place: int) -> int:
@@ -226,7 +227,7 @@ def _totals(pages):
         for part in totals if page.plan else ():
             for name, number in page.plan["totals"][part].items():
                 totals[part][name] = totals[part].get(name, 0) + number
-    for part, names in (("vms", "nothing planned refused"), ("counts", "keep remove refused"), ("bytes", "own needed freed refused")):
+    for part, names in (("vms", " ".join(STATUSES)), ("counts", "keep remove refused"), ("bytes", "own needed freed refused")):
         for name in names.split():
             totals[part].setdefault(name, 0)
     return _written_totals(totals)

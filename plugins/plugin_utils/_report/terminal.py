@@ -17,6 +17,8 @@ DETAILS = ("auto", "all", "removals", "vms", "totals")
 #: Where ``auto`` turns from steps to VMs.
 MANY_STEPS = 1000
 RULE = "─"
+#: VMs that a line of the totals names.
+NAMED = 5
 
 
 def plan_lines(plan: dict[str, Any], detail: str = "auto", limit: int = 200, digest_length: int = 16, most: int | None = None) -> list[str]:
@@ -80,7 +82,7 @@ def _step(step):
 def _one_line(vm) -> Iterator[str]:
     if vm["status"] == "nothing":
         return
-    note = "refused: " + in_words(vm["guard"]) if vm["guard"] else ""
+    note = "refused: " + in_words(vm["guard"]) if vm["guard"] else "retired" if vm["status"] == "retired" else ""
     gone, size = (vm["counts"]["refused"], vm["bytes"]["refused"]) if vm["guard"] else (vm["counts"]["remove"], vm["bytes"]["freed"])
     yield _vm_line(vm["vm"]["name"] or vm["vm"]["uuid"], vm["vm"]["type"], vm["counts"]["keep"], gone, words.size(size), note)
 
@@ -93,11 +95,13 @@ _SHOWN = {"all": _everything, "removals": _removals, "vms": _one_line, "totals":
 
 
 def _heading(vm):
-    name = words.shown(vm["vm"]["name"]) or vm["vm"]["uuid"]
+    name = _name(vm)
     counts, sizes = vm["counts"], vm["bytes"]
     policy = "" if vm.get("group", "default") == "default" else ", policy: %s" % words.shown(vm["group"])
     if vm["guard"]:
         what = "REFUSED, %d of %d backups would go (%s)" % (counts["refused"], sum(counts.values()), words.size(sizes["refused"]))
+    elif vm["status"] == "retired":
+        what = "RETIRED, keep %d, remove %d (%s)" % (counts["keep"], counts["remove"], words.size(sizes["freed"]))
     elif counts["remove"]:
         what = "keep %d, remove %d (%s)" % (counts["keep"], counts["remove"], words.size(sizes["freed"]))
     else:
@@ -105,6 +109,10 @@ def _heading(vm):
     yield "%s %s (%s%s): %s" % (RULE * 2, name, vm["vm"]["type"] or "vm", policy, what)
     if vm["guard"]:
         yield "  guard %s" % in_words(vm["guard"])
+
+
+def _name(vm):
+    return words.shown(vm["vm"]["name"]) or vm["vm"]["uuid"]
 
 
 def _row(identity, created, kind, size, verdict, why, id_width=7, kind_width=11):
@@ -126,15 +134,20 @@ def _totals(plan, detail, digest_length):
     vms = sum(totals.values())
     yield "%s %s, %s, times in UTC" % (RULE * 2, "1 VM or container" if vms == 1 else "%d VMs and containers" % vms, words.count(backups, "backup"))
     yield "  keep    %7d  %10s" % (counts["keep"], words.size(sizes["own"] + sizes["needed"]))
-    yield "  remove  %7d  %10s  of %s" % (counts["remove"], words.size(sizes["freed"]), words.count(totals["planned"], "VM"))
+    yield "  remove  %7d  %10s  of %s" % (counts["remove"], words.size(sizes["freed"]), words.count(totals["planned"] + totals["retired"], "VM"))
+    if totals["retired"]:
+        gone = [vm for vm in plan["vms"] if vm["status"] == "retired"]
+        yield "  retired %7d  %10s  of %s: %s" % (
+            sum(vm["counts"]["remove"] for vm in gone), words.size(sum(vm["bytes"]["freed"] for vm in gone)), words.count(len(gone), "VM"),
+            words.listed([_name(vm) for vm in gone], NAMED),
+        )
     if totals["refused"]:
         yield "  refused %7d  %10s  of %s, by a guard" % (counts["refused"], words.size(sizes["refused"]), words.count(totals["refused"], "VM"))
     excluded = plan.get("excluded", [])
     if excluded:
-        names = ", ".join(words.shown(one["vm"]["name"]) or one["vm"]["uuid"] for one in excluded[:5])
-        yield "  excluded %6d  %10s  of %s: %s%s" % (
-            sum(one["backups"] for one in excluded), words.size(sum(one["size"] for one in excluded)), words.count(len(excluded), "VM"), names,
-            " and %d more" % (len(excluded) - 5) if len(excluded) > 5 else "",
+        yield "  excluded %6d  %10s  of %s: %s" % (
+            sum(one["backups"] for one in excluded), words.size(sum(one["size"] for one in excluded)), words.count(len(excluded), "VM"),
+            words.listed([_name(one) for one in excluded], NAMED),
         )
     if plan.get("unused"):
         yield "  unused: no VM of this host that has backups fits %s" % ", ".join(words.shown(name) for name in plan["unused"])

@@ -90,6 +90,12 @@ def count(number: int, noun: str) -> str:
     return "%d %s%s" % (number, noun, "" if number == 1 else "s")
 
 
+def listed(names: list[str], most: int) -> str:
+    """Some names, and how many more there are."""
+    more = len(names) - most
+    return ", ".join(names[:most]) + (" and %d more" % more if more > 0 else "")
+
+
 def span(seconds: int) -> str:
     """A length of time by its two largest units."""
     parts = []
@@ -158,6 +164,8 @@ def _needed_by(given):
     return "needed by %d later ones of its chain" % given["count"]
 
 
+_RETIRED = {"moved": "its VM has moved to another node", "declared": "its VM is declared gone"}
+
 _REASONS = {
     "rule": _rule,
     "within": lambda given: "%s, since %s" % (given["rule"], when(given["since"])),
@@ -174,5 +182,6 @@ _REASONS = {
     "superseded": lambda given: "%s keeps another one of %s" % (given["rule"], given["bucket"]),
     "beyond_count": lambda given: "%s is full: it would be number %d of %d" % (given["rule"], given["rank"], given["of"]),
     "older_than": lambda given: "older than %s by %s" % (given["rule"], span(given["by"])),
+    "retired": lambda given: "%s, and its newest backup here is older than %s" % (_RETIRED[given["by"]], given["after"]),
     "not_counted": lambda given: "%s looks at fulls only" % given["rule"],
 }

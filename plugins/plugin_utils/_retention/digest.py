@@ -16,7 +16,7 @@ from .policy import Policy
 from .zone import DAY, Zone
 
 #: Raised whenever the same input may give another plan.
-ENGINE = 5
+ENGINE = 6
 
 #: Stands between texts; a character that hardly any has.
 _JOINT = "\x1f"
@@ -32,14 +32,18 @@ class Digest:
 
     def add(self, vm: Vm) -> None:
         """Take in a VM with all its backups."""
-        *head, backups = vm
+        backups = vm.backups
         texts = [backups.chain, backups.id, backups.kind, backups.description, backups.creator, backups.server_uuid]
         joined = _JOINT.join(itertools.chain.from_iterable(texts))
         # JSON takes five times as long, so only texts that have the joint in them are written in it.
         plain = joined.count(_JOINT) == max(len(texts) * len(backups) - 1, 0)
-        self._add([*head, backups.instant, backups.position, backups.size, len(joined) if plain else texts])
+        self._add([vm.name, vm.uuid, vm.type, vm.storage_version, backups.instant, backups.position, backups.size, len(joined) if plain else texts])
         if plain:
             self._hash.update(joined.encode("utf-8", "surrogatepass"))
+
+    def retire(self, vm: Vm, by: str) -> None:
+        """Take in the decision that a VM is retired. What it was made from may change as long as it stays the same."""
+        self._add(["retired", vm.uuid, by])
 
     def hexdigest(self) -> str:
         """64 hexadecimal digits."""

@@ -18,13 +18,12 @@ from . import collector, guards, inventory, lint, selectors, unknown, written
 from . import damaged as damages
 from . import policy as policies
 from .inventory import Vm, plain_id
-from .plan import Planner, check_reasons
+from .plan import MATCHES, Planner, check_reasons
 from .refusals import GUARDS, refusals
 from .selectors import Selector
-from .totals import refuse, totals
+from .totals import GOING, refuse, totals
 
 DEFAULT = "default"
-MATCHES = ("name", "uuid", "type", "description")
 #: It counts all VMs of a run, so that only the policy that is everybody's can set it.
 OF_THE_RUN = "max_remove_total"
 
@@ -38,11 +37,14 @@ class Group(NamedTuple):
     vms: list[Vm]
 
 
-def make_plans(backup_trees, policy, now, overrides=None, exclude=None, limits=None, damaged=None, reasons="all") -> dict[str, Any]:
+def make_plans(
+    backup_trees, policy, now, overrides=None, exclude=None, retired=None, limits=None, damaged=None, reasons="all"
+) -> dict[str, Any]:
     """As :func:`plan.make_plan`, with a policy for each group of VMs.
 
     :arg overrides: a list of {name, match, policy}; a policy is laid over the default one, key by key.
     :arg exclude: a list of what may stand under match; VMs that are not planned at all.
+    :arg retired: a list of the same; VMs that a person has declared gone.
     :arg limits: guards that are laid over every policy.
     :arg damaged: the VMs whose backups could not be read, as the module returns them; nothing is planned for them.
     :arg reasons: one of :data:`plan.REASONS`.
@@ -51,13 +53,14 @@ def make_plans(backup_trees, policy, now, overrides=None, exclude=None, limits=N
     """
     check_reasons(reasons)
     groups = _groups(policy, written.listed(overrides, "overrides"), limits or {})
-    excluded_by = selectors.read_all(exclude, MATCHES)
+    excluded_by = selectors.read_all(exclude, MATCHES, "exclude")
+    retired_by = selectors.read_all(retired, MATCHES, "retired")
     try:
         now = _instants.parse(now)
     except InputError as error:
         raise InputError("now: %s" % error) from None
     with collector.held():
-        excluded = []
+        excluded, declared = [], set()
         unread = damages.read(damaged)
         vms = damages.without(inventory.read(backup_trees), unread)
         for vm in vms:
@@ -65,9 +68,11 @@ def make_plans(backup_trees, policy, now, overrides=None, exclude=None, limits=N
                 excluded.append(vm)
             else:
                 next(group for group in groups if group.selector.fits(vm)).vms.append(vm)
+                if any(selector.fits(vm) for selector in retired_by):
+                    declared.add(vm.uuid)
         repeated = inventory.repeated_ids(vms)
-        plans = [Planner(group.policy, now, repeated, reasons).plan(group.vms) for group in groups]
-        plan = _together(groups, plans, excluded, _unused(vms, groups, excluded_by, unread))
+        plans = [Planner(group.policy, now, repeated, reasons, declared).plan(group.vms) for group in groups]
+        plan = _together(groups, plans, excluded, _unused(vms, groups, excluded_by, retired_by, unread))
         return damages.tell(plan, [one for one in unread if not any(selector.fits(one.vm()) for selector in excluded_by)])
 
 
@@ -106,10 +111,11 @@ def _policy(policy, where):
         raise InputError("%s: %s" % (where, error) if where else str(error)) from None
 
 
-def _unused(vms, groups, excluded_by, unread) -> list[str]:
-    """Overrides and exclusions that fit no VM, whoever else fits it: a typing error there gives its VMs another policy without a word."""
+def _unused(vms, groups, excluded_by, retired_by, unread) -> list[str]:
+    """Overrides and so on that fit no VM, whoever else fits it: a typing error there gives its VMs another policy without a word."""
     named = [("override %s" % group.name, group.selector) for group in groups[:-1]]
     named += [("exclusion %s" % _written(selector), selector) for selector in excluded_by]
+    named += [("retired %s" % _written(selector), selector) for selector in retired_by]
     named = [(name, selector) for name, selector in named if not any(one.may_be_meant(selector) for one in unread)]
     return [name for name, selector in named if not any(selector.fits(vm) for vm in vms)]
 
@@ -128,7 +134,7 @@ def _together(groups, plans, excluded, unused):
     total = guards.refusing_total(sum(map(_would_go, results)), limits)
     if total:
         for result in results:
-            if result["status"] == "planned":
+            if result["status"] in GOING:
                 refuse(result, total)
             elif result["guard"] and result["guard"]["name"] == OF_THE_RUN:
                 result["guard"] = dict(total)

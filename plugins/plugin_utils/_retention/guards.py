@@ -27,11 +27,13 @@ class Numbers(NamedTuple):
     newest: int | None  # epoch seconds of the newest restorable one
 
 
-def refusing(numbers: Numbers, policy: Policy, zone: Zone, now: int) -> dict[str, Any] | None:
+def refusing(numbers: Numbers, policy: Policy, zone: Zone, now: int, retired: bool = False) -> dict[str, Any] | None:
     """The first guard that refuses, as ``{name, value, limit}``; None if none does or there is nothing to remove."""
     if not numbers.removed:
         return None
     for name, refuses in _GUARDS.items():
+        if retired and name not in OF_RETIRED:
+            continue
         refusal = refuses(numbers, policy, zone, now)
         if refusal is not None:
             value, limit = refusal
@@ -103,3 +105,5 @@ _GUARDS = {
     "max_remove": _max_remove,
     "max_remove_share": _max_remove_share,
 }
+#: Those that also ask about a VM that is retired. The others protect what such a VM is meant to lose.
+OF_RETIRED = ("duplicate_ids", "max_broken_chains")

@@ -81,6 +81,14 @@ class Backups(Sequence):
         return some
 
 
+class Others(NamedTuple):
+    """What other nodes have of a VM on the same server."""
+
+    chains: int
+    backups: int
+    newest: int | None  # epoch seconds of the newest one that is restorable and not from the future
+
+
 class Vm(NamedTuple):
     """A VM or a container with all its backups, oldest first."""
 
@@ -89,6 +97,8 @@ class Vm(NamedTuple):
     type: str
     storage_version: int  # 0 where the tree does not say
     backups: Backups
+    registered: bool | None = None  # with the node that was asked; None where that is not known
+    others: Others | None = None  # None where it is not known
 
 
 def plain_id(text: str) -> str:
@@ -126,8 +136,10 @@ def read(backup_trees) -> list[Vm]:
 def _together(parts) -> Vm:
     heads, rows = zip(*parts)
     # The lowest storage version forbids most; of several names and spellings any fixed choice will do.
-    head = min(heads)
-    return Vm(head.name, head.uuid, head.type, min(each.storage_version for each in heads), Backups(sorted(itertools.chain.from_iterable(rows))))
+    head = min(heads, key=lambda each: each[:4])
+    version, backups = min(each.storage_version for each in heads), Backups(sorted(itertools.chain.from_iterable(rows)))
+    # Of what several gatherings have of the others nobody knows how much is the same.
+    return Vm(head.name, head.uuid, head.type, version, backups, *((head.registered, head.others) if len(heads) == 1 else (None, None)))
 
 
 def _vm(tree, where: str, instant: Reader) -> tuple[_Head, list[tuple]]:
@@ -142,7 +154,8 @@ def _vm(tree, where: str, instant: Reader) -> tuple[_Head, list[tuple]]:
             "gather without backup_ids, newer_than, older_than, latest_only and limit, or run the plan on the whole trees"
             % (called, omitted)
         )
-    head = _Head(name, _text(vm, "uuid", where + ".vm"), _text(vm, "type", where + ".vm", ""), _integer(vm, "storage_version", where + ".vm", 0))
+    uuid, kind, version = _text(vm, "uuid", where + ".vm"), _text(vm, "type", where + ".vm", ""), _integer(vm, "storage_version", where + ".vm", 0)
+    head = _Head(name, uuid, kind, version, _registered(vm, called), _others(tree, called, instant))
     chains = _list(_member(tree, "chains", called), called + ".chains")
     try:
         return head, _plain_rows(chains, instant)
@@ -157,6 +170,27 @@ class _Head(NamedTuple):
     uuid: str
     type: str
     storage_version: int
+    registered: bool | None
+    others: Others | None
+
+
+def _registered(vm, where: str) -> bool | None:
+    value = vm.get("registered")
+    if value is None or isinstance(value, bool):
+        return value
+    raise InputError("%s: registered is %r; it must be true, false, or null where it is not known" % (where, value))
+
+
+def _others(tree, where: str, instant: Reader) -> Others | None:
+    value = tree.get("others")
+    if value is None:
+        return None
+    where += ".others"
+    newest = _mapping(value, where).get("newest")
+    try:
+        return Others(_integer(value, "chains", where), _integer(value, "backups", where), None if newest is None else instant(newest))
+    except InputError as error:
+        raise error if error.message.startswith(where) else InputError("%s: newest: %s" % (where, error)) from None
 
 
 _COLUMNS = operator.itemgetter("created", "number", "id", "type", "size", "description", "creator", "server_uuid")

@@ -68,6 +68,16 @@ def keep(survey: Survey, policy: Policy, calendar: Calendar, now: int) -> Keepin
     return Keeping(held, groups, protections, active)
 
 
+def keep_of_retired(survey: Survey, calendar: Calendar) -> Keeping:
+    """What stays of a VM that is retired: what somebody has pinned, and what nobody can judge."""
+    protections = [*_pins(survey, calendar), _protection(survey.future, {"code": "future"}, NEVER), _protection(survey.broken, {"code": "broken"}, NEVER)]
+    held = [False] * len(survey.backups)
+    for protection in protections:
+        for position in protection.positions:
+            held[position] = True
+    return Keeping(held, [], protections, None)
+
+
 def explain(keeping: Keeping) -> Reasons:
     """The reasons of everything that is kept for its own sake."""
     reasons = Reasons([[] for held in keeping.held], [ANY_TIME] * len(keeping.held))
@@ -112,11 +122,7 @@ def _group(tag, positions, rules, survey, policy, calendar, instants):
 def _protections(survey, policy, calendar, now):
     if policy.min_restorable and survey.sound:
         yield _protection(survey.sound[-policy.min_restorable :], {"code": "min_restorable"}, ANY_TIME)
-    for pin in survey.pinned:
-        if pin.until is None:
-            yield _protection([pin.position], {"code": "pinned", "by": pin.by}, NEVER)
-        else:
-            yield _protection([pin.position], {"code": "pinned", "by": pin.by, "until": calendar.text(pin.until)}, pin.until)
+    yield from _pins(survey, calendar)
     if policy.grace:
         yield _grace(survey, policy.grace, calendar, now)
     if survey.future:
@@ -126,6 +132,14 @@ def _protections(survey, policy, calendar, now):
     elif survey.broken and survey.sound:
         # Later than everything that can be restored, they may be all that there is of the last days, and what is missing may come back.
         yield _protection([position for position in survey.broken if position > survey.sound[-1]], {"code": "broken"}, ANY_TIME)
+
+
+def _pins(survey, calendar):
+    for pin in survey.pinned:
+        if pin.until is None:
+            yield _protection([pin.position], {"code": "pinned", "by": pin.by}, NEVER)
+        else:
+            yield _protection([pin.position], {"code": "pinned", "by": pin.by, "until": calendar.text(pin.until)}, pin.until)
 
 
 def _protection(positions, reason, until):

@@ -6,12 +6,13 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Set
 from typing import Any
 
 from ansible_collections.prlsdk.core.plugins.module_utils import _instants
 from ansible_collections.prlsdk.core.plugins.module_utils._errors import InputError
 
-from . import collector, guards, inventory, unknown, weekly
+from . import collector, guards, inventory, retirement, selectors, unknown, weekly
 from . import damaged as damages
 from . import policy as policies
 from .buckets import calendar
@@ -19,7 +20,7 @@ from .closure import close, explain_needs
 from .digest import Digest
 from .full_due import Present, full_due
 from .inventory import Vm
-from .keeping import explain, keep
+from .keeping import explain, keep, keep_of_retired
 from .lint import lint, warning
 from .rules import NEVER
 from .survey import Surveyor
@@ -27,11 +28,13 @@ from .totals import refuse, totals
 from .zone import named
 
 
+#: What a selector of VMs may have.
+MATCHES = ("name", "uuid", "type", "description")
 #: Whose reasons a plan has.
 REASONS = ("all", "kept", "none")
 
 
-def make_plan(backup_trees, policy, now, reasons="all", damaged=None) -> dict[str, Any]:
+def make_plan(backup_trees, policy, now, reasons="all", damaged=None, retired=None) -> dict[str, Any]:
     """What a policy keeps and removes of some VMs' backups.
 
     :arg backup_trees: as the module ``prl_backup_info`` returns them.
@@ -39,6 +42,7 @@ def make_plan(backup_trees, policy, now, reasons="all", damaged=None) -> dict[st
     :arg now: ISO 8601 text or epoch seconds.
     :arg reasons: one of :data:`REASONS`: of all backups, of the kept ones only, of none; the lists of the others are empty.
     :arg damaged: the VMs whose backups could not be read, as the module returns them; nothing is planned for them.
+    :arg retired: which VMs a person has declared gone, a list of selectors.
     :returns: plain dictionaries, lists, strings, integers; documented with the filter ``retention_plan``.
     :raises InputError: names what cannot be used as it is.
     """
@@ -48,10 +52,12 @@ def make_plan(backup_trees, policy, now, reasons="all", damaged=None) -> dict[st
     except InputError as error:
         raise InputError("now: %s" % error) from None
     check_reasons(reasons)
+    retired_by = selectors.read_all(retired, MATCHES, "retired")
     unread = damages.read(damaged)
     with collector.held():
         vms = damages.without(inventory.read(backup_trees), unread)
-        return damages.tell(Planner(policy, now, inventory.repeated_ids(vms), reasons).plan(vms), unread)
+        declared = {vm.uuid for vm in vms if any(selector.fits(vm) for selector in retired_by)}
+        return damages.tell(Planner(policy, now, inventory.repeated_ids(vms), reasons, declared).plan(vms), unread)
 
 
 def check_reasons(reasons) -> None:
@@ -63,17 +69,20 @@ def check_reasons(reasons) -> None:
 class Planner:
     """One policy at one instant. Holds the caches that all VMs share.
 
-    ``repeated_ids`` are those of :func:`inventory.repeated_ids` over all VMs that were gathered, be they planned by this policy or not.
+    ``repeated_ids`` are those of :func:`inventory.repeated_ids` over all VMs that were gathered, be they planned by this policy or not;
+    ``declared`` are the UUIDs of those that a person has declared gone.
     """
 
-    def __init__(self, policy: policies.Policy, now: int, repeated_ids: dict[str, int], reasons: str = "all"):
+    def __init__(self, policy: policies.Policy, now: int, repeated_ids: dict[str, int], reasons: str = "all", declared: Set[str] = frozenset()):
         self.policy = policy
+        self.declared = declared
         self.repeated_ids = repeated_ids
         self.reasons = reasons
         self.now = now
         self.zone = named(policy.timezone)
         self.calendar = calendar(self.zone, policy.day_start_seconds, policy.week_start)
         self.surveyor = Surveyor(policy, self.zone, now)
+        self.retiring = retirement.Scope(policy, self.zone, now, self.surveyor.future_from)
         self.stamp = self.calendar.text
 
     def plan(self, vms: list[Vm]) -> dict[str, Any]:
@@ -84,6 +93,8 @@ class Planner:
         for vm in vms:
             digest.add(vm)
             draft = Draft(vm, self)  # let go of at once: of 100,000 backups only the results are to stay in memory
+            if draft.retired and draft.removed:
+                digest.retire(vm, draft.retirement.by)
             results.append(draft.result())
             warnings += draft.warnings()
             weekly_costs.append(weekly.cost(draft.survey, draft.closure, draft.reasons, self.policy))
@@ -93,6 +104,7 @@ class Planner:
                 refuse(result, total)
         warnings += unknown.warnings([(self.policy, vms)])
         warnings += weekly.warnings(self.policy, weekly_costs)
+        warnings += retirement.unknown(self.policy, vms)
         return {
             "digest": digest.hexdigest(),
             "now": self.stamp(self.now),
@@ -112,8 +124,14 @@ class Draft:
         self.planner = planner
         policy, now = planner.policy, planner.now
         self.survey = planner.surveyor.survey(vm.backups)
-        self.keeping = keep(self.survey, policy, planner.calendar, now)
-        self.closure = close(self.survey, self.keeping, policy, vm.storage_version)
+        self.retirement = retirement.retirement(vm, self.survey, vm.uuid in planner.declared, planner.retiring)
+        self.retired = bool(self.retirement and self.retirement.due)
+        if self.retired:  # a chain goes whole or not at all, whatever the policy does to others
+            self.keeping = keep_of_retired(self.survey, planner.calendar)
+            self.closure = close(self.survey, self.keeping, policy._replace(tails="keep", merge="never"), vm.storage_version)
+        else:
+            self.keeping = keep(self.survey, policy, planner.calendar, now)
+            self.closure = close(self.survey, self.keeping, policy, vm.storage_version)
         self.reasons = explain(self.keeping)
         explain_needs(self.survey, self.keeping, self.closure, self.reasons)
         self.goes = [False] * len(vm.backups)
@@ -121,7 +139,8 @@ class Draft:
             for position in step.removes:
                 self.goes[position] = True
         self.removed = sum(self.goes)
-        self.guard = guards.refusing(self._numbers(), policy, planner.zone, now)
+        self.numbers = self._numbers()
+        self.guard = guards.refusing(self.numbers, policy, planner.zone, now, self.retired)
 
     def result(self) -> dict[str, Any]:
         """The VM's part of the plan, as plain data."""
@@ -130,28 +149,42 @@ class Draft:
         freed, own = (sum(itertools.compress(sizes, chosen)) for chosen in (self.goes, self.closure.own))
         result = {
             "vm": {"uuid": self.vm.uuid, "name": self.vm.name, "type": self.vm.type},
-            "status": "planned" if self.removed else "nothing",
+            "status": "nothing" if not self.removed else "retired" if self.retired else "planned",
             "guard": None,
             "counts": {"keep": len(sizes) - self.removed, "remove": self.removed, "refused": 0},
             "bytes": {"own": own, "needed": sum(sizes) - own - freed, "freed": freed, "refused": 0},
-            "full_due": full_due(
-                Present(self.survey, self.keeping, self.closure, self.reasons, self.vm.storage_version),
-                planner.policy,
-                planner.surveyor,
-                planner.calendar,
-                planner.now,
-            ),
+            "full_due": self._full_due(),
             "backups": self._backups(),
-            "remove": [self._step(step) for step in self.closure.steps],
+            "remove": list(self._steps()),
         }
         if self.guard:
             refuse(result, self.guard)
         return result
 
+    def _full_due(self):
+        planner = self.planner
+        if self.retired:  # who makes a full of it brings it back
+            return {"freed": 0, "chains": []}
+        present = Present(self.survey, self.keeping, self.closure, self.reasons, self.vm.storage_version)
+        return full_due(present, planner.policy, planner.surveyor, planner.calendar, planner.now)
+
+    def _until(self):
+        """The instant, by position, before which a backup cannot go: its last reason must lapse, or the VM be retired."""
+        until = self.reasons.until
+        if not self.retirement or self.retired:
+            return until
+        until = until[:]
+        for chain in self.survey.chains:
+            end = retirement.earliest(self.retirement, chain, self.survey)
+            if end is not None:
+                for position in chain.members:
+                    until[position] = min(until[position], end)
+        return until
+
     def _backups(self):
         stamp, now, backups = self.planner.stamp, self.planner.now, self.vm.backups
         created = stamp.column(backups.instant)
-        rows = zip(backups.id, backups.chain, backups.kind, created, backups.size, self.goes, self.closure.own, self._reasons(), self.reasons.until)
+        rows = zip(backups.id, backups.chain, backups.kind, created, backups.size, self.goes, self.closure.own, self._reasons(), self._until())
         return [
             {
                 "id": identity,
@@ -178,6 +211,8 @@ class Draft:
         for position in self.survey.broken:
             if goes[position]:
                 reasons[position] = [{"code": "broken"}]
+        if self.retired:
+            return [[self.retirement.reason()] if gone else reason for reason, gone in zip(reasons, goes)]
         for group in self.keeping.groups:
             numbers = [number for number, position in enumerate(group.counted) if goes[position]]
             columns = [selection.why_not(numbers) for selection in group.selections]
@@ -186,9 +221,19 @@ class Draft:
                 reasons[position] = [*reasons[position], *map(group.tagged, against)]
         return reasons
 
-    def _step(self, step):
-        removes = [self._known(each) for each in step.removes]
-        return {**self._known(step.position), "frees": sum(known["size"] for known in removes), "action": step.action, "removes": removes}
+    def _steps(self):
+        steps = self.closure.steps
+        # Where another node has backups of the VM the last one here is not the last. Should it have become that, somebody has to look.
+        to_the_last = self.retired and self.retirement.by == retirement.DECLARED and not self.numbers.restorable_left
+        for number, step in enumerate(steps, 1):
+            removes = [self._known(each) for each in step.removes]
+            yield {
+                **self._known(step.position),
+                "frees": sum(known["size"] for known in removes),
+                "action": step.action,
+                "allow_remove_last": to_the_last and number == len(steps),
+                "removes": removes,
+            }
 
     def _known(self, position):
         """What tells a backup from another one that is given the same id later."""
@@ -216,6 +261,7 @@ class Draft:
     def warnings(self):
         """What about this VM somebody should know."""
         policy, planner, name = self.planner.policy, self.planner, self.vm.name or self.vm.uuid
+        yield from retirement.warnings(self.vm, self.vm.uuid in planner.declared)
         if self.survey.future:
             newest = planner.stamp(self.vm.backups.instant[-1])
             message = "%s has %d backups from the future (up to %s): kept and not counted; look at the clocks"
@@ -226,6 +272,8 @@ class Draft:
         if self.survey.undated:
             message = "%s has %d backups pinned by a date that cannot be read, such as %r: they stay pinned; correct it, or pin_until_pattern"
             yield warning("pin_date", message % (name, len(self.survey.undated), self.survey.undated[0][1]), "pin_until_pattern", self.vm.uuid)
+        if self.retired:
+            return
         if policy.tails == "remove" and any(code == "tail" for position, code in self.closure.ends):
             message = "%s has storage format %d, which knows no safe removal of single increments: its chains go whole or not at all, as with tails: keep"
             yield warning("old_format", message % (name, self.vm.storage_version), vm=self.vm.uuid)

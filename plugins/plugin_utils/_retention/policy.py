@@ -45,6 +45,8 @@ class Policy(NamedTuple):
     merge: str
     remove_broken: bool
     max_clock_skew: Duration
+    retire_moved_after: Duration | None
+    retire_after: Duration
     max_remove: int | None
     max_remove_share: float | None
     max_remove_floor: int
@@ -293,6 +295,8 @@ _OPTIONS = {
     "merge": _Option(_one_of("never", "allow"), "never"),
     "remove_broken": _Option(_truth, False),
     "max_clock_skew": _Option(_duration, Duration(0, 0, 0, 0, 0, 5)),
+    "retire_moved_after": _Option(_duration, None),
+    "retire_after": _Option(_duration, Duration(0, 0, 0, 30, 0, 0)),
     "max_remove": _Option(_number, None),
     "max_remove_share": _Option(_share, 0.5),
     "max_remove_floor": _Option(_number, 3),

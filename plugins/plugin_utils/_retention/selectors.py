@@ -61,9 +61,9 @@ def read(match, keys: Sequence[str], where: str) -> Selector:
     return Selector(**texts)
 
 
-def read_all(exclude, keys: Sequence[str]) -> list[Selector]:
-    """The exclusions; raises as :func:`read` does."""
-    return [read(match, keys, "exclude[%d]" % number) for number, match in enumerate(written.listed(exclude, "exclude"))]
+def read_all(selectors, keys: Sequence[str], where: str) -> list[Selector]:
+    """A list of them, such as the exclusions; raises as :func:`read` does."""
+    return [read(match, keys, "%s[%d]" % (where, number)) for number, match in enumerate(written.listed(selectors, where))]
 
 
 def _any_glob(text, globs):

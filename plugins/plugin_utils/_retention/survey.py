@@ -61,7 +61,7 @@ class Surveyor:
     """Looks at VMs the way a policy says; ``now`` in epoch seconds."""
 
     def __init__(self, policy: Policy, zone: Zone, now: int):
-        self._future_from = zone.expiry(now, policy.max_clock_skew, now)
+        self.future_from = zone.expiry(now, policy.max_clock_skew, now)
         self._ids = frozenset(policy.pins)
         self._pin = re.compile(policy.pin_pattern) if policy.pin_pattern else None
         self._until = re.compile(policy.pin_until_pattern) if policy.pin_until_pattern else None
@@ -75,7 +75,7 @@ class Surveyor:
 
     def survey(self, backups: Backups) -> Survey:
         """Look at one VM's backups, given oldest first."""
-        chains, broken, future, sound = standing(backups, self._future_from)
+        chains, broken, future, sound = standing(backups, self.future_from)
         pinned = self._pinned(backups)
         undated = self._pin_by_date(backups, pinned) if self._until else []
         counted = sound

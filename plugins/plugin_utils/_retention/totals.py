@@ -8,9 +8,14 @@ from __future__ import annotations
 from typing import Any
 
 
+#: What a VM's result can be, and which of these remove something.
+STATUSES = ("nothing", "planned", "retired", "refused")
+GOING = ("planned", "retired")
+
+
 def refuse(result: dict[str, Any], guard: dict[str, Any]) -> None:
     """Turn what a VM's plan would remove into what it was not allowed to."""
-    if result["status"] != "planned":
+    if result["status"] not in GOING:
         return
     counts, sizes = result["counts"], result["bytes"]
     result["status"], result["guard"], result["remove"] = "refused", dict(guard), []
@@ -24,7 +29,7 @@ def refuse(result: dict[str, Any], guard: dict[str, Any]) -> None:
 def totals(results: list[dict[str, Any]]) -> dict[str, Any]:
     """VMs by status, backups and bytes by what becomes of them."""
     return {
-        "vms": {status: sum(result["status"] == status for result in results) for status in ("nothing", "planned", "refused")},
+        "vms": {status: sum(result["status"] == status for result in results) for status in STATUSES},
         "counts": _sums(results, "counts", ("keep", "remove", "refused")),
         "bytes": _sums(results, "bytes", ("own", "needed", "freed", "refused")),
     }

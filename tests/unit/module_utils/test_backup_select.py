@@ -240,3 +240,48 @@ def test_merging_does_not_read_ahead():
 
 def test_the_filters_that_users_write_are_checked_and_the_rest_is_left_open():
     assert filters() == select_module.Filters()
+
+
+NOW = "2026-03-20T00:00:00Z"
+SHARED = vm(
+    5, "shared", chain(0x50, 1, 2), chain(0x51, 3, 4, 5, server=NODE_B), chain(0x52, 6, server=NODE_B), chain(0x53, 25, server=NODE_B),
+    chain(0x54, 7, 8, server=[NODE_A, NODE_B]),
+)
+
+
+def others_of(tree, **chosen):
+    (found,) = select([tree], filters(**chosen)).trees
+    return found.others
+
+
+def test_what_other_nodes_have_of_a_vm_is_told_beside_what_this_node_has():
+    # What was made after now is from the future: counted, but not the newest.
+    assert others_of(SHARED, owner=NODE_A, now=NOW) == (4, 7, "2026-03-08T03:00:00Z")
+    assert others_of(SHARED, owner=NODE_B, now=NOW) == (1, 2, "2026-03-02T03:00:00Z")
+    assert others_of(WEB, owner=NODE_A, now=NOW) == (0, 0, None)
+
+
+def test_a_chain_of_another_node_that_cannot_be_restored_is_counted_and_is_not_the_newest():
+    headless = chain(0x55, 1, 9, server=NODE_B)
+    headless = headless._replace(backups=headless.backups[1:])
+    assert others_of(vm(6, "web", chain(0x50, 1), headless), owner=NODE_A, now=NOW) == (1, 1, None)
+
+
+@pytest.mark.parametrize(
+    "chosen",
+    [
+        {},
+        {"owner": NODE_A},  # nobody says what is from the future
+        {"owner": NODE_A, "now": NOW, "newer_than": "2026-03-01T00:00:00Z"},
+        {"owner": NODE_A, "now": NOW, "older_than": NOW},
+        {"owner": NODE_A, "now": NOW, "backup_ids": [uuid(0x50)]},
+        {"owner": NODE_A, "now": NOW, "latest_only": True},
+    ],
+)
+def test_what_other_nodes_have_is_not_told_where_a_part_was_chosen_or_every_owner(chosen):
+    assert others_of(SHARED, **chosen) is None
+
+
+def test_nor_is_it_told_of_a_cut_list():
+    (tree,) = select([SHARED], filters(owner=NODE_A, now=NOW), limit=10).trees
+    assert tree.others is None

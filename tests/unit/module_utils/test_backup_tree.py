@@ -230,7 +230,7 @@ def test_the_result_has_exactly_the_documented_keys():
     tree = next(parse(DATA / "promoted.xml"))
     result = as_result(tree, registered=True)
     assert result["vm"] == {"uuid": tree.uuid, "name": "promoted", "type": "vm", "storage_version": 5, "registered": True}
-    assert set(result) == {"vm", "omitted", "chains"} and result["omitted"] == 0
+    assert set(result) == {"vm", "omitted", "others", "chains"} and result["omitted"] == 0 and result["others"] is None
     chain = result["chains"][1]
     assert (chain["uuid"], chain["size"], chain["directory"]) == (CHAIN, 3024, None)
     assert chain["backups"][1] == {

@@ -153,7 +153,7 @@ def reference(content):
             "storage_version": int(text(vm, "Version", "0")),
             "registered": None,
         }
-        result.append({"vm": facts, "omitted": 0, "chains": chains})
+        result.append({"vm": facts, "omitted": 0, "others": None, "chains": chains})
     return result
 
 

@@ -77,6 +77,16 @@ def let_go(plan):
     return verdicts(plan, "remove", "refused")
 
 
+def retired(plan):
+    """The UUIDs of the VMs that go as a whole, or would if a guard had not refused it."""
+    return {vm["vm"]["uuid"] for vm in plan["vms"] for entry in vm["backups"] for reason in entry["reasons"] if reason["code"] == "retired"}
+
+
+def ids_of_vms(trees, uuids):
+    """The ids of the backups of these VMs."""
+    return {item["id"] for one in trees if one["vm"]["uuid"] in uuids for item in all_backups([one])}
+
+
 def entries(plan):
     """Id -> entry, of all VMs."""
     return {entry["id"]: entry for vm in plan["vms"] for entry in vm["backups"]}
@@ -178,7 +188,12 @@ def _some_tree(chance, now, uuid, lengths, future, broken, pins):
         chains.append(chain(name, *members))
     if future and chance.random() < 0.2:
         chains.append(chain("{%s-f}" % uuid[1:-1], backup("{%s-f}" % uuid[1:-1], 1, now + chance.choice([301, DAY, 400 * DAY]))))
-    return tree(*chains, name="vm-" + uuid, uuid=uuid, storage_version=chance.choice([5, 5, 3]))
+    one = tree(*chains, name="vm-" + uuid, uuid=uuid, storage_version=chance.choice([5, 5, 3]))
+    one["vm"]["registered"] = chance.choice([True, True, False, False, None])
+    if chance.random() < 0.5:  # another node has backups of the VM as well
+        newest = chance.choice([None, now, now, now - step, now - chance.randrange(12) * step, now + 10**9])
+        one["others"] = {"chains": 1, "backups": 3, "newest": newest and _instants.format(newest)}
+    return one
 
 
 _DURATIONS = ["90min", "6h", "1d", "3d", "1w", "2w1d", "1mo", "1mo1d", "3mo", "1y", "1y2mo3w4d5h6min"]
@@ -211,6 +226,7 @@ def _options(chance, counting=None, anchor=None, guards=False):
         "grace": chance.choice(["0h", "24h", "3d"]),
         "remove_broken": chance.random() < 0.5,
         "pin_pattern": "keep",
+        "retire_moved_after": chance.choice([0, "1h", "1d", "1w", "1mo1d"]),
         "count_pinned": chance.random() < 0.8,
     }
     if chance.random() < 0.3:

@@ -30,7 +30,7 @@ def _digest(trees):
 
 
 def test_the_digest_is_that_of_the_policy_and_of_the_columns_of_each_vm():
-    policy = json.dumps([5, "2026-09-14", POLICY.normalised()], sort_keys=True)
+    policy = json.dumps([6, "2026-09-14", POLICY.normalised()], sort_keys=True)
     texts = "\x1f".join(["{c}", "{c}", "{c}", "{c}.2", "full", "incremental", ODD, ODD, "root", "root", "{5e}", ODD])
     numbers = [[1789275602, 1789362002], [1, 2], [10, 10], len(texts)]
     first, second = json.dumps([ODD, "{a1}", "vm", 5, *numbers]), json.dumps(["empty", "{a2}", "vm", 5, [], [], [], 0])
@@ -43,7 +43,7 @@ def test_the_texts_of_many_backups_are_written_as_those_of_few():
     trees = [tree(chain("{c}", *(backup("{c}", number, 1789275602 + number) for number in range(1, 101))))]
     texts = "\x1f".join(["{c}"] * 100 + ids + ["full"] + ["incremental"] * 99 + [""] * 100 + ["root"] * 100 + ["{5e}"] * 100)
     numbers = [[1789275602 + number for number in range(1, 101)], list(range(1, 101)), [10] * 100, len(texts)]
-    policy = json.dumps([5, "2026-09-14", POLICY.normalised()], sort_keys=True)
+    policy = json.dumps([6, "2026-09-14", POLICY.normalised()], sort_keys=True)
     expected = "%s\n%s\n%s" % (policy, json.dumps(["web", "{a1}", "vm", 5, *numbers]), texts)
     assert _digest(trees) == hashlib.sha256(expected.encode("ascii")).hexdigest()
 

@@ -126,7 +126,7 @@ def test_the_digest_knows_what_a_guard_kept_from_going():
 )
 def test_what_cannot_be_used_is_named(overrides, exclude, limits, says):
     with pytest.raises(InputError, match=says):
-        make_plans([], POLICY, NOW, overrides, exclude, limits)
+        make_plans([], POLICY, NOW, overrides, exclude, limits=limits)
 
 
 def test_the_outcome_names_what_is_left_and_what_is_missing_by_id_and_time():

@@ -20,7 +20,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from . import forests
-from .forests import DAY, HOUR, WEEK, all_backups, entries, kept, let_go, only_kept, verdicts
+from .forests import DAY, HOUR, WEEK, all_backups, entries, ids_of_vms, kept, let_go, only_kept, retired, verdicts
 
 pytestmark = pytest.mark.property
 
@@ -111,7 +111,7 @@ def test_p03_the_newest_restorable_backup_is_kept(scene, policy):
     plan = make_plan(trees, {**policy, "timezone": zone}, now)
     for tree in trees:
         newest = newest_restorable(tree, now)
-        assert newest is None or newest in kept(plan)
+        assert newest is None or newest in kept(plan) or tree["vm"]["uuid"] in retired(plan)
 
 
 #: Nothing but the closure protects the newest restorable backup, and whatever may go does.
@@ -130,7 +130,7 @@ SPLIT_BY_NOW = (
 @example(SPLIT_BY_NOW, {"hourly": {"count": 1, "pick": "oldest"}, "tails": "remove"})
 def test_p03_nor_does_the_newest_one_go_where_nothing_else_protects_it(scene, policy):
     trees, zone, now = scene
-    policy = {**policy, **UNPROTECTED, "timezone": zone}
+    policy = {**policy, **UNPROTECTED, "timezone": zone, "retire_moved_after": 0}
     plan = make_plan(trees, policy, now)
     for tree in trees:
         newest = newest_restorable(tree, now)
@@ -188,8 +188,11 @@ def is_oldest_in_window(reason):
 def test_p06_more_of_anything_never_removes_more(scene, policy, more, data):
     trees, zone, now = scene
     policy = {**policy, "timezone": zone}
+    raisable = forests.COUNTED + forests.LASTING + ("min_restorable", "grace", "retire_moved_after")
+    name = data.draw(st.sampled_from([key for key in policy if key in raisable and (policy[key] or key != "retire_moved_after")]))
+    if name == "retire_moved_after":  # of a VM that is retired a pinned chain stays whole, and broken ones stay, whatever the policy does to them else
+        policy.update(tails="keep", merge="never", remove_broken=False)
     before = let_go(make_plan(trees, policy, now))
-    name = data.draw(st.sampled_from([key for key in policy if key in forests.COUNTED + forests.LASTING + ("min_restorable", "grace")]))
     assert let_go(make_plan(trees, {**policy, name: raised(policy[name], more)}, now)) <= before
 
 
@@ -227,6 +230,7 @@ def test_p09_a_pin_adds_its_backup_and_what_that_needs(scene, policy, data):
     policy = {**policy, "timezone": zone, "tails": "remove", "count_pinned": True}
     for tree in trees:
         tree["vm"]["storage_version"] = 5  # below 4 a pin keeps the tail behind it, too
+    policy["retire_moved_after"] = 0  # a pin there keeps the tail behind it, too
     without = make_plan(trees, policy, now)
     ids = sorted(item["id"] for item in all_backups(trees)) or ["{none}"]
     pin = data.draw(st.sampled_from(ids))
@@ -263,6 +267,7 @@ def test_p10_nor_does_one_that_joins_the_active_chain(scene, policy, ahead):
         if newest in [item["id"] for item in chain["backups"]]:
             chain["backups"].append(forests.backup("{new}", max(item["number"] for item in chain["backups"]) + 1, now + ahead))
             chain["backups"][-1]["id"] = "{new}"
+    policy["retire_moved_after"] = 0  # of a VM that is retired its whole chain stays with it
     with_it, without = make_plan(more, policy, now), make_plan(trees, policy, now)
     assert kept(with_it) - {"{new}"} == kept(without) and let_go(with_it) == let_go(without)
 
@@ -273,6 +278,7 @@ def test_p11_nor_does_one_that_cannot_be_restored(scene, policy, ahead):
     policy = {**policy, "timezone": zone}
     more = copy.deepcopy(trees)
     more[0]["chains"].append(forests.chain("{new}", forests.backup("{new}", 2, now + ahead)))
+    policy["retire_moved_after"] = 0  # it may be the newest backup, and then the VM is not retired yet
     with_it, without = entries(make_plan(more, policy, now)), entries(make_plan(trees, policy, now))
     del with_it["{new}.2"]
     assert {identity: (entry["verdict"], entry["reasons"]) for identity, entry in with_it.items()} == {
@@ -311,7 +317,7 @@ def test_p12_a_count_rule_picks_the_extreme_of_each_of_the_newest_buckets(scene,
 @given(forests.scenes(max_vms=1), forests.options(), st.integers(1, 6), st.sampled_from(["any", "full"]))
 def test_p12_last_picks_the_newest_of_all_or_of_the_fulls(scene, options, count, of):
     trees, zone, now = scene
-    plan = make_plan(trees, {**options, "last": {"count": count, "of": of}, "timezone": zone, "count_pinned": True, "by_tag": {}}, now)
+    plan = make_plan(trees, {**options, "last": {"count": count, "of": of}, "timezone": zone, "count_pinned": True, "by_tag": {}, "retire_moved_after": 0}, now)
     whole = restorable(trees)
     members = [
         (_instants.parse(item["created"]), item["number"], chain["uuid"], item["id"])
@@ -375,7 +381,10 @@ def test_p14_pruning_after_each_backup_ends_where_pruning_once_ends(zone, arriva
 def test_p15_time_alone_removes_nothing(scene, policy, passed):
     trees, zone, now = scene
     policy = {**policy, "timezone": zone, "grace": "0h"}
-    assert let_go(make_plan(trees, policy, now + passed)) == let_go(make_plan(trees, policy, now))
+    later = make_plan(trees, policy, now + passed)
+    goes, went = (let_go(plan) - ids_of_vms(trees, retired(later)) for plan in (later, make_plan(trees, policy, now)))
+    # Of a VM that time retires, what nobody can judge stays, whatever the policy does to it else.
+    assert goes == went or (policy["retire_moved_after"] and goes < went)
 
 
 @given(forests.scenes(), forests.policies(guards=True), st.sampled_from(["Pacific/Kiritimati", "America/Caracas"]), st.integers(-12, 14))
@@ -411,7 +420,7 @@ def test_p17_vms_do_not_affect_each_other(scene, policy):
 @given(forests.scenes(), forests.policies(names=("last", "hourly", "daily", "weekly", "chains")), st.integers(-500, 500))
 def test_p18_whole_weeks_in_utc_make_no_difference(scene, policy, weeks):
     trees, zone, now = scene
-    policy = {**policy, "timezone": "UTC"}
+    policy = {**policy, "timezone": "UTC", "by_tag": {}, "retire_moved_after": 0}
     moved = copy.deepcopy(trees)
     for item in all_backups(moved):
         item["created"] = _instants.format(_instants.parse(item["created"]) + weeks * WEEK)
@@ -428,7 +437,7 @@ def test_p19_a_refused_plan_removes_nothing(scene, policy, data):
     )
     plan = make_plan(trees, {**policy, "timezone": zone, guard[0]: guard[1]}, now)
     for vm in plan["vms"]:
-        if vm["status"] == "planned":
+        if vm["status"] in ("planned", "retired"):
             assert vm["guard"] is None and vm["remove"] and vm["counts"]["refused"] == 0
         if vm["status"] == "refused":
             assert set(vm["guard"]) == {"name", "value", "limit"}
@@ -436,7 +445,7 @@ def test_p19_a_refused_plan_removes_nothing(scene, policy, data):
         if vm["status"] == "nothing":
             assert vm["guard"] is None and vm["counts"]["keep"] == len(vm["backups"])
     if guard == ("max_remove", 0):
-        assert not verdicts(plan, "remove")
+        assert verdicts(plan, "remove") <= ids_of_vms(trees, retired(plan))
     if guard[0] == "max_remove_total":
         assert plan["totals"]["counts"]["remove"] <= 1
 
@@ -455,6 +464,8 @@ def test_p19_the_share_and_the_broken_chains_are_counted_as_promised(scene, poli
         if one["status"] == "planned":
             expected = "max_broken_chains" if headless > broken else "max_remove_share" if too_much else None
             assert (other["guard"] and other["guard"]["name"]) == expected
+        if one["status"] == "retired":
+            assert (other["guard"] and other["guard"]["name"]) == ("max_broken_chains" if headless > broken else None)
 
 
 @given(forests.scenes(), forests.policies(guards=True))
@@ -617,7 +628,7 @@ def test_a_pin_with_a_date_keeps_what_a_pin_keeps_until_it_ends_and_nothing_afte
 def test_rules_of_a_tag_keep_what_they_would_if_nothing_else_counted(scene, options, own, red, blue, chance):
     """Whatever does not count here is pinned in the plan to compare with, where pinned backups do not count."""
     trees, zone, now = scene
-    options = {**options, "timezone": zone, "pin_pattern": None, "count_pinned": True, "tags_pattern": "#([a-z]+)"}
+    options = {**options, "timezone": zone, "pin_pattern": None, "retire_moved_after": 0, "by_tag": {}, "count_pinned": True, "tags_pattern": "#([a-z]+)"}
     tags = {item["id"]: chance.choice([(), (), ("red",), ("blue",), ("red", "blue"), ("green",)]) for item in all_backups(trees)}
     for item in all_backups(trees):
         item["description"] = " ".join("#" + tag for tag in tags[item["id"]])
@@ -637,3 +648,90 @@ def _picks(plan, tag):
         if reasons:
             found[identity] = reasons
     return found
+
+
+def pinned_chains(tree, policy):
+    """The chains of a VM that hold a backup that ``pin_pattern`` keeps, or one that nobody can judge."""
+    return {chain["uuid"] for chain in tree["chains"] if any(policy["pin_pattern"] in item["description"] for item in chain["backups"])}
+
+
+def newest_here(tree, now):
+    return max((_instants.parse(item["created"]) for item in all_backups([tree]) if _instants.parse(item["created"]) <= now + 300), default=None)
+
+
+@given(forests.scenes(), forests.policies(guards=True), st.sampled_from(["0h", "1h", "3d", "1mo"]), st.booleans())
+def test_p22_a_retired_vm_is_one_that_is_known_to_be_gone_and_loses_nothing_that_is_pinned(scene, policy, after, declared):
+    trees, zone, now = scene
+    policy = {**policy, "timezone": zone, "retire_after": after}
+    plan = make_plan(trees, policy, now, retired=[{"name": "vm-{a0}"}] if declared else None)
+    found, zone = retired(plan), Zone(zone)
+    for tree, vm in zip(trees, plan["vms"]):
+        others, newest = tree.get("others"), newest_here(tree, now)
+        known = tree["vm"]["registered"] is False and others is not None and newest is not None
+        gone = known and declared and tree["vm"]["name"] == "vm-{a0}" and newest < zone.before(now, _durations.parse(after))
+        elsewhere = known and policy["retire_moved_after"] and others["newest"] and newest < _instants.parse(others["newest"]) <= now + 300
+        moved = elsewhere and newest < zone.before(now, _durations.parse(policy["retire_moved_after"]))
+        if not (gone or moved):
+            assert tree["vm"]["uuid"] not in found
+            continue
+        headless = {chain["uuid"] for chain in tree["chains"] if chain["backups"] and not restorable([{"chains": [chain]}])}
+        future = {chain["uuid"] for chain in tree["chains"] for item in chain["backups"] if _instants.parse(item["created"]) > now + 300}
+        stays = pinned_chains(tree, policy) | headless | future
+        went = {entry["chain"] for entry in vm["backups"] if entry["verdict"] in ("remove", "refused")}
+        assert went == {chain["uuid"] for chain in tree["chains"] if chain["backups"]} - stays
+        assert [step["action"] for step in vm["remove"]] == ["chain"] * len(vm["remove"])
+        permitted = [step["allow_remove_last"] for step in vm["remove"]]
+        left = restorable([{"chains": [chain for chain in tree["chains"] if chain["uuid"] not in went]}]) & {
+            item["id"] for item in all_backups([tree]) if _instants.parse(item["created"]) <= now + 300
+        }
+        assert permitted == [False] * (len(permitted) - 1) + [bool(gone and not left)] * bool(permitted)
+
+
+@given(forests.scenes(), forests.policies(guards=True), st.booleans())
+def test_p23_whatever_is_retired_is_told_as_such(scene, policy, declared):
+    trees, zone, now = scene
+    policy = {**policy, "timezone": zone, "retire_after": "1d"}
+    listed = [{"type": "vm"}] if declared else None
+    plan = make_plan(trees, policy, now, retired=listed)
+    never = make_plan(trees, {**policy, "retire_moved_after": 0}, now)
+    found = retired(plan)
+    for tree, vm in zip(trees, plan["vms"]):
+        reasons = [reason for entry in vm["backups"] if entry["verdict"] in ("remove", "refused") for reason in entry["reasons"]]
+        if tree["vm"]["uuid"] in found:
+            assert vm["status"] == "retired" or vm["guard"]
+            assert {reason["code"] for reason in reasons} == {"retired"}
+            assert len({(reason["by"], reason["after"]) for reason in reasons}) == 1
+        else:
+            assert vm["status"] != "retired"
+        if declared and tree["vm"]["registered"]:
+            assert [one["rule"] for one in plan["warnings"] if one["code"] == "not_retired" and one["vm"] == tree["vm"]["uuid"]] == ["retired"]
+    # Of the other VMs nothing more goes than in a plan that retires nothing; less where a chain of a retired one stays whole.
+    assert let_go(plan) - ids_of_vms(trees, found) <= let_go(never)
+
+
+@given(forests.scenes(future=False), forests.policies(), st.sampled_from(["0h", "1h", "3d", "1mo"]))
+def test_p24_a_vm_that_will_be_retired_loses_nothing_before_the_instant_that_is_told(scene, policy, after):
+    trees, zone, now = scene
+    policy = {**policy, "timezone": zone, "retire_after": after}
+    listed = [{"name": "vm-{a0}"}]
+    told = {identity: entry["earliest_removal"] for identity, entry in entries(make_plan(trees, policy, now, retired=listed)).items()}
+    for until in sorted({_instants.parse(until) for until in told.values() if until})[:4]:
+        for moment in (until - 1, until):
+            gone = let_go(make_plan(trees, policy, moment, retired=listed))
+            assert not {identity for identity in gone if told[identity] and _instants.parse(told[identity]) >= moment}
+
+
+@given(forests.scenes(), forests.policies(guards=True))
+def test_p21_the_digest_covers_what_is_retired_and_not_what_others_have(scene, policy):
+    trees, zone, now = scene
+    policy = {**policy, "timezone": zone}
+    plan = make_plan(trees, policy, now)
+    changed = copy.deepcopy(trees)
+    for tree in changed:
+        if tree.get("others"):
+            tree["others"].update(chains=7, backups=70)
+    assert make_plan(changed, policy, now)["digest"] == plan["digest"]
+    for tree in changed:
+        tree["others"] = None
+    without = make_plan(changed, policy, now)
+    assert (without["digest"] == plan["digest"]) == (retired(without) == retired(plan))

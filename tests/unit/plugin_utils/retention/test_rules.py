@@ -194,7 +194,7 @@ def test_by_default_a_chain_goes_as_a_whole_or_not_at_all():
     assert not let_go(plan)
     assert entries(plan)["{a}.5"]["reasons"] == [{"code": "tail"}]
     step = planned(trees, last=1)["vms"][0]["remove"]
-    assert step == [{"id": "{a}", "created": CHAIN[0]["created"], "size": 10, "frees": 50, "action": "chain", "removes": [
+    assert step == [{"id": "{a}", "created": CHAIN[0]["created"], "size": 10, "frees": 50, "action": "chain", "allow_remove_last": False, "removes": [
         {name: backup[name] for name in ("id", "created", "size")} for backup in reversed(CHAIN)
     ]}]
 
@@ -740,7 +740,7 @@ def test_backups_with_a_tag_are_looked_at_by_its_rules_and_by_no_others():
 
 def test_pins_grace_and_the_newest_restorable_backup_see_those_with_a_tag_too():
     trees = [tree(*[chain(item["id"], item) for item in [*with_tag([0], "rel"), *with_tag([3, 5], "other")]])]
-    plan = planned(trees, last=1, by_tag={"rel": {"within": "1h"}}, **dict(TAGS_AT_ALL, min_restorable=1))
+    plan = planned(trees, last=1, by_tag={"rel": {"within": "1h"}}, **{**TAGS_AT_ALL, "min_restorable": 1})
     assert kept(plan) == {"{rel0}", "{other0}"}
     assert "{other1}" in kept(planned(trees, last=1, by_tag={"rel": {"last": 1}}, grace="6d", **TAGS_AT_ALL))
 

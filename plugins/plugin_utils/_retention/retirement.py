@@ -1,0 +1,104 @@
+# Copyright (c) The prlsdk.core developers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""VMs that have moved to another node or are gone. Everything of them may go, where else the newest chain would stay for ever.
+
+Nothing is retired on a guess: either another node backs the VM up, or a person has declared it gone.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+from ansible_collections.prlsdk.core.plugins.module_utils._durations import Duration
+
+from .inventory import Vm
+from .lint import warning
+from .policy import Policy
+from .survey import Chain, Survey
+from .zone import Zone
+
+MOVED, DECLARED = "moved", "declared"
+
+
+class Retirement(NamedTuple):
+    """Why a VM is retired, or will be."""
+
+    by: str  # MOVED or DECLARED
+    after: Duration  # how old its newest backup must be
+    due: bool  # whether it is as old
+    until: int  # the last second, in epoch seconds, at which it is not
+
+    def reason(self) -> dict[str, Any]:
+        """Why a backup goes."""
+        return {"code": "retired", "by": self.by, "after": str(self.after)}
+
+
+class Scope(NamedTuple):
+    """What the retirement of VMs depends on beside their backups; ``now`` and ``future_from`` in epoch seconds."""
+
+    policy: Policy
+    zone: Zone
+    now: int
+    future_from: int  # a backup that is later is from the future
+
+
+def retirement(vm: Vm, survey: Survey, declared: bool, scope: Scope) -> Retirement | None:
+    """Why one VM is retired, or will be once its newest backup is old enough; None if that alone does not do it."""
+    newest = _newest(survey)
+    if newest is None or vm.registered is not False or vm.others is None:
+        return None
+    found = []
+    if declared:
+        found.append(_after(DECLARED, scope.policy.retire_after, newest, scope))
+    elsewhere = vm.others.newest
+    if scope.policy.retire_moved_after and elsewhere is not None and newest < elsewhere <= scope.future_from:
+        found.append(_after(MOVED, scope.policy.retire_moved_after, newest, scope))
+    return min(found, key=lambda one: (not one.due, one.until), default=None)
+
+
+def _newest(survey: Survey) -> int | None:
+    """The time of the newest backup that is not from the future, whether or not it can be restored."""
+    present = len(survey.backups) - len(survey.future)
+    return survey.backups.instant[present - 1] if present else None
+
+
+def _after(by: str, after: Duration, newest: int, scope: Scope) -> Retirement:
+    return Retirement(by, after, newest < scope.zone.before(scope.now, after), scope.zone.expiry(newest, after, scope.now))
+
+
+def earliest(retiring: Retirement, chain: Chain, survey: Survey) -> int | None:
+    """The last second at which the retirement to come leaves this chain alone; None if it always does."""
+    first_future = len(survey.backups) - len(survey.future)
+    if not chain.restorable or max(chain.members) >= first_future:
+        return None
+    ends = [pin.until for pin in survey.pinned if pin.position in chain.members]
+    return None if None in ends else max([retiring.until, *ends])
+
+
+def warnings(vm: Vm, declared: bool) -> list[dict[str, Any]]:
+    """Why a VM that a person has declared gone is not retired, where more than time is missing."""
+    name = vm.name or vm.uuid
+    if not declared:
+        return []
+    if vm.registered:
+        message = "retired names %s, which is registered where it was asked: nothing of it is retired; unregister the VM, or correct retired"
+    elif vm.registered is None or vm.others is None:
+        message = (
+            "retired names %s, and the trees do not tell whether it is registered and what other nodes have of it: nothing of it is retired; "
+            "gather with owner: this_node, scope: all, and without filters"
+        )
+    else:
+        return []
+    return [warning("not_retired", message % name, "retired", vm.uuid)]
+
+
+def unknown(policy: Policy, vms: list[Vm]) -> list[dict[str, Any]]:
+    """One warning where no tree tells what ``retire_moved_after`` needs to know."""
+    if not policy.retire_moved_after or not vms or any(vm.registered is not None and vm.others is not None for vm in vms):
+        return []
+    message = (
+        "retire_moved_after changes nothing, because the trees do not tell which VMs are registered and what other nodes have of them: "
+        "gather with owner: this_node, scope: all, and without filters"
+    )
+    return [warning("not_retired", message, "retire_moved_after")]
