@@ -8,9 +8,11 @@ import sys
 import time
 
 import pytest
+from prl_stub import store
 
 from tests.harness import COLLECTIONS, STUB_SDK, ansible, playbook
 from tests.integration.near import NearStub
+from tests.integration.server import Vm
 
 POLICY = {"timezone": "UTC", "last": 5, "grace": "0h", "max_remove_share": 1.0}
 PRUNE, CHECK, PAGE = "prlsdk.core.prl_backup_prune", "prlsdk.core.prl_backup_compliance", "prlsdk.core.prl_retention_page"
@@ -88,6 +90,45 @@ def test_the_keywords_of_a_task_work(server, tmp_path):
     assert checked["compliant"] is False or checked["compliant"] is True
     assert mutating(server) == []
     assert "localhost: Plan only, nothing was changed." in done.stdout and "── vm-0001 (vm): keep 5, remove 14" in done.stdout
+
+
+def give_to_another_node(stub, chain):
+    """As if another node had made a chain of backups, on the same server."""
+    state = store.Store(str(stub.state))
+    with state.write() as db:
+        db.execute("UPDATE items SET server_uuid = ? WHERE chain IN (SELECT id FROM chains WHERE uuid = ?)", ("{bbbbbbbb-0000-4000-8000-00000000000b}", chain))
+
+
+def test_a_vm_that_is_declared_gone_loses_its_last_backup_and_one_that_is_registered_none(server):
+    gone, stays = Vm(server, "vm-0001"), Vm(server, "vm-0002")
+    server("vm", "remove", "vm-0001")
+    options = {"policy": {"last": "all", "retire_after": "0h"}, "retired": [{"name": ["vm-0001", "vm-0002"]}]}
+    status, result, said = ad_hoc(server, PRUNE, **options)
+    assert status == 0 and result["totals"]["vms"] == {"nothing": 2, "planned": 0, "retired": 1, "refused": 0} and mutating(server) == []
+    assert "retired: vm-0001" in result["message"] and "vm-0002, which is registered" in " ".join(said.split())
+    status, result, said = ad_hoc(server, PRUNE, confirm=result["digest"], **options)
+    assert status == 0 and result["status"] == "applied" and result["removed"]["backups"] == 19
+    assert not gone.ids() and len(stays.ids()) == 19
+
+
+def test_a_vm_that_lives_on_another_node_keeps_what_that_one_has(server):
+    moved = Vm(server, "vm-0001")
+    server("vm", "remove", "vm-0001")
+    give_to_another_node(server, moved.chains[-1][0])
+    options = {"policy": {"last": "all", "retire_moved_after": "1h"}, "confirm": True}
+    status, result, said = ad_hoc(server, PRUNE, **options)
+    assert status == 0 and result["status"] == "applied" and result["removed"]["backups"] == len(moved.chains[0]) + len(moved.chains[1])
+    assert moved.ids() == set(moved.chains[-1])
+    status, result, said = ad_hoc(server, PRUNE, **options)
+    assert status == 0 and result["status"] == "nothing" and not result["changed"]
+
+
+@pytest.mark.parametrize("more", [{"owner": "any"}, {"scope": "registered"}])
+@pytest.mark.parametrize("retiring", [{"retired": [{"name": "vm-0001"}]}, {"policy": dict(POLICY, retire_moved_after="30d")}])
+def test_what_cannot_retire_any_vm_is_refused_before_the_server_is_asked(server, retiring, more):
+    status, result, said = ad_hoc(server, PRUNE, **{"policy": POLICY, **retiring, **more})
+    ((option, value),) = more.items()
+    assert status != 0 and "needs %s to be" % option in result["msg"] and "not %s" % value in result["msg"] and server.calls() == []
 
 
 def test_async_is_refused(server, tmp_path):

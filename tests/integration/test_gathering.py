@@ -246,9 +246,10 @@ def test_the_directory_is_that_of_the_server_with_the_backups(node, storage):
 def test_owner_this_node_keeps_the_chains_that_this_node_made(node, storage):
     everything = run_module("prl_backup_info", node)
     mine = run_module("prl_backup_info", node, owner="this_node")
-    assert mine["backup_trees"] == [
+    assert [dict(tree, others=None) for tree in mine["backup_trees"]] == [
         tree for tree in everything["backup_trees"] if tree["chains"][-1]["backups"][-1]["server_uuid"] == everything["server"]["uuid"]
     ]
+    assert all(tree["others"] == {"chains": 0, "backups": 0, "newest": None} for tree in mine["backup_trees"])
     assert run_module("prl_backup_info", node, storage=storage, owner="this_node")["total"] == 0
 
 

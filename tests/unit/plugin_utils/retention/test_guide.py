@@ -87,8 +87,8 @@ def test_the_reasons_of_the_guide_are_those_of_the_engine():
     assert against() in GUIDE
 
 
-def test_the_policy_of_the_guides_first_example_is_valid():
-    (written,) = re.findall(r"policy: (\{.*\})", GUIDE)
+@pytest.mark.parametrize("written", re.findall(r"policy: (\{.*\})", GUIDE))
+def test_the_policies_of_the_guides_examples_are_valid(written):
     assert policies.read(yaml.safe_load(written)).timezone == "Europe/Berlin"
 
 
