@@ -157,8 +157,7 @@ class Run:
                 raise Failed("%s must be 1 or more seconds, not %d." % (self.action.option(name), options[name]))
         if options["busy_timeout"] < 0:
             raise Failed("%s must be 0 or more seconds, not %d." % (self.action.option("busy_timeout"), options["busy_timeout"]))
-        self._check_retirement()
-        self._make_plan([], [])  # says what is wrong with a policy before anything is asked for
+        self._check_retirement(self._make_plan([], []))  # says what is wrong with a policy before anything is asked for
         self._wait()
         self._look_and_plan()
         removes = bool(self.plan["remove"]) and (self.check or self.confirmation.given)
@@ -172,18 +171,16 @@ class Run:
         self.failed = options["on_refused"] != "continue" and self.confirmation.given and bool(self.plan["refusals"])
         return self._conclusion(self.status if removes else "predicted" if self.check else "planned")
 
-    def _check_retirement(self):
+    def _check_retirement(self, plan):
         """What would never happen is not left to be waited for."""
         options = self.options
-        policies = [options["policy"], *(override.get("policy") for override in options["overrides"])]
-        moved = any(isinstance(policy, Mapping) and policy.get("retire_moved_after") for policy in policies)
-        if not options["retired"] and not moved:
+        if not options["retired"] and not any(group["policy"]["retire_moved_after"] for group in plan["groups"]):
             return
         for name, needed in (("owner", "this_node"), ("scope", "all")):
             if options[name] != needed:
                 raise Failed(
-                    "%s needs %s to be %s, not %s: otherwise it is not known whether a VM is gone from the node and lives on another one. Change it, or do "
-                    "without retiring VMs."
+                    "%s needs %s to be %s, not %s: otherwise it is not known whether a VM is gone from the node and lives on another one. Set it "
+                    "so, or retire no VMs."
                     % (self.action.option("retired") if options["retired"] else "retire_moved_after", self.action.option(name), needed, options[name])
                 )
 

@@ -207,7 +207,7 @@ _value:
           description: The name of the override that fits it, or V(default).
           type: str
         status:
-          description: V(nothing) to remove, V(planned), V(retired) if all of it goes because the VM does, or V(refused) by a guard.
+          description: V(nothing) to remove, V(planned), V(retired) if backups go because the VM has moved or is gone, or V(refused) by a guard.
           type: str
         guard:
           description: >-

@@ -80,10 +80,10 @@ def fill(result, params, answer, chosen, limit):
     missing = missing_vms(params["vms"], targets, set(selected.missing_vms), unread) + missing_ids(selected, chosen["backup_ids"])
     result.update(total=selected.total, truncated=selected.truncated, missing=missing)
     if "backups" in gather:
-        known = answer["registered"] and set(_ids.key(uuid) for uuid in answer["registered"])
-        result["backup_trees"] = [
-            trees.as_result(tree, None if known is None else _ids.key(tree.uuid) in known) for tree in selected.trees
-        ]
+        known = set(_ids.key(uuid) for uuid in answer["registered"] or ())
+        # One that could not be read may be any.
+        otherwise = None if answer["registered"] is None or answer["unread"] else False
+        result["backup_trees"] = [trees.as_result(tree, _ids.key(tree.uuid) in known or otherwise) for tree in selected.trees]
     if "summary" in gather:
         result["summary"] = selected.summary
     if result["missing"] and params["missing"] == "fail":

@@ -164,7 +164,7 @@ backup_trees:
           type: int
           sample: 5
         registered:
-          description: Whether the node knows this VM now. V(null) when the list of VMs was not needed.
+          description: Whether the node knows this VM now. V(null) when the list of VMs was not needed, or not all of it could be read.
           type: bool
           sample: true
     omitted:

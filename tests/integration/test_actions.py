@@ -8,11 +8,13 @@ import sys
 import time
 
 import pytest
+from ansible_collections.prlsdk.core.plugins.action.prl_backup_prune import ENTRY
+from ansible_collections.prlsdk.core.plugins.plugin_utils._retention.groups import make_plans
 from prl_stub import store
 
-from tests.harness import COLLECTIONS, STUB_SDK, ansible, playbook
+from tests.harness import COLLECTIONS, STUB_SDK, ansible, playbook, run_module
 from tests.integration.near import NearStub
-from tests.integration.server import Vm
+from tests.integration.server import Vm, outcomes, raw_remove
 
 POLICY = {"timezone": "UTC", "last": 5, "grace": "0h", "max_remove_share": 1.0}
 PRUNE, CHECK, PAGE = "prlsdk.core.prl_backup_prune", "prlsdk.core.prl_backup_compliance", "prlsdk.core.prl_retention_page"
@@ -123,12 +125,31 @@ def test_a_vm_that_lives_on_another_node_keeps_what_that_one_has(server):
     assert status == 0 and result["status"] == "nothing" and not result["changed"]
 
 
+def test_a_vm_that_has_moved_keeps_its_newest_chain_where_the_other_node_has_none_any_more(server):
+    """The other node's backups go after the plan was made: by a plan in the hand of somebody, and the module alone."""
+    moved = Vm(server, "vm-0001")
+    server("vm", "remove", "vm-0001")
+    give_to_another_node(server, moved.chains[-1][0])
+    trees = run_module("prl_backup_info", server, owner="this_node")["backup_trees"]
+    plan = make_plans(trees, {"last": "all", "retire_moved_after": "1h"}, int(time.time()))
+    raw_remove(server, moved.uuid, moved.chains[-1][0])
+    entries = [{key: value for key, value in step.items() if key in ENTRY} for step in plan["remove"]]
+    result = run_module("prl_backup", server, state="absent", backups=entries, on_error="continue")
+    assert result["failed"] and outcomes(result) == [("removed", None), ("refused", "last_backup")]
+    assert moved.ids() == set(moved.chains[1])
+
+
 @pytest.mark.parametrize("more", [{"owner": "any"}, {"scope": "registered"}])
 @pytest.mark.parametrize("retiring", [{"retired": [{"name": "vm-0001"}]}, {"policy": dict(POLICY, retire_moved_after="30d")}])
 def test_what_cannot_retire_any_vm_is_refused_before_the_server_is_asked(server, retiring, more):
     status, result, said = ad_hoc(server, PRUNE, **{"policy": POLICY, **retiring, **more})
     ((option, value),) = more.items()
     assert status != 0 and "needs %s to be" % option in result["msg"] and "not %s" % value in result["msg"] and server.calls() == []
+
+
+def test_a_policy_that_retires_nothing_may_have_any_owner(server):
+    status, result, said = ad_hoc(server, PRUNE, policy=dict(POLICY, retire_moved_after="0h"), owner="any")
+    assert status == 0 and result["status"] == "planned"
 
 
 def test_async_is_refused(server, tmp_path):

@@ -82,7 +82,7 @@ def fetch_trees(client, types, wanted, scope):
 
     server; trees [{text, uuid ('' for the whole tree), name (None where it is not known), directory}]; wanted [[word, uuid or None]] when VMs
     were named, where a glob comes once for each VM that it fits and once with None for those that only the whole tree knows;
-    registered: UUIDs of the VMs that the node knows (None when nobody had to ask).
+    registered: UUIDs of the VMs that the node knows (None when nobody had to ask); unread: whether the UUID of some could not be read.
     """
     whole = known = kept = spellings = None
     if wanted is None and scope == "all":  # all of it is needed for certain, and the servers work on it at the same time
@@ -104,7 +104,8 @@ def fetch_trees(client, types, wanted, scope):
             uuid, text = in_another_spelling(client, uuid, types, spellings) or (uuid, text)
         found.append({"text": text, "uuid": uuid, "name": names.get(uuid_key(uuid)), "directory": directory})
     # All requests go through the node; its uuid tells the backups that it made.
-    return {"server": client.server, "trees": found, "registered": registered, "wanted": words}
+    unread = any(not vm["uuid"] for vm in known or ())
+    return {"server": client.server, "trees": found, "registered": registered, "unread": unread, "wanted": words}
 
 
 def only_uuids(words):

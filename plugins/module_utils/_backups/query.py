@@ -307,9 +307,10 @@ def _divided(chains, key):
 
 
 def _others(chains, now):
-    """What is told of the chains of other owners."""
-    sound = [backup.created for chain in chains if chain.backups and chain.backups[0].type == "full" for backup in chain.backups if backup.created <= now]
-    return Others(len(chains), sum(len(chain.backups) for chain in chains), max(sound, default=None))
+    """What is told of the chains of other owners. A chain that does not tell its owner proves nothing, so that its backups are not the newest."""
+    sound = [chain for chain in chains if owner(chain) and chain.backups[0].type == "full"]
+    newest = max((backup.created for chain in sound for backup in chain.backups if backup.created <= now), default=None)
+    return Others(len(chains), sum(len(chain.backups) for chain in chains), newest)
 
 
 def _order(tree):

@@ -9,7 +9,6 @@ import json
 from typing import Any, Callable, Iterator
 
 from ansible_collections.prlsdk.core.plugins.module_utils._errors import InputError
-
 from ansible_collections.prlsdk.core.plugins.plugin_utils._retention.totals import GOING
 
 from . import words
@@ -64,7 +63,7 @@ def _told(plan, state, confirmed, stops, digest_length, option):
 
 
 def _retired(vms):
-    """The VMs that lose even their newest backup, by name."""
+    """The VMs of which backups go because they have moved or are gone, by name."""
     names = [words.shown(vm["vm"]["name"]) or vm["vm"]["uuid"] for vm in vms if vm["status"] == "retired"]
     return "; retired: %s" % words.listed(names, NAMED) if names else ""
 

@@ -76,8 +76,7 @@ def _newest_by_now(chain: Chain, survey: Survey) -> set[int]:
 
     Both are the end of the chain, unless a clock was wrong: a later backup of the chain may have an earlier time, or be from the future.
     """
-    first_future = len(survey.backups) - len(survey.future)
-    return {survey.sound[-1], next(position for position in reversed(chain.members) if position < first_future)}
+    return {survey.sound[-1], next(position for position in reversed(chain.members) if position < survey.present)}
 
 
 def _trim(members, closure):

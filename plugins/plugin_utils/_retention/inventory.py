@@ -187,10 +187,11 @@ def _others(tree, where: str, instant: Reader) -> Others | None:
         return None
     where += ".others"
     newest = _mapping(value, where).get("newest")
+    chains, backups = _integer(value, "chains", where), _integer(value, "backups", where)
     try:
-        return Others(_integer(value, "chains", where), _integer(value, "backups", where), None if newest is None else instant(newest))
+        return Others(chains, backups, None if newest is None else instant(newest))
     except InputError as error:
-        raise error if error.message.startswith(where) else InputError("%s: newest: %s" % (where, error)) from None
+        raise InputError("%s: newest: %s" % (where, error)) from None
 
 
 _COLUMNS = operator.itemgetter("created", "number", "id", "type", "size", "description", "creator", "server_uuid")

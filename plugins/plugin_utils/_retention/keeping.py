@@ -57,7 +57,17 @@ def keep(survey: Survey, policy: Policy, calendar: Calendar, now: int) -> Keepin
     active = survey.backups.chain[survey.sound[-1]] if survey.sound else None
     groups = _groups(survey, policy, calendar, now)
     protections = list(_protections(survey, policy, calendar, now))
-    held = [False] * len(survey.backups)
+    return Keeping(_held(len(survey.backups), groups, protections), groups, protections, active)
+
+
+def keep_of_retired(survey: Survey, calendar: Calendar) -> Keeping:
+    """What stays of a VM that is retired: what somebody has pinned, and what nobody can judge."""
+    protections = [*_pins(survey, calendar), _protection(survey.future, {"code": "future"}, NEVER), _protection(survey.broken, {"code": "broken"}, NEVER)]
+    return Keeping(_held(len(survey.backups), [], protections), [], protections, None)
+
+
+def _held(number, groups, protections):
+    held = [False] * number
     for group in groups:
         for selection in group.selections:
             for position in selection.positions:
@@ -65,17 +75,7 @@ def keep(survey: Survey, policy: Policy, calendar: Calendar, now: int) -> Keepin
     for protection in protections:
         for position in protection.positions:
             held[position] = True
-    return Keeping(held, groups, protections, active)
-
-
-def keep_of_retired(survey: Survey, calendar: Calendar) -> Keeping:
-    """What stays of a VM that is retired: what somebody has pinned, and what nobody can judge."""
-    protections = [*_pins(survey, calendar), _protection(survey.future, {"code": "future"}, NEVER), _protection(survey.broken, {"code": "broken"}, NEVER)]
-    held = [False] * len(survey.backups)
-    for protection in protections:
-        for position in protection.positions:
-            held[position] = True
-    return Keeping(held, [], protections, None)
+    return held
 
 
 def explain(keeping: Keeping) -> Reasons:
@@ -148,7 +148,7 @@ def _protection(positions, reason, until):
 
 def _grace(survey, duration, calendar, now):
     instants, edge, text = survey.backups.instant, calendar.zone.before(now, duration), calendar.text
-    first, end = bisect.bisect_left(instants, edge), len(instants) - len(survey.future)
+    first, end = bisect.bisect_left(instants, edge), survey.present
 
     def explain():
         untils = calendar.zone.expiries(instants[first:end], duration, now)

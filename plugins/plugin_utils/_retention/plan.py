@@ -82,7 +82,7 @@ class Planner:
         self.zone = named(policy.timezone)
         self.calendar = calendar(self.zone, policy.day_start_seconds, policy.week_start)
         self.surveyor = Surveyor(policy, self.zone, now)
-        self.retiring = retirement.Scope(policy, self.zone, now, self.surveyor.future_from)
+        self.retiring = retirement.Terms(policy, self.zone, now, self.surveyor.future_from)
         self.stamp = self.calendar.text
 
     def plan(self, vms: list[Vm]) -> dict[str, Any]:
@@ -104,7 +104,7 @@ class Planner:
                 refuse(result, total)
         warnings += unknown.warnings([(self.policy, vms)])
         warnings += weekly.warnings(self.policy, weekly_costs)
-        warnings += retirement.unknown(self.policy, vms)
+        warnings += retirement.why_never(self.policy, vms)
         return {
             "digest": digest.hexdigest(),
             "now": self.stamp(self.now),
@@ -124,7 +124,7 @@ class Draft:
         self.planner = planner
         policy, now = planner.policy, planner.now
         self.survey = planner.surveyor.survey(vm.backups)
-        self.retirement = retirement.retirement(vm, self.survey, vm.uuid in planner.declared, planner.retiring)
+        self.retirement = retirement.find(vm, self.survey, vm.uuid in planner.declared, planner.retiring)
         self.retired = bool(self.retirement and self.retirement.due)
         if self.retired:  # a chain goes whole or not at all, whatever the policy does to others
             self.keeping = keep_of_retired(self.survey, planner.calendar)
@@ -261,7 +261,8 @@ class Draft:
     def warnings(self):
         """What about this VM somebody should know."""
         policy, planner, name = self.planner.policy, self.planner, self.vm.name or self.vm.uuid
-        yield from retirement.warnings(self.vm, self.vm.uuid in planner.declared)
+        if self.vm.uuid in planner.declared:
+            yield from retirement.why_not(self.vm)
         if self.survey.future:
             newest = planner.stamp(self.vm.backups.instant[-1])
             message = "%s has %d backups from the future (up to %s): kept and not counted; look at the clocks"

@@ -45,7 +45,7 @@ class Policy(NamedTuple):
     merge: str
     remove_broken: bool
     max_clock_skew: Duration
-    retire_moved_after: Duration | None
+    retire_moved_after: Duration | None  # None where it is nothing
     retire_after: Duration
     max_remove: int | None
     max_remove_share: float | None
@@ -295,7 +295,7 @@ _OPTIONS = {
     "merge": _Option(_one_of("never", "allow"), "never"),
     "remove_broken": _Option(_truth, False),
     "max_clock_skew": _Option(_duration, Duration(0, 0, 0, 0, 0, 5)),
-    "retire_moved_after": _Option(_duration, None),
+    "retire_moved_after": _Option(lambda value: _duration(value) or None, None),
     "retire_after": _Option(_duration, Duration(0, 0, 0, 30, 0, 0)),
     "max_remove": _Option(_number, None),
     "max_remove_share": _Option(_share, 0.5),

@@ -34,7 +34,7 @@ class Retirement(NamedTuple):
         return {"code": "retired", "by": self.by, "after": str(self.after)}
 
 
-class Scope(NamedTuple):
+class Terms(NamedTuple):
     """What the retirement of VMs depends on beside their backups; ``now`` and ``future_from`` in epoch seconds."""
 
     policy: Policy
@@ -43,44 +43,41 @@ class Scope(NamedTuple):
     future_from: int  # a backup that is later is from the future
 
 
-def retirement(vm: Vm, survey: Survey, declared: bool, scope: Scope) -> Retirement | None:
+def find(vm: Vm, survey: Survey, declared: bool, terms: Terms) -> Retirement | None:
     """Why one VM is retired, or will be once its newest backup is old enough; None if that alone does not do it."""
     newest = _newest(survey)
     if newest is None or vm.registered is not False or vm.others is None:
         return None
     found = []
     if declared:
-        found.append(_after(DECLARED, scope.policy.retire_after, newest, scope))
+        found.append(_after(DECLARED, terms.policy.retire_after, newest, terms))
     elsewhere = vm.others.newest
-    if scope.policy.retire_moved_after and elsewhere is not None and newest < elsewhere <= scope.future_from:
-        found.append(_after(MOVED, scope.policy.retire_moved_after, newest, scope))
-    return min(found, key=lambda one: (not one.due, one.until), default=None)
+    if terms.policy.retire_moved_after and elsewhere is not None and newest < elsewhere <= terms.future_from:
+        found.append(_after(MOVED, terms.policy.retire_moved_after, newest, terms))
+    due = [one for one in found if one.due]
+    # What a person has declared counts first, because it permits the last backup, too.
+    return due[0] if due else min(found, key=lambda one: one.until, default=None)
 
 
 def _newest(survey: Survey) -> int | None:
     """The time of the newest backup that is not from the future, whether or not it can be restored."""
-    present = len(survey.backups) - len(survey.future)
-    return survey.backups.instant[present - 1] if present else None
+    return survey.backups.instant[survey.present - 1] if survey.present else None
 
 
-def _after(by: str, after: Duration, newest: int, scope: Scope) -> Retirement:
-    return Retirement(by, after, newest < scope.zone.before(scope.now, after), scope.zone.expiry(newest, after, scope.now))
+def _after(by: str, after: Duration, newest: int, terms: Terms) -> Retirement:
+    return Retirement(by, after, newest < terms.zone.before(terms.now, after), terms.zone.expiry(newest, after, terms.now))
 
 
 def earliest(retiring: Retirement, chain: Chain, survey: Survey) -> int | None:
     """The last second at which the retirement to come leaves this chain alone; None if it always does."""
-    first_future = len(survey.backups) - len(survey.future)
-    if not chain.restorable or max(chain.members) >= first_future:
+    if not chain.restorable or max(chain.members) >= survey.present:
         return None
     ends = [pin.until for pin in survey.pinned if pin.position in chain.members]
     return None if None in ends else max([retiring.until, *ends])
 
 
-def warnings(vm: Vm, declared: bool) -> list[dict[str, Any]]:
-    """Why a VM that a person has declared gone is not retired, where more than time is missing."""
-    name = vm.name or vm.uuid
-    if not declared:
-        return []
+def why_not(vm: Vm) -> list[dict[str, Any]]:
+    """A warning about a VM that a person has declared gone, if it takes more than time until it is retired."""
     if vm.registered:
         message = "retired names %s, which is registered where it was asked: nothing of it is retired; unregister the VM, or correct retired"
     elif vm.registered is None or vm.others is None:
@@ -90,10 +87,10 @@ def warnings(vm: Vm, declared: bool) -> list[dict[str, Any]]:
         )
     else:
         return []
-    return [warning("not_retired", message % name, "retired", vm.uuid)]
+    return [warning("not_retired", message % (vm.name or vm.uuid), "retired", vm.uuid)]
 
 
-def unknown(policy: Policy, vms: list[Vm]) -> list[dict[str, Any]]:
+def why_never(policy: Policy, vms: list[Vm]) -> list[dict[str, Any]]:
     """One warning where no tree tells what ``retire_moved_after`` needs to know."""
     if not policy.retire_moved_after or not vms or any(vm.registered is not None and vm.others is not None for vm in vms):
         return []

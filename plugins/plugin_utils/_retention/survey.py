@@ -56,6 +56,11 @@ class Survey(NamedTuple):
     sound: list[int]  # restorable and not in the future
     groups: list[tuple[str | None, list[int]]]  # the candidates of the policy's own rules, and of those of each tag
 
+    @property
+    def present(self) -> int:
+        """How many are not from the future: those at the positions below."""
+        return len(self.backups) - len(self.future)
+
 
 class Surveyor:
     """Looks at VMs the way a policy says; ``now`` in epoch seconds."""

@@ -267,6 +267,10 @@ def test_a_chain_of_another_node_that_cannot_be_restored_is_counted_and_is_not_t
     assert others_of(vm(6, "web", chain(0x50, 1), headless), owner=NODE_A, now=NOW) == (1, 1, None)
 
 
+def test_nor_is_one_that_does_not_tell_who_made_it():
+    assert others_of(vm(6, "web", chain(0x50, 1), chain(0x55, 9, server="")), owner=NODE_A, now=NOW) == (1, 1, None)
+
+
 @pytest.mark.parametrize(
     "chosen",
     [

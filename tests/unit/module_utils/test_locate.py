@@ -75,6 +75,13 @@ def test_uuids_alone_need_no_list():
     assert client.said == ["ask for the tree of " + UUID % 1, "wait for the tree"]
 
 
+def test_an_entry_whose_uuid_could_not_be_read_is_told():
+    nameless = vm(2)
+    nameless["uuid"] = None
+    told = [locate.fetch_trees(Client(known), ["vm"], None, "all") for known in ([vm(1)], [vm(1), nameless])]
+    assert [one["registered"] for one in told] == [[UUID % 1]] * 2 and [one["unread"] for one in told] == [False, True]
+
+
 def test_only_of_the_vms_that_matter_the_objects_are_asked():
     silent = vm(2)
     silent.unsaid = frozenset(["backup_directory", "state"])

@@ -9,7 +9,7 @@ import pytest
 from ansible_collections.prlsdk.core.plugins.module_utils._errors import InputError
 from ansible_collections.prlsdk.core.plugins.plugin_utils._report.page import make_page
 
-from .pages import host, plan, rendered, report, text
+from .pages import NOW, host, plan, rendered, report, text, tree
 
 
 def test_a_host_without_a_record_is_listed_as_one():
@@ -50,3 +50,14 @@ def test_the_totals_are_in_the_past_where_every_plan_was_applied():
     planned, applied = host(plan(), "a"), host(plan(), "b", status="applied", applied=[])
     assert tiles(applied)[1:3] == ["Kept", "Removed"]
     assert tiles(planned)[1:3] == tiles(planned, applied)[1:3] == tiles()[1:3] == ["To keep", "To remove"]
+
+
+def test_a_vm_that_is_retired_is_called_so_and_is_near_to_none_of_the_guards_that_do_not_ask_about_it():
+    gone = dict(tree(2, "old"), others={"chains": 1, "backups": 1, "newest": NOW})
+    gone["vm"]["registered"] = False
+    page = rendered(host(plan(tree(), gone, retire_moved_after="1h", max_remove=100)))
+    (row,) = [[text(cell) for cell in row] for row in page.xpath("//table[contains(@class, 'overview')]/tbody/tr") if text(row[0]) == "old"]
+    assert row[1] == "retired" and row[4:6] == ["0", "42"]
+    assert "its VM has moved to another node, and its newest backup here is older than 1h" in text(page)
+    nearest = {text(row[0]): text(row[-2]) for table in page.xpath("//table[thead/tr/th[.='Nearest VM']]") for row in table.xpath("tbody/tr")}
+    assert nearest["max_remove"] == nearest["max_remove_share"] == "web"

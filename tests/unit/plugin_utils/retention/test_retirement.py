@@ -60,6 +60,13 @@ def test_a_vm_that_is_declared_gone_goes_whole_and_only_its_last_chain_may_be_th
     assert entries(plan)["{c2}"]["reasons"] == [{"code": "retired", "by": "declared", "after": "30d"}]
 
 
+def test_what_a_person_has_declared_counts_before_what_is_seen():
+    for after in ("1h", "7d", "39d"):
+        plan = planned(vm(50, 40), retired=GONE, policy={"retire_moved_after": after})
+        assert entries(plan)["{c1}"]["reasons"] == [{"code": "retired", "by": "declared", "after": "30d"}]
+        assert [step["allow_remove_last"] for step in plan["remove"]] == [False, True]
+
+
 @pytest.mark.parametrize(
     "one, more",
     [
@@ -71,6 +78,7 @@ def test_a_vm_that_is_declared_gone_goes_whole_and_only_its_last_chain_may_be_th
         (vm(10, others=-1), {}),  # from the future: that clock tells nothing
         (vm(7), {}),  # exactly as old as it may be
         (vm(10), {"policy": {"retire_moved_after": 0}}),
+        (vm(10), {"policy": {"retire_moved_after": "0h"}}),
         (vm(10), {"policy": {"retire_moved_after": "11d"}}),
         (vm(10), {"exclude": GONE}),
         (vm(40, others=50, registered=True), {"retired": GONE}),
@@ -122,6 +130,15 @@ def test_a_pin_with_a_date_holds_its_chain_until_it_ends():
     assert kept(plan) == {"{c1}", "{c1}.2"} and entries(plan)["{c1}"]["earliest_removal"] == "2026-12-24T23:59:59Z"
     later = make_plans([one], {**POLICY, **policy}, _instants.parse("2026-12-25T00:00:00Z"), retired=GONE)
     assert not kept(later)
+
+
+def test_what_will_keep_a_chain_of_a_vm_that_will_be_retired_is_foreseen():
+    one = vm(50, 48, 40, others=50, pinned=[0])
+    one["chains"][1]["backups"][0]["description"] = "until 2026-12-24"
+    one["chains"].append(chain("{future}", backup("{future}", 1, NOW - 45 * DAY), backup("{future}", 2, NOW + DAY)))
+    policy = {"pin_pattern": "keep", "pin_until_pattern": "until (.*)", "timezone": "UTC", "retire_after": "45d"}
+    told = {entry["chain"]: entry["earliest_removal"] for entry in planned(one, retired=GONE, policy=policy)["vms"][0]["backups"]}
+    assert told == {"{c0}": None, "{c1}": "2026-12-24T23:59:59Z", "{c2}": _instants.format(NOW + 5 * DAY), "{future}": None}
 
 
 @pytest.mark.parametrize(
