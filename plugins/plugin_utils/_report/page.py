@@ -25,7 +25,7 @@ ALL_DRAWN = 40
 #: At most this many VMs are drawn, and none more once this many backups were.
 DRAWN, DRAWN_BACKUPS = 100, 10000
 #: What of a policy that is no rule and no guard the page shows.
-SETTINGS = ("grace", "min_restorable", "tails", "merge", "counting", "anchor", "day_start", "week_start")
+SETTINGS = ("grace", "min_restorable", "tails", "merge", "counting", "anchor", "day_start", "week_start", "retire_moved_after")
 #: Warnings, and names of excluded VMs, that are listed for a host.
 LISTED = 100
 
@@ -150,7 +150,7 @@ class Host:
             "vms": len(places),
             "timezone": words.shown(policy["timezone"]),
             "rules": [ladder.rule_text(name, setting, tag) for tag, name, setting in ladder.rules(policy)],
-            "settings": ["%s %s" % (key, policy[key]) for key in SETTINGS],
+            "settings": ["%s %s" % (key, policy[key]) for key in SETTINGS if policy.get(key) is not None],
             "guards": guards.table(policy, [self.vms[place] for place in places], [self.figures[place] for place in places], self.now, group.zone),
         }
 

@@ -60,4 +60,5 @@ def test_a_vm_that_is_retired_is_called_so_and_is_near_to_none_of_the_guards_tha
     assert row[1] == "retired" and row[4:6] == ["0", "42"]
     assert "its VM has moved to another node, and its newest backup here is older than 1h" in text(page)
     nearest = {text(row[0]): text(row[-2]) for table in page.xpath("//table[thead/tr/th[.='Nearest VM']]") for row in table.xpath("tbody/tr")}
+    assert "retire_moved_after 1h" in text(page) and "retire_moved_after" not in text(rendered(host(plan())))
     assert nearest["max_remove"] == nearest["max_remove_share"] == "web"
