@@ -154,11 +154,11 @@ def scenes(draw, max_vms=2, future=True, broken=True, pins=True):
     shape = draw(_SHAPES[max_vms])
     chance = random.Random(draw(_SEEDS))
     now = _instants.parse(TURNS[zone]) + chance.choice([0, HOUR, DAY, 40 * DAY]) + chance.randint(-2 * HOUR, 2 * HOUR)
-    trees = [_some_tree(chance, now, "{a%d}" % number, lengths, future, broken, pins) for number, lengths in enumerate(shape)]
+    trees = [some_tree(chance, now, "{a%d}" % number, lengths, future, broken, pins) for number, lengths in enumerate(shape)]
     return trees, zone, now
 
 
-def _some_tree(chance, now, uuid, lengths, future, broken, pins):
+def some_tree(chance, now, uuid, lengths, future, broken, pins):
     step = chance.choice([900, HOUR, 6 * HOUR, DAY, 3 * DAY, WEEK, 40 * DAY])
     chains = []
     for number, length in enumerate(lengths):
@@ -202,7 +202,7 @@ COUNTED = ("last", "chains", *_BUCKETS)
 LASTING = ("within", "window", *("within_" + bucket for bucket in _BUCKETS))
 
 
-def _rule(chance, name):
+def some_rule(chance, name):
     """One rule's value."""
     value = chance.choice(_DURATIONS) if name in LASTING else chance.randint(1, 6)
     if name in ("chains", "within", "window") or chance.random() < 0.5:
@@ -213,7 +213,7 @@ def _rule(chance, name):
     return written
 
 
-def _options(chance, counting=None, anchor=None, guards=False):
+def some_options(chance, counting=None, anchor=None, guards=False):
     some = {
         "anchor": anchor or chance.choice(["newest", "now"]),
         "counting": counting or chance.choice(["independent", "additional"]),
@@ -231,7 +231,7 @@ def _options(chance, counting=None, anchor=None, guards=False):
     }
     if chance.random() < 0.3:
         names = [chance.choice(COUNTED + LASTING) for tag in ("red", "blue")]
-        some.update(tags_pattern="#([a-z]+)", by_tag={tag: {name: _rule(chance, name)} for tag, name in zip(("red", "blue"), names)})
+        some.update(tags_pattern="#([a-z]+)", by_tag={tag: {name: some_rule(chance, name)} for tag, name in zip(("red", "blue"), names)})
     return some if guards else {**some, "max_remove_share": 1.0, "max_broken_chains": 1000000}
 
 
@@ -240,7 +240,7 @@ def rules(draw, names=COUNTED + LASTING, max_size=3):
     """Some rules."""
     chosen = draw(_names(names, max_size))
     chance = random.Random(draw(_SEEDS))
-    return {name: _rule(chance, name) for name in chosen}
+    return {name: some_rule(chance, name) for name in chosen}
 
 
 @functools.lru_cache
@@ -251,7 +251,7 @@ def _names(names, max_size):
 @st.composite
 def options(draw, **how):
     """Everything of a policy but its rules and its zone."""
-    return _options(random.Random(draw(_SEEDS)), **how)
+    return some_options(random.Random(draw(_SEEDS)), **how)
 
 
 @st.composite
@@ -259,4 +259,4 @@ def policies(draw, names=COUNTED + LASTING, **how):
     """A whole policy but for its zone."""
     chosen = draw(_names(names, 3))
     chance = random.Random(draw(_SEEDS))
-    return {**_options(chance, **how), **{name: _rule(chance, name) for name in chosen}}
+    return {**some_options(chance, **how), **{name: some_rule(chance, name) for name in chosen}}
