@@ -7,7 +7,7 @@ WORKERS ?= 2
 COLLECTION := .ansible/collections/ansible_collections/prlsdk/core
 
 .DELETE_ON_ERROR:
-.PHONY: help demo test soak bench lint build lock clean
+.PHONY: help demo test soak bench format lint build lock clean
 
 help:  ## show this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 10
@@ -24,7 +24,11 @@ soak: $(VENV)/.dev $(COLLECTION)  ## the property tests with 50,000 examples eac
 bench: $(VENV)/.dev $(COLLECTION)  ## print the benchmarks of tests/bench
 	$(BIN)/python -m tests.bench
 
-lint: $(VENV)/.dev $(COLLECTION)  ## ansible-lint and the changelog's linter only
+format: $(VENV)/.dev  ## format the Python code
+	$(BIN)/ruff check --fix-only --quiet .
+	$(BIN)/ruff format .
+
+lint: $(VENV)/.dev $(COLLECTION)  ## every linter, without the tests
 	$(BIN)/python -m pytest -n $(WORKERS) tests/toolchain -k lint
 
 build: $(VENV)/.runtime  ## build the collection's archive into build/

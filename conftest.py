@@ -35,7 +35,9 @@ _install_collection_finder()
 
 hypothesis.settings.register_profile("default", max_examples=1000, deadline=None)
 hypothesis.settings.register_profile("quick", max_examples=50, deadline=None)
-hypothesis.settings.register_profile("soak", max_examples=50000, deadline=None, suppress_health_check=list(hypothesis.HealthCheck))
+hypothesis.settings.register_profile(
+    "soak", max_examples=50000, deadline=None, suppress_health_check=list(hypothesis.HealthCheck)
+)
 hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "default"))
 
 

@@ -18,7 +18,9 @@ OURS = ("PRL_", "ANSIBLE_")
 def environment(**more):
     """The environment without anything that configures Ansible or the collection, plus ``more``."""
     clean = {name: value for name, value in os.environ.items() if not name.startswith(OURS)}
-    return dict(clean, ANSIBLE_COLLECTIONS_PATH=str(COLLECTIONS), ANSIBLE_NOCOLOR="1", PYTHONDONTWRITEBYTECODE="1", **more)
+    return dict(
+        clean, ANSIBLE_COLLECTIONS_PATH=str(COLLECTIONS), ANSIBLE_NOCOLOR="1", PYTHONDONTWRITEBYTECODE="1", **more
+    )
 
 
 class Stub:
@@ -33,7 +35,11 @@ class Stub:
         """``python -m prl_stub`` with these arguments; returns what it printed."""
         done = subprocess.run(
             [sys.executable, "-m", "prl_stub", "--state", str(self.state), *map(str, arguments)],
-            cwd=STUB_SDK, env=environment(), text=True, capture_output=True, check=False,
+            cwd=STUB_SDK,
+            env=environment(),
+            text=True,
+            capture_output=True,
+            check=False,
         )
         assert done.returncode == 0, "prl_stub %s\n%s%s" % (" ".join(map(str, arguments)), done.stdout, done.stderr)
         return done.stdout
@@ -62,11 +68,19 @@ def run_module(module, stub, check=False, diff=False, python=sys.executable, var
     arguments = dict(stub.options(**options), _ansible_check_mode=check, _ansible_diff=diff, **(internal or {}))
     done = subprocess.run(
         [python, "-m", "ansible_collections.prlsdk.core.plugins.modules." + module],
-        input=json.dumps({"ANSIBLE_MODULE_ARGS": {key: value for key, value in arguments.items() if value is not None}}),
-        env=stub.environment(**dict({"PYTHONPATH": str(COLLECTIONS)}, **(variables or {}))), text=True, capture_output=True, check=False,
+        input=json.dumps(
+            {"ANSIBLE_MODULE_ARGS": {key: value for key, value in arguments.items() if value is not None}}
+        ),
+        env=stub.environment(**dict({"PYTHONPATH": str(COLLECTIONS)}, **(variables or {}))),
+        text=True,
+        capture_output=True,
+        check=False,
     )
     lines = [line for line in done.stdout.splitlines() if line]
-    assert len(lines) == 1, "the module must print one line of JSON and nothing else\n%s\n%s" % (done.stdout[:2000], done.stderr[-2000:])
+    assert len(lines) == 1, "the module must print one line of JSON and nothing else\n%s\n%s" % (
+        done.stdout[:2000],
+        done.stderr[-2000:],
+    )
     assert "Traceback" not in done.stderr, done.stderr[-2000:]
     result = json.loads(lines[0])
     result["rc_of_module"] = done.returncode
@@ -86,8 +100,14 @@ def playbook(stub, *arguments, **variables):
 def _command(name, stub, arguments, variables):
     leads = {"PRL_" + key.upper(): value for key, value in stub.options().items()}
     return subprocess.run(
-        [str(BIN / name), *map(str, arguments)], cwd=ROOT, env=stub.environment(**leads, **variables), text=True,
-        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False,
+        [str(BIN / name), *map(str, arguments)],
+        cwd=ROOT,
+        env=stub.environment(**leads, **variables),
+        text=True,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        check=False,
     )
 
 

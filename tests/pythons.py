@@ -14,7 +14,7 @@ VERSIONS = ("2.7", "3.6", "3.7", "3.8", "3.9", "3.10", "3.11", "3.12", "3.13")
 _PROBE = "import sqlite3, sys; sys.stdout.write('%d.%d' % sys.version_info[:2])"
 
 
-@functools.lru_cache(maxsize=None)
+@functools.cache
 def interpreters():
     """{version: path} of those that really run; a pyenv shim of a version that is not selected does not."""
     return {version: path for version in VERSIONS if (path := _find(version))}

@@ -22,7 +22,15 @@ def python_of(interpreter, requirements):
         if not done.exists():
             shutil.rmtree(folder, ignore_errors=True)
             subprocess.run([interpreter, "-m", "venv", str(folder)], check=True)
-            install = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "-r", str(ROOT / "tests" / "requirements" / requirements)]
+            install = [
+                "-m",
+                "pip",
+                "install",
+                "--quiet",
+                "--disable-pip-version-check",
+                "-r",
+                str(ROOT / "tests" / "requirements" / requirements),
+            ]
             subprocess.run([str(folder / "bin" / "python"), *install], check=True)
             done.touch()
     return str(folder / "bin" / "python")

@@ -60,14 +60,24 @@ class ActionModule(BackupAction):
             error, unreachable = str(problem), isinstance(problem, Unreachable)
         changed = self._write(found, error and printable(error), now)
         if found is None:
-            return {"changed": changed, "compliant": False, "msg": "The check could not be made. %s" % error, "unreachable" if unreachable else "failed": True}
+            return {
+                "changed": changed,
+                "compliant": False,
+                "msg": "The check could not be made. %s" % error,
+                "unreachable" if unreachable else "failed": True,
+            }
         failed = self.options["fail"] and not found["compliant"]
         if not self.ad_hoc:
-            self.tell("%s:" % self.host, *found["table"], "", *([] if failed else ["%s: %s" % (self.host, found["message"])]))
+            self.tell(
+                "%s:" % self.host, *found["table"], "", *([] if failed else ["%s: %s" % (self.host, found["message"])])
+            )
         self.warnings += [UNUSED % printable(name) for name in found["unused"]]
         return {
             "changed": changed,
-            **{key: found[key] for key in ("checked_at", "compliant", "message", "totals", "findings", "orphans", "unused")},
+            **{
+                key: found[key]
+                for key in ("checked_at", "compliant", "message", "totals", "findings", "orphans", "unused")
+            },
             "vms": [vm for vm in found["vms"] if vm["findings"]],
             **({"lines": found["table"]} if self.ad_hoc or not failed else {}),
             **({"failed": True, "msg": found["message"]} if failed else {}),
@@ -84,17 +94,32 @@ class ActionModule(BackupAction):
             with naming("new_vm_grace"):
                 grace = _durations.parse(options["new_vm_grace"])
         settings = {name: options[name] for name in ("overrides", "exclude", "fail_on", "templates")}
-        check([], [], options["objective"], now, **settings)  # says what is wrong with the objectives before anything is asked for
+        check(
+            [], [], options["objective"], now, **settings
+        )  # says what is wrong with the objectives before anything is asked for
         try:
             node = self.run_module("prl_vm_info", types=options["types"], timeout=options["gather_timeout"])
             trees, damaged, server = self.gather(
-                types=options["types"], owner=options["owner"], scope="all" if options["orphans"] else "registered", storage=options["storage"],
-                on_damaged="skip", timeout=options["gather_timeout"],  # a VM whose answer cannot be read is a finding
+                types=options["types"],
+                owner=options["owner"],
+                scope="all" if options["orphans"] else "registered",
+                storage=options["storage"],
+                on_damaged="skip",
+                timeout=options["gather_timeout"],  # a VM whose answer cannot be read is a finding
             )
         except Unreachable as failure:
             raise Unreachable("The host could not be reached. %s" % failure) from failure
         new_until = self._new_until(node["vms"], grace, now)
-        return check(node["vms"], trees, options["objective"], now, **settings, node=node["server"]["uuid"], damaged=damaged, new_until=new_until)
+        return check(
+            node["vms"],
+            trees,
+            options["objective"],
+            now,
+            **settings,
+            node=node["server"]["uuid"],
+            damaged=damaged,
+            new_until=new_until,
+        )
 
     # -- VMs that are new
 
@@ -102,8 +127,10 @@ class ActionModule(BackupAction):
         """UUID -> until when a VM need not have a backup. A VM is as old as the state file says, which is updated."""
         if not self.options["state_dir"]:
             if grace:
-                self.warnings.append("%s has no effect without %s, which remembers since when a VM is known." % (
-                    self.option("new_vm_grace"), self.option("state_dir")))
+                self.warnings.append(
+                    "%s has no effect without %s, which remembers since when a VM is known."
+                    % (self.option("new_vm_grace"), self.option("state_dir"))
+                )
             return {}
         folder = _report_files.ReportFolder(self.options["state_dir"])
         path = folder.of_host(self.host, ".json")
@@ -131,7 +158,9 @@ class ActionModule(BackupAction):
             text = _report_files.read(path)
             return None if text is None else dict(json.loads(text)["first_seen"])
         except (OSError, ValueError, KeyError, TypeError) as error:
-            raise Failed("The state file %s cannot be read: %s. Correct it, or remove it to begin anew." % (path, error)) from error
+            raise Failed(
+                "The state file %s cannot be read: %s. Correct it, or remove it to begin anew." % (path, error)
+            ) from error
 
     # -- files
 
@@ -150,7 +179,11 @@ class ActionModule(BackupAction):
                 folder = _report_files.ReportFolder(self.options["metrics_dir"])
                 folder.prepare()
                 # Whatever serves them runs as another user. They have the time of the check, which is no change of the result.
-                _report_files.write(folder.of_host(self.host, ".prom"), files.as_metrics(self.host, found, now), mode=0o644)
+                _report_files.write(
+                    folder.of_host(self.host, ".prom"), files.as_metrics(self.host, found, now), mode=0o644
+                )
         except OSError as problem:
-            raise Failed("The files of the check cannot be written to %s: %s." % (folder.path, problem.strerror or problem)) from problem
+            raise Failed(
+                "The files of the check cannot be written to %s: %s." % (folder.path, problem.strerror or problem)
+            ) from problem
         return changed

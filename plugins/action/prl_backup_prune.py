@@ -94,7 +94,8 @@ class Confirmation:
         if not self.any_plan and not all(re.fullmatch("[0-9a-f]{12,64}", digest) for digest in self.digests):
             raise InputError(
                 "%s is '%s', which is no confirmation. Leave it empty to see the plan, give the digest that a plan has shown (at least 12 of its digits; "
-                "several with commas between them) to apply exactly that plan, or true to apply any." % (option, printable(given))
+                "several with commas between them) to apply exactly that plan, or true to apply any."
+                % (option, printable(given))
             )
 
     def allows(self, digest: str) -> bool:
@@ -134,7 +135,10 @@ class Run:
                 self._write_report(self.status, message, _now())
             except OSError as error:
                 self.failed = True
-                unwritten = "The report of the host could not be written to %s: %s." % (self._report_path(), error.strerror or error)
+                unwritten = "The report of the host could not be written to %s: %s." % (
+                    self._report_path(),
+                    error.strerror or error,
+                )
         return self._told(message, unwritten)
 
     # -- the steps, in their order
@@ -156,7 +160,9 @@ class Run:
             if options[name] < 1:
                 raise Failed("%s must be 1 or more seconds, not %d." % (self.action.option(name), options[name]))
         if options["busy_timeout"] < 0:
-            raise Failed("%s must be 0 or more seconds, not %d." % (self.action.option("busy_timeout"), options["busy_timeout"]))
+            raise Failed(
+                "%s must be 0 or more seconds, not %d." % (self.action.option("busy_timeout"), options["busy_timeout"])
+            )
         self._check_retirement(self._make_plan([], []))  # says what is wrong with a policy before anything is asked for
         self._wait()
         self._look_and_plan()
@@ -181,29 +187,50 @@ class Run:
                 raise Failed(
                     "%s needs %s to be %s, not %s: otherwise it is not known whether a VM is gone from the node and lives on another one. Set it "
                     "so, or retire no VMs."
-                    % (self.action.option("retired") if options["retired"] else "retire_moved_after", self.action.option(name), needed, options[name])
+                    % (
+                        self.action.option("retired") if options["retired"] else "retire_moved_after",
+                        self.action.option(name),
+                        needed,
+                        options[name],
+                    )
                 )
 
     def _make_plan(self, trees, damaged, **more):
         return make_plans(
-            trees, self.options["policy"], int(time.time()), *(self.options[name] for name in SETTINGS[1:]), damaged=damaged, **more
+            trees,
+            self.options["policy"],
+            int(time.time()),
+            *(self.options[name] for name in SETTINGS[1:]),
+            damaged=damaged,
+            **more,
         )
 
     def _wait(self):
         for wanted in self.options["wait"]:
             try:
                 waited = self.action.run_module(
-                    "prl_event_wait", events=[{"type": "create_backup_finished", "vm": wanted["vm"]}],
-                    satisfied_by={"vm": wanted["vm"], "backup_newer_than": wanted["newer_than"]}, storage=self.options["storage"], reconnect=True,
-                    on_timeout="continue", timeout=self.options["wait_timeout"],
+                    "prl_event_wait",
+                    events=[{"type": "create_backup_finished", "vm": wanted["vm"]}],
+                    satisfied_by={"vm": wanted["vm"], "backup_newer_than": wanted["newer_than"]},
+                    storage=self.options["storage"],
+                    reconnect=True,
+                    on_timeout="continue",
+                    timeout=self.options["wait_timeout"],
                 )
             except Unreachable as failure:
-                raise Unreachable("The host could not be reached while it was waited for a backup; nothing was changed. %s" % failure) from failure
+                raise Unreachable(
+                    "The host could not be reached while it was waited for a backup; nothing was changed. %s" % failure
+                ) from failure
             if waited.get("timed_out") and not self.check:
                 raise Failed(
                     "No backup newer than %s of %s came within %d seconds, so nothing was planned and nothing was changed. A backup that fails sends no "
                     "event: look whether it was started at all, then run again, or raise %s."
-                    % (wanted["newer_than"], wanted["vm"], self.options["wait_timeout"], self.action.option("wait_timeout"))
+                    % (
+                        wanted["newer_than"],
+                        wanted["vm"],
+                        self.options["wait_timeout"],
+                        self.action.option("wait_timeout"),
+                    )
                 )
 
     def _gather(self, **more):
@@ -230,7 +257,11 @@ class Run:
             raise Failed(
                 "The plan is not the one that was confirmed, so nothing was removed. The digest of this plan is %s, confirmed was %s. Since the review the "
                 "backups, the policy or the day have changed, or other backups may go by now. Look at the plan; if it is right, run again with %s."
-                % (plan["digest"][:DIGEST_LENGTH], ", ".join(one[:DIGEST_LENGTH] for one in confirmation.digests), self._how_to_confirm())
+                % (
+                    plan["digest"][:DIGEST_LENGTH],
+                    ", ".join(one[:DIGEST_LENGTH] for one in confirmation.digests),
+                    self._how_to_confirm(),
+                )
             )
         if self.options["on_refused"] == "stop" and plan["refusals"] and confirmation.given:
             self.status = "guarded"
@@ -242,7 +273,11 @@ class Run:
 
     def _conclusion(self, state):
         return conclude(
-            self.plan, state, confirmed=self.confirmation.given, stops=self.options["on_refused"] == "stop", digest_length=DIGEST_LENGTH,
+            self.plan,
+            state,
+            confirmed=self.confirmation.given,
+            stops=self.options["on_refused"] == "stop",
+            digest_length=DIGEST_LENGTH,
             option=self.action.option,
         )
 
@@ -284,7 +319,8 @@ class Run:
                 self._write_report(status, message, None)
             except OSError as error:
                 raise Failed(
-                    "The report of the host cannot be written to %s any more, so nothing more was removed: %s." % (self._report_path(), error.strerror or error)
+                    "The report of the host cannot be written to %s any more, so nothing more was removed: %s."
+                    % (self._report_path(), error.strerror or error)
                 ) from error
 
     def _verify(self):
@@ -313,7 +349,10 @@ class Run:
             trees, damaged, server = self._gather(on_damaged="skip", **more)
         except Failed as failure:
             raise type(failure)(
-                *("What the plan keeps could not be looked for again, after the removal. %s" % failure, *([{}] if isinstance(failure, ModuleFailed) else []))
+                *(
+                    "What the plan keeps could not be looked for again, after the removal. %s" % failure,
+                    *([{}] if isinstance(failure, ModuleFailed) else []),
+                )
             ) from failure
         return hold_against(self.plan, trees, damaged)
 
@@ -337,8 +376,20 @@ class Run:
 
     def _write_report(self, status, message, finished):
         # The plan may have megabytes, and is written again with each slice.
-        head = {"host": self.action.host, "started": self.started, "finished": finished, "status": status, "message": message, "check_mode": self.check}
-        text = '%s,"plan":%s,"applied":%s,"debts":%s}\n' % (_json(head)[:-1], self.plan_text, _json(self.outcomes), _json(self.debts))
+        head = {
+            "host": self.action.host,
+            "started": self.started,
+            "finished": finished,
+            "status": status,
+            "message": message,
+            "check_mode": self.check,
+        }
+        text = '%s,"plan":%s,"applied":%s,"debts":%s}\n' % (
+            _json(head)[:-1],
+            self.plan_text,
+            _json(self.outcomes),
+            _json(self.debts),
+        )
         _report_files.write(self._report_path(), text)
 
     def _told(self, message, unwritten) -> dict[str, Any]:
@@ -357,7 +408,11 @@ class Run:
             "lines": self.lines,
             "report": self._report_path() if self.folder and not unwritten else None,
             "started": self.started,
-            "warnings": _bounded([printable(one["message"]) for one in plan.get("warnings", [])], MOST_WARNINGS, "and %d more warnings; the report has all"),
+            "warnings": _bounded(
+                [printable(one["message"]) for one in plan.get("warnings", [])],
+                MOST_WARNINGS,
+                "and %d more warnings; the report has all",
+            ),
         }
         if self.failed or self.unreachable:
             result.update(failed=True, msg=" ".join(filter(None, [message, unwritten])))
@@ -373,14 +428,22 @@ class Run:
 
     def removed(self) -> dict[str, int]:
         """How many backups were removed, and their bytes; in check mode, would be."""
-        sizes = {(vm["vm"]["uuid"], backup["id"]): backup["size"] for vm in (self.plan or {"vms": []})["vms"] for backup in vm["backups"]}
+        sizes = {
+            (vm["vm"]["uuid"], backup["id"]): backup["size"]
+            for vm in (self.plan or {"vms": []})["vms"]
+            for backup in vm["backups"]
+        }
         gone = {(entry["vm"], identity) for entry in self.outcomes or [] for identity in entry["removed"]}
         return {"backups": len(gone), "bytes": sum(sizes.get(one, 0) for one in gone)}
 
     def _failed_removals(self):
         keys = ("id", "vm", "outcome", "reason", "message")
         bad = [{key: entry.get(key) for key in keys} for entry in self.outcomes or [] if entry["outcome"] not in GOOD]
-        return bad[:MOST_FAILED] + ([{"message": "and %d more; the report has all" % (len(bad) - MOST_FAILED)}] if len(bad) > MOST_FAILED else [])
+        return bad[:MOST_FAILED] + (
+            [{"message": "and %d more; the report has all" % (len(bad) - MOST_FAILED)}]
+            if len(bad) > MOST_FAILED
+            else []
+        )
 
     def _difference(self):
         """Before and after: a line with name, id, time and size for each backup of the VMs that lose some."""
@@ -395,7 +458,12 @@ class Run:
                 before.append(line)
                 if (vm["vm"]["uuid"], backup["id"]) not in gone:
                     after.append(line)
-        return {"before_header": "backups", "after_header": "backups", "before": "".join(before), "after": "".join(after)}
+        return {
+            "before_header": "backups",
+            "after_header": "backups",
+            "before": "".join(before),
+            "after": "".join(after),
+        }
 
 
 class Removal:
@@ -418,7 +486,10 @@ class Removal:
             left = options["remove_timeout"] - (time.monotonic() - begin)
             if left < 1:
                 self._settle_rest(todo)
-                problems.append("The time of %s (%d seconds) is over." % (run.action.option("remove_timeout"), options["remove_timeout"]))
+                problems.append(
+                    "The time of %s (%d seconds) is over."
+                    % (run.action.option("remove_timeout"), options["remove_timeout"])
+                )
                 break
             self.note()
             chosen = todo if run.check else todo[:SLICE_ENTRIES]
@@ -428,8 +499,10 @@ class Removal:
                 self._keep(number, told)
             run.outcomes = [self.results[number] for number in sorted(self.results)]
             stopped = [number for number in chosen if self.results[number]["reason"] == "stop_after"]
-            todo = stopped + todo[len(chosen):]
-            ended = problem and (options["on_error"] == "stop" or any(self._ended(self.results[number]) for number in chosen))
+            todo = stopped + todo[len(chosen) :]
+            ended = problem and (
+                options["on_error"] == "stop" or any(self._ended(self.results[number]) for number in chosen)
+            )
             if problem:
                 problems.append(problem)
             if ended:
@@ -446,8 +519,15 @@ class Removal:
         entries = [{key: value for key, value in self.entries[number].items() if key in ENTRY} for number in chosen]
         try:
             return run.action.run_module(
-                "prl_backup", state="absent", backups=entries, storage=options["storage"], on_error=options["on_error"], busy_timeout=options["busy_timeout"],
-                timeout=max(1, int(left)), stop_after=SLICE_SECONDS, debts=run.debts,
+                "prl_backup",
+                state="absent",
+                backups=entries,
+                storage=options["storage"],
+                on_error=options["on_error"],
+                busy_timeout=options["busy_timeout"],
+                timeout=max(1, int(left)),
+                stop_after=SLICE_SECONDS,
+                debts=run.debts,
             ), ""
         except ModuleFailed as failure:
             if "backups" not in failure.result:
@@ -461,7 +541,11 @@ class Removal:
 
     def _keep(self, number, told):
         earlier = self.results.get(number)
-        self.results[number] = {**told, "vm": told["vm"] or self.entries[number]["vm"], "removed": (earlier["removed"] if earlier else []) + told["removed"]}
+        self.results[number] = {
+            **told,
+            "vm": told["vm"] or self.entries[number]["vm"],
+            "removed": (earlier["removed"] if earlier else []) + told["removed"],
+        }
 
     @staticmethod
     def _ended(told):
@@ -473,22 +557,41 @@ class Removal:
             step = self.entries[number]
             nothing = {"id": step["id"], "vm": step["vm"], "error": None, "removed": []}
             message = "Not tried, because the work ended before."
-            self.results[number] = {**nothing, **self.results.get(number, {}), "outcome": "not_attempted", "reason": "stopped", "message": message}
+            self.results[number] = {
+                **nothing,
+                **self.results.get(number, {}),
+                "outcome": "not_attempted",
+                "reason": "stopped",
+                "message": message,
+            }
 
     def _problem(self, problems):
         if len(problems) < 2:
             return problems[0] if problems else ""
         bad = [entry for entry in self.results.values() if entry["outcome"] not in GOOD]
         causes = [entry for entry in bad if entry["outcome"] != "not_attempted"] or bad
-        told = "; ".join("%s of VM %s was not removed (%s): %s" % (one["id"], one["vm"], one["outcome"], one["message"]) for one in causes[:3])
+        told = "; ".join(
+            "%s of VM %s was not removed (%s): %s" % (one["id"], one["vm"], one["outcome"], one["message"])
+            for one in causes[:3]
+        )
         more = " And %d more." % (len(causes) - 3) if len(causes) > 3 else ""
         removed = len([identity for entry in self.results.values() for identity in entry["removed"]])
-        return "%d of %s left. %s%s %d removed." % (self.backups - removed, words.backups(self.backups), told, more, removed)
+        return "%d of %s left. %s%s %d removed." % (
+            self.backups - removed,
+            words.backups(self.backups),
+            told,
+            more,
+            removed,
+        )
 
     def _tell_progress(self, elapsed):
         gone = [identity for entry in self.results.values() for identity in entry["removed"]]
         line = "%s: removed %d of %s, %s freed, %s elapsed" % (
-            self.run_of.action.host, len(gone), words.backups(self.backups), words.size(sum(self.sizes.get(one, 0) for one in gone)), words.span(int(elapsed)),
+            self.run_of.action.host,
+            len(gone),
+            words.backups(self.backups),
+            words.size(sum(self.sizes.get(one, 0) for one in gone)),
+            words.span(int(elapsed)),
         )
         if gone:
             line += ", about %s left" % words.span(int(elapsed / len(gone) * (self.backups - len(gone))))

@@ -40,7 +40,9 @@ class ActionModule(ControllerAction):
             folder.prepare()
             _report_files.write(path, self._page(reports, hosts))
         except OSError as error:
-            raise Failed("The page of all hosts could not be written to %s: %s." % (path, error.strerror or error)) from error
+            raise Failed(
+                "The page of all hosts could not be written to %s: %s." % (path, error.strerror or error)
+            ) from error
         there = {report["host"] for report in reports if report.get("status") != NO_REPORT}
         without = [host for host in hosts if host not in there]
         if not self.ad_hoc:
@@ -88,4 +90,8 @@ BROKEN = (OSError, ValueError, LookupError, TypeError, AttributeError, InputErro
 
 def _unreadable(host, error):
     said = getattr(error, "strerror", None) or str(error) or type(error).__name__
-    return {"host": host, "status": NO_REPORT, "message": "The report of the host cannot be read: %s." % said.rstrip(".")}
+    return {
+        "host": host,
+        "status": NO_REPORT,
+        "message": "The report of the host cannot be read: %s." % said.rstrip("."),
+    }

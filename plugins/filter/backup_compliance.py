@@ -217,12 +217,30 @@ from ansible_collections.prlsdk.core.plugins.plugin_utils._templated import refu
 _USUAL = object()
 
 
-def backup_compliance(vms, backup_trees=None, objective=None, now=None, overrides=None, exclude=None, fail_on=_USUAL, templates=False, node=None, damaged=None):
+def backup_compliance(
+    vms,
+    backup_trees=None,
+    objective=None,
+    now=None,
+    overrides=None,
+    exclude=None,
+    fail_on=_USUAL,
+    templates=False,
+    node=None,
+    damaged=None,
+):
     """Hold VMs and their backups against objectives; the only place that reads the clock, if ``now`` is not given."""
     # Loaded when it is called: to find one filter, each task that uses one loads the files of all of them.
     from ansible_collections.prlsdk.core.plugins.plugin_utils._compliance.check import check
 
-    given = {"vms": vms, "backup_trees": backup_trees, "objective": objective, "now": now, "overrides": overrides, "exclude": exclude}
+    given = {
+        "vms": vms,
+        "backup_trees": backup_trees,
+        "objective": objective,
+        "now": now,
+        "overrides": overrides,
+        "exclude": exclude,
+    }
     given.update(templates=templates, node=node, damaged=damaged)
     if fail_on is not _USUAL:
         given["fail_on"] = fail_on

@@ -336,7 +336,17 @@ from ansible_collections.prlsdk.core.plugins.module_utils._errors import InputEr
 from ansible_collections.prlsdk.core.plugins.plugin_utils._templated import refuse_undefined
 
 
-def retention_plan(backup_trees, policy=None, now=None, overrides=None, exclude=None, retired=None, guards=None, reasons="all", damaged=None):
+def retention_plan(
+    backup_trees,
+    policy=None,
+    now=None,
+    overrides=None,
+    exclude=None,
+    retired=None,
+    guards=None,
+    reasons="all",
+    damaged=None,
+):
     """What the policies keep and remove of ``backup_trees``; the only place that reads the clock, if ``now`` is not given."""
     # Loaded when it is called: to find one filter, each task that uses one loads the files of all of them.
     from ansible_collections.prlsdk.core.plugins.plugin_utils._retention.groups import make_plans
@@ -344,14 +354,30 @@ def retention_plan(backup_trees, policy=None, now=None, overrides=None, exclude=
     try:
         refuse_undefined(backup_trees, "backup_trees")
         given = {
-            "policy": policy, "now": now, "overrides": overrides, "exclude": exclude, "retired": retired, "guards": guards, "reasons": reasons,
+            "policy": policy,
+            "now": now,
+            "overrides": overrides,
+            "exclude": exclude,
+            "retired": retired,
+            "guards": guards,
+            "reasons": reasons,
             "damaged": damaged,
         }
         for name, value in given.items():
             refuse_undefined(value, name)
         for number, override in enumerate(overrides or []):
             refuse_undefined(override, "overrides[%d]" % number)
-        return make_plans(backup_trees, policy, int(time.time()) if now is None else now, overrides, exclude, retired, guards, damaged, reasons)
+        return make_plans(
+            backup_trees,
+            policy,
+            int(time.time()) if now is None else now,
+            overrides,
+            exclude,
+            retired,
+            guards,
+            damaged,
+            reasons,
+        )
     except InputError as error:
         raise AnsibleFilterError("retention_plan: %s" % error) from error
 

@@ -3,10 +3,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """From the options of the modules that change something to their results. Knows neither Ansible nor the SDK."""
 
-from __future__ import absolute_import, division, print_function
-
-__metaclass__ = type
-
 import time
 
 from ansible_collections.prlsdk.core.plugins.module_utils import _durations, _ids, _instants, _xml_text
@@ -33,7 +29,10 @@ MESSAGES = {
 def change_backups(params, client, way):
     """The result of prl_backup."""
     if params["busy_timeout"] < 0:
-        raise InputError("busy_timeout: %d is not a time to wait. Give a number of seconds, 0 for a single try." % params["busy_timeout"])
+        raise InputError(
+            "busy_timeout: %d is not a time to wait. Give a number of seconds, 0 for a single try."
+            % params["busy_timeout"]
+        )
     refuse_options_of_the_other_state(params)
     require_lxml()
     return (create_backup if params["state"] == "present" else remove_backups)(params, client, way)
@@ -48,8 +47,10 @@ def refuse_options_of_the_other_state(params):
     given = [name for name in OF_THE_OTHER_STATE[state] if params[name] is not None]
     if given:
         other = {"present": "absent", "absent": "present"}[state]
-        raise InputError("%s: cannot be used with 'state: %s', which %s. Leave it out, or set 'state: %s'." % (
-            ", ".join(given), state, "makes a backup" if state == "present" else "removes backups", other))
+        raise InputError(
+            "%s: cannot be used with 'state: %s', which %s. Leave it out, or set 'state: %s'."
+            % (", ".join(given), state, "makes a backup" if state == "present" else "removes backups", other)
+        )
 
 
 # --- creation ---------------------------------------------------------------------------------------------------------------
@@ -64,28 +65,48 @@ def create_backup(params, client, way):
     refuse_what_xml_cannot_hold(params["description"] or "", "description")
     vm = locate.resolve([word], client.vms())[0][1]
     if vm is None:
-        raise CallError("UNKNOWN_VM", "There is no VM or container '%s' on %s." % (word, client.server["host"]), subject=word)
+        raise CallError(
+            "UNKNOWN_VM", "There is no VM or container '%s' on %s." % (word, client.server["host"]), subject=word
+        )
     if vm["uuid"] is None:
         raise locate.unreadable(word)
-    wish = creation.Wish(kind == "full", params["description"] or "", params["compress"], newer_than, params["wait"], params["busy_timeout"])
+    wish = creation.Wish(
+        kind == "full",
+        params["description"] or "",
+        params["compress"],
+        newer_than,
+        params["wait"],
+        params["busy_timeout"],
+    )
     backups = Backups(client, way.progress)
-    result = {"vm": dict((name, vm[name]) for name in ("uuid", "name", "type")), "server": client.server}
+    result = {"vm": {name: vm[name] for name in ("uuid", "name", "type")}, "server": client.server}
     try:
         made = creation.Creation(backups, vm["uuid"], wish).run(way.check)
     except PrlError as error:
-        raise error.with_result(warnings=altered_in(backups), **result)
+        raise error.with_result(warnings=altered_in(backups), **result) from None
     result.update(
-        changed=made["created"], backup=made["backup"], became_full=made["became_full"], recovered=made["recovered"],
+        changed=made["created"],
+        backup=made["backup"],
+        became_full=made["became_full"],
+        recovered=made["recovered"],
         warnings=warnings_of(made) + altered_in(backups),
     )
     if way.diff:
-        after = made["after"] + (["(a new %s backup)" % ("full" if made["became_full"] else kind)] if made["created"] and not made["backup"] else [])
-        result["diff"] = diff({vm["uuid"]: {"name": vm["name"], "ids": made["before"]}}, {vm["uuid"]: {"name": vm["name"], "ids": after}})
+        after = made["after"] + (
+            ["(a new %s backup)" % ("full" if made["became_full"] else kind)]
+            if made["created"] and not made["backup"]
+            else []
+        )
+        result["diff"] = diff(
+            {vm["uuid"]: {"name": vm["name"], "ids": made["before"]}}, {vm["uuid"]: {"name": vm["name"], "ids": after}}
+        )
     return result
 
 
 def warnings_of(answer):
-    return [explain(dict({"operation": None, "subject": None, "code": None}, **warning)) for warning in answer["warnings"]]
+    return [
+        explain(dict({"operation": None, "subject": None, "code": None}, **warning)) for warning in answer["warnings"]
+    ]
 
 
 def altered_in(backups):
@@ -111,15 +132,27 @@ def remove_backups(params, client, way):
     except PrlError as error:
         reason = "worker_died" if error.symbol == "WORKER_DIED" else "error"
         nothing = [
-            {"id": one["id"], "vm": None, "outcome": "not_attempted", "reason": reason, "message": MESSAGES[reason], "error": None, "removed": []}
+            {
+                "id": one["id"],
+                "vm": None,
+                "outcome": "not_attempted",
+                "reason": reason,
+                "message": MESSAGES[reason],
+                "error": None,
+                "removed": [],
+            }
             for one in wanted
         ]
-        raise error.with_result(changed=False, backups=nothing, debts=debts)
+        raise error.with_result(changed=False, backups=nothing, debts=debts) from None
     report = removing.run()
     told = [with_message(backup) for backup in report["backups"]]
     result = {
-        "changed": any(backup["removed"] for backup in told), "backups": told, "gone_meanwhile": report["removed_by_others"], "debts": report["debts"],
-        "unfinished": any(backup["reason"] == "stop_after" for backup in told), "server": client.server,
+        "changed": any(backup["removed"] for backup in told),
+        "backups": told,
+        "gone_meanwhile": report["removed_by_others"],
+        "debts": report["debts"],
+        "unfinished": any(backup["reason"] == "stop_after" for backup in told),
+        "server": client.server,
         "warnings": [locate.NOTHING_CALLED % name for name in unknown] + altered_in(backups),
     }
     if way.diff:
@@ -139,21 +172,34 @@ def prepare_removal(entries, debts, params, backups, way):
         done.append(entry)
 
     def attempt(step, vm):
-        way.progress.advance("remove_vm_backup", step.id, stage=step.kind, done=len(done), total=len(entries), percent=100 * len(done) // len(entries))
+        way.progress.advance(
+            "remove_vm_backup",
+            step.id,
+            stage=step.kind,
+            done=len(done),
+            total=len(entries),
+            percent=100 * len(done) // len(entries),
+        )
 
     client.ensure_open()
-    named = set(entry.vm for entry in entries if entry.vm)
+    named = {entry.vm for entry in entries if entry.vm}
     words = named.union(debt["vm"] for debt in debts)
-    uuids, owners = locate.find_vms(client, words, set(entry.key for entry in entries if not entry.vm), gone_ok=True)
+    uuids, owners = locate.find_vms(client, words, {entry.key for entry in entries if not entry.vm}, gone_ok=True)
     stop_at = None if way.check or params["stop_after"] is None else params["timeout"] - params["stop_after"]
     removing = removal.Removal(
-        removal.Rehearsal(backups) if way.check else backups, entries,
-        removal.Options(params["dependents"], params["allow_remove_last"], params["on_error"], params["busy_timeout"], stop_at), report, attempt,
-        [(uuids.get(debt["vm"], debt["vm"]), debt["id"]) for debt in debts], client.running_at_login,
+        removal.Rehearsal(backups) if way.check else backups,
+        entries,
+        removal.Options(
+            params["dependents"], params["allow_remove_last"], params["on_error"], params["busy_timeout"], stop_at
+        ),
+        report,
+        attempt,
+        [(uuids.get(debt["vm"], debt["vm"]), debt["id"]) for debt in debts],
+        client.running_at_login,
     )
     # Of a VM that is gone, with all its backups, nothing is left to remove; a slip in the name is told by the backup that is still there.
     unknown = [entry for entry in entries if entry.vm and entry.vm not in uuids]
-    there = locate.search(client, set(entry.key for entry in unknown), set())[0] if unknown else {}
+    there = locate.search(client, {entry.key for entry in unknown}, set())[0] if unknown else {}
     for entry in unknown:
         if entry.key in there:
             raise CallError("UNKNOWN_VM", locate.NOTHING_CALLED % entry.vm, subject=entry.vm)
@@ -169,16 +215,31 @@ def prepare_removal(entries, debts, params, backups, way):
         if len(fits) == 1:
             entry.vm, entry.located = fits[0], True
         elif fits:
-            removing.settle(entry, removal.Verdict("refused", "ambiguous", "Several VMs have a backup with this id: %s. Name one with 'vm'." % ", ".join(fits)))
+            removing.settle(
+                entry,
+                removal.Verdict(
+                    "refused",
+                    "ambiguous",
+                    "Several VMs have a backup with this id: %s. Name one with 'vm'." % ", ".join(fits),
+                ),
+            )
         else:
             removing.settle(entry, removal.Verdict("already_absent", None, None))
     return removing, sorted(named - set(uuids))
 
 
 def entry_from(index, wanted):
-    removes = dict((_ids.key(other["id"]), removal.Known(other["created"], other["size"])) for other in wanted["removes"])
+    removes = {_ids.key(other["id"]): removal.Known(other["created"], other["size"]) for other in wanted["removes"]}
     return removal.Entry(
-        index, wanted["id"], _ids.key(wanted["id"]), wanted["vm"], wanted["created"], wanted["size"], wanted["action"], removes, wanted["allow_remove_last"]
+        index,
+        wanted["id"],
+        _ids.key(wanted["id"]),
+        wanted["vm"],
+        wanted["created"],
+        wanted["size"],
+        wanted["action"],
+        removes,
+        wanted["allow_remove_last"],
     )
 
 
@@ -195,7 +256,12 @@ def entry_of(entry, default_vm, option):
             identity = written(*_ids.parse_backup_id(other["id"]))
         removes.append(dict(known_of(other, place), id=identity))
     return dict(
-        known_of(entry, option), id=written(uuid, number), vm=vm, action=entry["action"], removes=removes, allow_remove_last=entry["allow_remove_last"]
+        known_of(entry, option),
+        id=written(uuid, number),
+        vm=vm,
+        action=entry["action"],
+        removes=removes,
+        allow_remove_last=entry["allow_remove_last"],
     )
 
 
@@ -242,7 +308,10 @@ def refuse_twins(wanted):
     for index, entry in enumerate(wanted):
         first = seen.setdefault((entry["id"], entry["vm"]), index)
         if first != index:
-            raise InputError("backups: '%s' is listed twice, as number %d and %d. List each backup once." % (entry["id"], first + 1, index + 1))
+            raise InputError(
+                "backups: '%s' is listed twice, as number %d and %d. List each backup once."
+                % (entry["id"], first + 1, index + 1)
+            )
 
 
 def with_message(backup):
@@ -260,18 +329,32 @@ def with_message(backup):
 
 def failure(wanted, backups, stop, result, check=False):
     """The error that names what is left, the first cause first. An entry may be a whole chain: what is counted is backups."""
-    asked = [max(len(set([entry["id"]] + [other["id"] for other in entry["removes"]])), len(backup["removed"])) for entry, backup in zip(wanted, backups)]
-    staying = sum(number - len(backup["removed"]) for number, backup in zip(asked, backups) if backup["outcome"] not in GOOD)
+    asked = [
+        max(len(set([entry["id"]] + [other["id"] for other in entry["removes"]])), len(backup["removed"]))
+        for entry, backup in zip(wanted, backups)
+    ]
+    staying = sum(
+        number - len(backup["removed"]) for number, backup in zip(asked, backups) if backup["outcome"] not in GOOD
+    )
     left = [backup for backup in backups if backup["outcome"] not in GOOD]
     causes = [backup for backup in left if backup["outcome"] != "not_attempted"] or left
     missed = "would not be" if check else "was not"
-    told = "; ".join("%s%s %s removed (%s): %s" % (cause["id"], " of VM %s" % cause["vm"] if cause["vm"] else "", missed, cause["outcome"], cause["message"])
-                     for cause in causes[:3])
+    told = "; ".join(
+        "%s%s %s removed (%s): %s"
+        % (cause["id"], " of VM %s" % cause["vm"] if cause["vm"] else "", missed, cause["outcome"], cause["message"])
+        for cause in causes[:3]
+    )
     if len(causes) > 3:
         told += " And %d more." % (len(causes) - 3)
     removed = sum(len(backup["removed"]) for backup in backups)
     message = "%d of %d backup%s %sleft. %s %d %sremoved; 'backups' tells of each." % (
-        staying, sum(asked), "" if sum(asked) == 1 else "s", "would be " if check else "", told, removed, "would be " if check else "",
+        staying,
+        sum(asked),
+        "" if sum(asked) == 1 else "s",
+        "would be " if check else "",
+        told,
+        removed,
+        "would be " if check else "",
     )
     if stop and stop["message"]:
         message = "%s %s" % (stop["message"], message)
@@ -285,8 +368,11 @@ def diff(before, after):
     """Before and after as lists of lines, one for each backup; the module makes a text of them."""
 
     def lines(trees):
-        return ["%s %s" % (trees[uuid]["name"] or before.get(uuid, {}).get("name") or uuid, identity)
-                for uuid in sorted(trees, key=lambda uuid: (before.get(uuid, {}).get("name") or "", uuid)) for identity in trees[uuid]["ids"]]
+        return [
+            "%s %s" % (trees[uuid]["name"] or before.get(uuid, {}).get("name") or uuid, identity)
+            for uuid in sorted(trees, key=lambda uuid: (before.get(uuid, {}).get("name") or "", uuid))
+            for identity in trees[uuid]["ids"]
+        ]
 
     return {"before": lines(before), "after": lines(after), "before_header": "backups", "after_header": "backups"}
 
@@ -299,7 +385,10 @@ def restore_backup(params, client, way):
     if params["mode"] == "in_place" and params["name"]:
         raise InputError("name: only a copy can have another name. Leave it out, or set 'mode: copy'.")
     if params["busy_timeout"] < 0:
-        raise InputError("busy_timeout: %d is not a time to wait. Give a number of seconds, 0 for a single try." % params["busy_timeout"])
+        raise InputError(
+            "busy_timeout: %d is not a time to wait. Give a number of seconds, 0 for a single try."
+            % params["busy_timeout"]
+        )
     require_lxml()
     for option in ("name", "destination"):
         refuse_what_xml_cannot_hold(params[option] or "", option)
@@ -311,17 +400,34 @@ def restore_backup(params, client, way):
     fits = list(uuids.values()) if word else owners.get(key, [])
     if not fits:
         message = "There is no backup with this id."
-        raise CallError("PRL_ERR_BACKUP_BACKUP_UUID_NOT_FOUND", message, "restore_vm_backup", 0x80037004, subject=params["backup_id"])
+        raise CallError(
+            "PRL_ERR_BACKUP_BACKUP_UUID_NOT_FOUND",
+            message,
+            "restore_vm_backup",
+            0x80037004,
+            subject=params["backup_id"],
+        )
     if len(fits) > 1:
         message = "Several VMs have a backup with this id: %s." % ", ".join(fits)
         raise CallError("AMBIGUOUS_BACKUP", message, "restore_vm_backup", subject=params["backup_id"])
-    wish = restoration.Wish(key, params["mode"] == "copy", params["name"] or "", params["destination"] or "", params["live"], params["busy_timeout"])
+    wish = restoration.Wish(
+        key,
+        params["mode"] == "copy",
+        params["name"] or "",
+        params["destination"] or "",
+        params["live"],
+        params["busy_timeout"],
+    )
     backups = Backups(client, way.progress)
     try:
         done = restoration.Restoration(backups, fits[0], wish).run(way.check)
     except PrlError as error:
-        raise error.with_result(server=client.server, warnings=altered_in(backups))
-    return dict(
-        changed=done["restored"], vm=done["vm"], backup=done["backup"], source=done["source"], server=client.server,
-        warnings=warnings_of(done) + altered_in(backups),
-    )
+        raise error.with_result(server=client.server, warnings=altered_in(backups)) from None
+    return {
+        "changed": done["restored"],
+        "vm": done["vm"],
+        "backup": done["backup"],
+        "source": done["source"],
+        "server": client.server,
+        "warnings": warnings_of(done) + altered_in(backups),
+    }

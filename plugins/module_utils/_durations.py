@@ -3,10 +3,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Durations as people write them: ``1y2mo3w4d5h6min``. No clock, no zone; see ``_instants.py`` for points in time."""
 
-from __future__ import absolute_import, division, print_function
-
-__metaclass__ = type
-
 import calendar
 import collections
 import datetime
@@ -77,11 +73,13 @@ def parse(text):
     """
     if isinstance(text, Duration):
         return text
-    if isinstance(text, bool) or not isinstance(text, (type(u""), str, int, float)):
+    if isinstance(text, bool) or not isinstance(text, (str, str, int, float)):
         raise InputError("%r is not a duration; write %s" % (text, FORM))
     written = str(text)
     if _NUMBER.match(written):
-        raise InputError("%r is ambiguous as a duration: say of what, for example %sd or %sh" % (text, written, written))
+        raise InputError(
+            "%r is ambiguous as a duration: say of what, for example %sd or %sh" % (text, written, written)
+        )
     if _BARE_M.search(written):
         raise InputError("%r is ambiguous as a duration: m may be months or minutes, write mo or min" % (written,))
     match = _GRAMMAR.match(written)

@@ -3,10 +3,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The one exception tree of the collection: raised by the leaves, caught once, in ``_module.py``."""
 
-from __future__ import absolute_import, division, print_function
-
-__metaclass__ = type
-
 from ansible_collections.prlsdk.core.plugins.module_utils._terminal_text import printable
 
 
@@ -20,9 +16,11 @@ class PrlError(Exception):
 
     def __init__(self, message, **result):
         self.message = printable(message)
-        super(PrlError, self).__init__(self.message)
+        super().__init__(self.message)
         self.result = result
-        self.result.setdefault("error", {"code": None, "symbol": self.symbol, "operation": None, "retryable": False, "details": {}})
+        self.result.setdefault(
+            "error", {"code": None, "symbol": self.symbol, "operation": None, "retryable": False, "details": {}}
+        )
         # The same with all that is known of it, for whoever goes on after it.
         self.error = dict(self.result["error"], message=self.message, subject=None)
 
@@ -38,7 +36,7 @@ class InputError(PrlError):
     symbol = "INVALID_INPUT"
 
 
-class naming(object):
+class naming:
     """Put an option's name before the message of an InputError."""
 
     def __init__(self, option):
@@ -77,7 +75,7 @@ class TemporaryFolderError(PrlError):
     ADVICE = "Free space there or correct its rights, or choose another folder with 'ansible_remote_tmp'."
 
     def __init__(self, problem, **result):
-        super(TemporaryFolderError, self).__init__("%s %s" % (problem, self.ADVICE), **result)
+        super().__init__("%s %s" % (problem, self.ADVICE), **result)
 
 
 class SdkUnavailableError(PrlError):
@@ -118,6 +116,12 @@ class WaitError(PrlError):
     TIMED_OUT, FAILED_ON_EVENT = "WAIT_TIMED_OUT", "FAILED_ON_EVENT"
 
     def __init__(self, symbol, message, **result):
-        error = {"code": None, "symbol": symbol, "operation": "wait", "retryable": symbol == self.TIMED_OUT, "details": {}}
-        super(WaitError, self).__init__(message, error=error, **result)
+        error = {
+            "code": None,
+            "symbol": symbol,
+            "operation": "wait",
+            "retryable": symbol == self.TIMED_OUT,
+            "details": {},
+        }
+        super().__init__(message, error=error, **result)
         self.symbol = symbol

@@ -3,10 +3,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """From a module's options to its result: ask the SDK, parse what it spooled, select. Knows neither Ansible nor the SDK."""
 
-from __future__ import absolute_import, division, print_function
-
-__metaclass__ = type
-
 import fnmatch
 import itertools
 import time
@@ -21,7 +17,7 @@ def gather_facts(params, client):
     """The result of prl_backup_facts."""
     gathered_at = _instants.format(time.time())
     result = gather_backups(params, client)
-    facts = dict((key, result.pop(key)) for key in ("backup_trees", "summary", "raw", "damaged") if key in result)
+    facts = {key: result.pop(key) for key in ("backup_trees", "summary", "raw", "damaged") if key in result}
     return {
         "changed": False,
         "ansible_facts": {"prl_backups": dict(facts, gathered_at=gathered_at)},
@@ -35,13 +31,13 @@ def gather_backups(params, client):
     """The result of prl_backup_info. Options that a module does not have count as not set."""
     trees.require_lxml()
     check_gather(params["gather"])
-    chosen = dict(
-        types=params["types"],
-        backup_ids=params.get("backup_ids"),
-        newer_than=moment(params, "newer_than"),
-        older_than=moment(params, "older_than"),
-        latest_only=params.get("latest_only", False),
-    )
+    chosen = {
+        "types": params["types"],
+        "backup_ids": params.get("backup_ids"),
+        "newer_than": moment(params, "newer_than"),
+        "older_than": moment(params, "older_than"),
+        "latest_only": params.get("latest_only", False),
+    }
     check_window(chosen)
     limit = params.get("limit")
     if limit is not None and limit < 1:
@@ -57,7 +53,7 @@ def gather_backups(params, client):
     try:
         fill(result, params, answer, chosen, limit)
     except PrlError as error:
-        raise error.with_result(**result)
+        raise error.with_result(**result) from None
     result["warnings"] += [unknown["message"] for unknown in result["damaged"]]
     return result
 
@@ -67,23 +63,31 @@ def fill(result, params, answer, chosen, limit):
     gather = params["gather"]
     if "raw" in gather:
         result["raw"] = [{"uuid": tree["uuid"], "xml": text_of(tree["text"])} for tree in answer["trees"]]
-    reader = Reader(answer["trees"], gather, place_of(params, result["server"]), params["on_damaged"] == "skip", result["damaged"])
+    reader = Reader(
+        answer["trees"], gather, place_of(params, result["server"]), params["on_damaged"] == "skip", result["damaged"]
+    )
     targets = None if answer["wanted"] is None else targets_of(answer["wanted"], reader)
     if targets is not None:
         chosen["vms"] = [target for word in targets for target in targets[word]]
     if params["owner"] == "this_node":
         chosen.update(owner=answer["server"]["uuid"], now=_instants.format(time.time()))
-    selected = query.select(reader.trees(), query.filters(**chosen), limit=limit, keep="backups" in gather, offset=params.get("offset", 0))
+    selected = query.select(
+        reader.trees(), query.filters(**chosen), limit=limit, keep="backups" in gather, offset=params.get("offset", 0)
+    )
     if reader.altered:
         result["warnings"].append(_xml_text.warning(reader.altered))
-    unread = set(_ids.key(vm["uuid"]) for vm in result["damaged"])
-    missing = missing_vms(params["vms"], targets, set(selected.missing_vms), unread) + missing_ids(selected, chosen["backup_ids"])
+    unread = {_ids.key(vm["uuid"]) for vm in result["damaged"]}
+    missing = missing_vms(params["vms"], targets, set(selected.missing_vms), unread) + missing_ids(
+        selected, chosen["backup_ids"]
+    )
     result.update(total=selected.total, truncated=selected.truncated, missing=missing)
     if "backups" in gather:
-        known = set(_ids.key(uuid) for uuid in answer["registered"] or ())
+        known = {_ids.key(uuid) for uuid in answer["registered"] or ()}
         # One that could not be read may be any.
         otherwise = None if answer["registered"] is None or answer["unread"] else False
-        result["backup_trees"] = [trees.as_result(tree, _ids.key(tree.uuid) in known or otherwise) for tree in selected.trees]
+        result["backup_trees"] = [
+            trees.as_result(tree, _ids.key(tree.uuid) in known or otherwise) for tree in selected.trees
+        ]
     if "summary" in gather:
         result["summary"] = selected.summary
     if result["missing"] and params["missing"] == "fail":
@@ -114,7 +118,11 @@ def targets_of(wanted, reader):
 
 def missing_vms(words, targets, without, unread):
     """The words of ``vms`` of which nothing is there. What could not be read is not known to be missing."""
-    return [word for word in words or () if all(target in without and _ids.key(target) not in unread for target in targets[word])]
+    return [
+        word
+        for word in words or ()
+        if all(target in without and _ids.key(target) not in unread for target in targets[word])
+    ]
 
 
 def missing_ids(selected, backup_ids):
@@ -130,7 +138,7 @@ def place_of(params, server):
     return "the default backup server of %s" % server["host"] if storage["default"] else storage["host"]
 
 
-class Reader(object):
+class Reader:
     """The answers, which are read at most twice: for the names in the whole tree, and as trees.
 
     Only an answer of a VM's own can be told apart from the others. With ``skip`` one that is damaged is noted in ``damaged``, and nothing at all is
@@ -146,7 +154,11 @@ class Reader(object):
 
     def names(self):
         """[(name, UUID)] of the VMs in the whole tree; none where it was not asked for."""
-        return [(tree.name, tree.uuid) for spooled in self._whole for tree in self._told(spooled, trees.parse(spooled["text"].source()))]
+        return [
+            (tree.name, tree.uuid)
+            for spooled in self._whole
+            for tree in self._told(spooled, trees.parse(spooled["text"].source()))
+        ]
 
     def trees(self):
         """One stream of VmTree."""
@@ -154,7 +166,7 @@ class Reader(object):
             return query.merge(itertools.chain.from_iterable(map(self._read_single, self._single)))
         # Only the whole tree and a VM's own one can speak of the same VM.
         single = [self._read_single(tree) for tree in self._single]
-        unread = set(_ids.key(vm["uuid"]) for vm in self._damaged)
+        unread = {_ids.key(vm["uuid"]) for vm in self._damaged}
         whole = (tree for tree in self._read(self._whole[0]) if _ids.key(tree.uuid) not in unread)
         return query.merge(whole, single)
 
@@ -163,7 +175,9 @@ class Reader(object):
         try:
             trees = list(self._read(spooled))
             if len(trees) > 1 or any(_ids.key(tree.uuid) != _ids.key(spooled["uuid"]) for tree in trees):
-                raise TreeError(self._message(spooled, "The answer is for %s." % (" and ".join(tree.uuid for tree in trees))))
+                raise TreeError(
+                    self._message(spooled, "The answer is for %s." % (" and ".join(tree.uuid for tree in trees)))
+                )
             return trees
         except TreeError as error:
             if not self._skip:
@@ -172,7 +186,9 @@ class Reader(object):
             return []
 
     def _read(self, spooled):
-        parsed = trees.parse(spooled["text"].source(), disks="disks" in self._gather, files="files" in self._gather, altered=self.altered)
+        parsed = trees.parse(
+            spooled["text"].source(), disks="disks" in self._gather, files="files" in self._gather, altered=self.altered
+        )
         yield from query.placed(self._told(spooled, parsed), spooled["directory"])
         spooled["text"].drop()
 
@@ -181,13 +197,14 @@ class Reader(object):
         try:
             yield from trees
         except TreeError as error:
-            raise TreeError(self._message(spooled, error.message))
+            raise TreeError(self._message(spooled, error.message)) from None
 
     def _message(self, spooled, problem):
         if not spooled["uuid"]:
             return (
                 "The answer of %s for all VMs together cannot be read, so nothing is known of any of them. %s With 'scope: registered' the server "
-                "is asked VM by VM, and 'on_damaged: skip' then leaves out the one that is damaged." % (self._server, problem)
+                "is asked VM by VM, and 'on_damaged: skip' then leaves out the one that is damaged."
+                % (self._server, problem)
             )
         name = "VM %s (%s)" % (spooled["name"], spooled["uuid"]) if spooled["name"] else "VM %s" % spooled["uuid"]
         hint = "" if self._skip else " 'on_damaged: skip' gathers the other VMs all the same."
@@ -210,13 +227,17 @@ def moment(params, option):
 def check_gather(gather):
     for part in ("disks", "files"):
         if part in gather and "backups" not in gather:
-            raise InputError("gather: '%s' is a part of each backup, and 'backups' is not in the list. Add it, or leave '%s' out." % (part, part))
+            raise InputError(
+                "gather: '%s' is a part of each backup, and 'backups' is not in the list. Add it, or leave '%s' out."
+                % (part, part)
+            )
 
 
 def check_window(chosen):
     if chosen["newer_than"] and chosen["older_than"] and chosen["newer_than"] >= chosen["older_than"]:
         raise InputError(
-            "newer_than: %s is not before older_than, %s; no backup can be in between. Exchange them?" % (chosen["newer_than"], chosen["older_than"])
+            "newer_than: %s is not before older_than, %s; no backup can be in between. Exchange them?"
+            % (chosen["newer_than"], chosen["older_than"])
         )
 
 

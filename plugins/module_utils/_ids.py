@@ -7,10 +7,6 @@ The server compares ids as text, exactly as it stored them. So what comes out of
 it is compared through :func:`key` and passed back untouched.
 """
 
-from __future__ import absolute_import, division, print_function
-
-__metaclass__ = type
-
 import re
 
 from ansible_collections.prlsdk.core.plugins.module_utils._errors import InputError

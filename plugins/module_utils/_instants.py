@@ -3,10 +3,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Points in time as integers: whole seconds since 1970-01-01T00:00:00Z. No clock is read, no local zone is used."""
 
-from __future__ import absolute_import, division, print_function
-
-__metaclass__ = type
-
 import datetime
 import re
 
@@ -38,7 +34,7 @@ def parse(value):
     """
     if isinstance(value, datetime.datetime):
         return _of_datetime(value)
-    if isinstance(value, bool) or not isinstance(value, (type(u""), str, int, float)):
+    if isinstance(value, bool) or not isinstance(value, (str, str, int, float)):
         raise InputError("%r is not an instant; write %s" % (value, FORM))
     written = str(value)
     if not isinstance(value, float) and not _NUMBER.match(written):
@@ -46,7 +42,7 @@ def parse(value):
     try:
         seconds = int(float(written) // 1) if "." in written or isinstance(value, float) else int(written)
     except (OverflowError, ValueError):  # infinity and not-a-number
-        raise InputError("%r is not an instant; write %s" % (value, FORM))
+        raise InputError("%r is not an instant; write %s" % (value, FORM)) from None
     return _in_range(seconds, value)
 
 
@@ -64,14 +60,21 @@ def moment(written, now):
     try:
         return before(int(now), _durations.parse(written))
     except InputError as error:
-        raise InputError("%s. Or write an instant as %s" % (error.message, _ISO_FORM))
+        raise InputError("%s. Or write an instant as %s" % (error.message, _ISO_FORM)) from None
 
 
 def format(epoch):
     """Epoch seconds as ``YYYY-MM-DDTHH:MM:SSZ``, the one spelling that the collection writes."""
     moment = to_datetime(epoch)
     # strftime("%Y") does not pad the year everywhere.
-    return "%04d-%02d-%02dT%02d:%02d:%02dZ" % (moment.year, moment.month, moment.day, moment.hour, moment.minute, moment.second)
+    return "%04d-%02d-%02dT%02d:%02d:%02dZ" % (
+        moment.year,
+        moment.month,
+        moment.day,
+        moment.hour,
+        moment.minute,
+        moment.second,
+    )
 
 
 def before(epoch, duration):
@@ -102,7 +105,7 @@ def _of_iso(written, form):
     try:
         moment = datetime.datetime(int(year), int(month), int(day), int(hour), int(minute), int(second or 0))
     except ValueError as error:
-        raise InputError("%r is not an instant: %s" % (written, error))
+        raise InputError("%r is not an instant: %s" % (written, error)) from None
     return _in_range(from_datetime(moment) - _offset(zone, written), written)
 
 
@@ -118,7 +121,9 @@ def _offset(zone, written):
 
 def _of_datetime(moment):
     if moment.utcoffset() is None:
-        raise InputError("%s is ambiguous without a zone: add Z for UTC or an offset such as +02:00" % (moment.isoformat(),))
+        raise InputError(
+            "%s is ambiguous without a zone: add Z for UTC or an offset such as +02:00" % (moment.isoformat(),)
+        )
     return from_datetime(moment.replace(tzinfo=None)) - int(moment.utcoffset().total_seconds() // 1)
 
 

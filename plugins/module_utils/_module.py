@@ -3,16 +3,11 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What every module shares: the SDK made from the connection's options, the one place where failures become results."""
 
-from __future__ import absolute_import, division, print_function
-
-__metaclass__ = type
-
 import json
 import os
 import re
 
 from ansible.module_utils.basic import AnsibleModule
-
 from ansible_collections.prlsdk.core.plugins.module_utils import _hangup
 from ansible_collections.prlsdk.core.plugins.module_utils._errors import InputError, PrlError, TemporaryFolderError
 from ansible_collections.prlsdk.core.plugins.module_utils._options import ENVIRONMENT, connection_options
@@ -33,7 +28,7 @@ class Module(AnsibleModule):
 
     def __init__(self, **more):
         _hangup.end_tidily()
-        super(Module, self).__init__(**more)
+        super().__init__(**more)
 
     def _log_invocation(self):
         # Ansible's own fails on these with a traceback.
@@ -42,15 +37,15 @@ class Module(AnsibleModule):
                 error = InputError("%s: has half of a surrogate pair, which is no character. Correct the text." % name)
                 self.params = {}
                 self.fail_json(msg=error.message, **error.result)
-        super(Module, self)._log_invocation()
+        super()._log_invocation()
 
     def warn(self, warning, **more):
-        super(Module, self).warn(printable(warning), **more)
+        super().warn(printable(warning), **more)
 
     def fail_json(self, msg, **more):
         if self._needs_folder:  # older releases of ansible-core end here where newer ones raise an exception
             raise TemporaryFolderError("There is no temporary folder. %s." % str(msg).rstrip("."))
-        super(Module, self).fail_json(msg=printable(msg), **more)
+        super().fail_json(msg=printable(msg), **more)
 
     def private_folder(self):
         """The folder that is removed with the module. Raises TemporaryFolderError."""
@@ -61,7 +56,10 @@ class Module(AnsibleModule):
             raise
         except Exception as error:
             cause = error.__cause__ or error
-            raise TemporaryFolderError("There is no temporary folder. %s: %s." % (str(error).rstrip("."), getattr(cause, "strerror", None) or cause)) from None
+            raise TemporaryFolderError(
+                "There is no temporary folder. %s: %s."
+                % (str(error).rstrip("."), getattr(cause, "strerror", None) or cause)
+            ) from None
         finally:
             self._needs_folder = False
 
@@ -70,7 +68,9 @@ def make_module(options, **more):
     """An AnsibleModule with the connection's options beside its own ones; check mode is supported by all."""
     specification = connection_options()
     specification.update(options)
-    return Module(argument_spec=specification, required_by={"host": ["username", "password"]}, supports_check_mode=True, **more)
+    return Module(
+        argument_spec=specification, required_by={"host": ["username", "password"]}, supports_check_mode=True, **more
+    )
 
 
 def run(module, act, read_only=True, progress=None):
@@ -104,7 +104,7 @@ def run(module, act, read_only=True, progress=None):
 
 def shown(diff):
     """The form in which Ansible shows a difference. ``before`` and ``after`` are lists of lines here."""
-    return dict((name, value if name.endswith("_header") else printable_lines(value)) for name, value in diff.items())
+    return {name: value if name.endswith("_header") else printable_lines(value) for name, value in diff.items()}
 
 
 def run_change(module, act):
@@ -119,7 +119,10 @@ def connect(module, read_only, progress):
     params = module.params
     for name in ("timeout", "login_timeout"):
         if not 0 < params[name] <= LONGEST:
-            raise InputError("%s: %d is not a time to wait. Give a number of seconds from 1 to %d (a year)." % (name, params[name], LONGEST))
+            raise InputError(
+                "%s: %d is not a time to wait. Give a number of seconds from 1 to %d (a year)."
+                % (name, params[name], LONGEST)
+            )
     storage = params.get("storage")
     if storage and storage["default"]:
         if storage["host"]:
@@ -132,7 +135,7 @@ def connect(module, read_only, progress):
 
 
 def login_of(params, timeout):
-    login = dict((name, params[name]) for name in ("host", "port", "username", "password", "security_level"))
+    login = {name: params[name] for name in ("host", "port", "username", "password", "security_level")}
     return dict(login, timeout=timeout)
 
 

@@ -3,10 +3,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The argument specifications of the modules. Data only: the documentation of each module says what its options mean."""
 
-from __future__ import absolute_import, division, print_function
-
-__metaclass__ = type
-
 from ansible.module_utils.basic import env_fallback
 
 # Each of these options falls back to the environment variable.
@@ -74,7 +70,10 @@ def wait_options():
         "type": {"type": "raw"},
         "vm": {"type": "str"},
         "issuer_id": {"type": "str"},
-        "issuer_type": {"type": "str", "choices": ["virtual_machine", "dispatcher", "io_service", "web_service", "unknown"]},
+        "issuer_type": {
+            "type": "str",
+            "choices": ["virtual_machine", "dispatcher", "io_service", "web_service", "unknown"],
+        },
         "code": {"type": "raw"},
         "params": {"type": "dict"},
     }

@@ -7,10 +7,6 @@ Not AnsibleModule.run_command: that one gives a program all of its input at once
 read everything, what it said and how it ended is lost. Interpreters that cannot start are just what has to be told.
 """
 
-from __future__ import absolute_import, division, print_function
-
-__metaclass__ = type
-
 import collections
 import os
 import select
@@ -37,7 +33,12 @@ class Process:
     def __init__(self, arguments):
         with _hangup.held_back():  # until it is known what there is to end
             self._process = subprocess.Popen(
-                arguments, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, close_fds=True, start_new_session=True
+                arguments,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                close_fds=True,
+                start_new_session=True,
             )
             self.struck = False
         self._lines, self._begun, self._left_out, self._ended = collections.deque(), bytearray(), False, False

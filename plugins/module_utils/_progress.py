@@ -8,10 +8,6 @@ on the target host, and whatever is in it is what M(ansible.builtin.async_status
 target host's system log.
 """
 
-from __future__ import absolute_import, division, print_function
-
-__metaclass__ = type
-
 import collections
 import glob
 import json
@@ -31,8 +27,7 @@ Way = collections.namedtuple("Way", "check diff progress")
 
 
 class Progress:
-    """Shows what is done. ``log`` has ``write(text)``; ``job_file`` is a JobFile or None; ``clock`` gives seconds.
-    """
+    """Shows what is done. ``log`` has ``write(text)``; ``job_file`` is a JobFile or None; ``clock`` gives seconds."""
 
     def __init__(self, log, job_file=None, clock=time.monotonic):
         self._log, self._file, self._clock = log, job_file, clock
@@ -46,14 +41,16 @@ class Progress:
         if "total" not in more and "total" in known and operation in ("get_backup_tree", known.get("operation")):
             return  # looking at what a removal did is part of it, and so is the call that was announced with its count
         state = dict(more, operation=operation, subject=subject)
-        self._state = dict((name, value) for name, value in state.items() if value is not None)
+        self._state = {name: value for name, value in state.items() if value is not None}
         self._state["message"] = self.text()
         now = self._clock()
         if self._file and (self._filed is None or now - self._filed >= FILE_INTERVAL):
             self._filed = now
             self._file.write(dict(self._state))
         if self._state.get("percent") is not None or self._state["operation"].endswith("vm_backup"):
-            if self._state["message"] != self._last_text and (self._logged is None or now - self._logged >= LOG_INTERVAL):
+            if self._state["message"] != self._last_text and (
+                self._logged is None or now - self._logged >= LOG_INTERVAL
+            ):
                 self._logged, self._last_text = now, self._state["message"]
                 self._log.write(self._state["message"])
 

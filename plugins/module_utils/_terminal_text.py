@@ -3,10 +3,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Text from outside made safe to show: the name of a VM must not move the cursor, add a line or turn the direction of writing."""
 
-from __future__ import absolute_import, division, print_function
-
-__metaclass__ = type
-
 import unicodedata
 
 # Control characters, invisible marks such as those of direction, halves of surrogate pairs, line and paragraph separators. Characters that

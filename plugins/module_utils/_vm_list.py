@@ -3,10 +3,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """From prl_vm_info's options to its result. Knows neither Ansible nor the SDK, and parses no tree."""
 
-from __future__ import absolute_import, division, print_function
-
-__metaclass__ = type
-
 from ansible_collections.prlsdk.core.plugins.module_utils._backups import locate
 from ansible_collections.prlsdk.core.plugins.module_utils._errors import InputError
 
@@ -15,11 +11,15 @@ def gather_vms(params, client):
     """The result of prl_vm_info."""
     vms, unknown = locate.find_registered(client, params["types"], params["vms"])
     result = {
-        "changed": False, "vms": sorted(vms, key=lambda vm: (vm["name"] or "", vm["uuid"] or "")), "missing": unknown, "server": client.server,
+        "changed": False,
+        "vms": sorted(vms, key=lambda vm: (vm["name"] or "", vm["uuid"] or "")),
+        "missing": unknown,
+        "server": client.server,
     }
     if unknown and params["missing"] == "fail":
         raise InputError(
             "vms: %s knows no VM or container called %s. Correct the name, or set 'missing: ok' to go on without."
-            % (client.server["host"], ", ".join("'%s'" % word for word in unknown)), **result
+            % (client.server["host"], ", ".join("'%s'" % word for word in unknown)),
+            **result,
         )
     return result

@@ -3,10 +3,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """From prl_event_wait's options to its result: check them, ask the SDK to wait, name what came. Knows neither Ansible nor the SDK."""
 
-from __future__ import absolute_import, division, print_function
-
-__metaclass__ = type
-
 import errno
 import os
 import stat
@@ -30,16 +26,26 @@ def wait_for_events(params, client, look_only=False, warn=lambda text: None, now
         require_lxml()
     if params["ready_file"] and not look_only:
         remove_stale(params["ready_file"])
-    known = {"changed": False, "matched": False, "timed_out": False, "satisfied_by": None, "seen": {}, "reconnections": 0}
+    known = {
+        "changed": False,
+        "matched": False,
+        "timed_out": False,
+        "satisfied_by": None,
+        "seen": {},
+        "reconnections": 0,
+    }
     wait = Wait(client, request)
     try:
         raw = wait.run(look_only)
     except PrlError as error:  # with what was known when it happened
-        raise error.with_result(**dict(known, events=[], elapsed=elapsed(begin, clock)))
+        raise error.with_result(**dict(known, events=[], elapsed=elapsed(begin, clock))) from None
     result = dict(known, **result_of(raw))
     result["elapsed"] = elapsed(begin, clock)
     if raw["unreadable"]:
-        warn("%d events could not be read and were not looked at. Please report this with the SDK's version." % raw["unreadable"])
+        warn(
+            "%d events could not be read and were not looked at. Please report this with the SDK's version."
+            % raw["unreadable"]
+        )
     refuse(params, raw, result)
     return result
 
@@ -98,7 +104,7 @@ def instant(written, now):
     try:
         return _instants.moment(written, now)
     except InputError as error:
-        raise InputError("satisfied_by.backup_newer_than: %s." % error.message)
+        raise InputError("satisfied_by.backup_newer_than: %s." % error.message) from None
 
 
 def check_ready_file(path):
@@ -113,11 +119,13 @@ def remove_stale(path):
     try:
         status = os.lstat(path)
         if not stat.S_ISREG(status.st_mode) or status.st_size:
-            raise InputError("ready_file: '%s' exists and is not an empty file, so it is not removed. Give another path." % path)
+            raise InputError(
+                "ready_file: '%s' exists and is not an empty file, so it is not removed. Give another path." % path
+            )
         os.unlink(path)
     except OSError as error:
         if error.errno != errno.ENOENT:
-            raise InputError("ready_file: '%s' cannot be removed: %s." % (path, os.strerror(error.errno)))
+            raise InputError("ready_file: '%s' cannot be removed: %s." % (path, os.strerror(error.errno))) from None
 
 
 def result_of(raw):
@@ -129,7 +137,7 @@ def result_of(raw):
         "timed_out": raw["outcome"] == "timed_out",
         "events": events,
         "satisfied_by": satisfied(raw["satisfied_by"]),
-        "seen": dict((catalogue.name_of(int(number)), times) for number, times in raw["seen"].items()),
+        "seen": {catalogue.name_of(int(number)): times for number, times in raw["seen"].items()},
         "reconnections": raw["reconnections"],
         "server": raw["server"],
     }
@@ -139,7 +147,9 @@ def result_of(raw):
 
 
 def satisfied(raw):
-    return raw and dict(raw, newest_backup=None if raw["newest_backup"] is None else _instants.format(raw["newest_backup"]))
+    return raw and dict(
+        raw, newest_backup=None if raw["newest_backup"] is None else _instants.format(raw["newest_backup"])
+    )
 
 
 def refuse(params, raw, result):
@@ -147,17 +157,26 @@ def refuse(params, raw, result):
     if raw["outcome"] == "error":
         raise raw["error"].with_result(**result)
     if raw["outcome"] == "failed":
-        raise WaitError(WaitError.FAILED_ON_EVENT, "An event of 'fail_on' came: %s" % story(result["failed_on"]), **result)
+        raise WaitError(
+            WaitError.FAILED_ON_EVENT, "An event of 'fail_on' came: %s" % story(result["failed_on"]), **result
+        )
     if raw["outcome"] == "timed_out" and params["on_timeout"] == "fail":
         raise WaitError(WaitError.TIMED_OUT, time_out_story(params, raw, result), **result)
 
 
 def story(event):
     # A VM that was given by its UUID has one without a name: nobody had to look it up.
-    about = " of %s" % ((event["vm"] or {}).get("name") or event["issuer_id"]) if event["issuer_id"].strip("{}0-") else ""
+    about = (
+        " of %s" % ((event["vm"] or {}).get("name") or event["issuer_id"]) if event["issuer_id"].strip("{}0-") else ""
+    )
     said = " ".join((event["message"] or event["brief"] or "").split())
     code = " (%s)" % event["symbol"] if event["symbol"] else ""
-    return "%s%s%s%s" % (event["type"], about, ": " + said if said else "", code + "." if code or not said.endswith(".") else "")
+    return "%s%s%s%s" % (
+        event["type"],
+        about,
+        ": " + said if said else "",
+        code + "." if code or not said.endswith(".") else "",
+    )
 
 
 def time_out_story(params, raw, result):

@@ -8,10 +8,6 @@ Here each such character, raw or as a reference, and all that is no UTF-8, becom
 parser says so.
 """
 
-from __future__ import absolute_import, division, print_function
-
-__metaclass__ = type
-
 import re
 
 _REPLACEMENT = b"\xef\xbf\xbd"  # U+FFFD
@@ -36,7 +32,7 @@ def is_legal(code):
 def mend(text):
     """The bytes of a whole tree without what XML cannot hold; the same object where there is nothing of it."""
     mender = Mender()
-    pieces = [mender.feed(text[start:start + _PIECE]) for start in range(0, len(text), _PIECE)]
+    pieces = [mender.feed(text[start : start + _PIECE]) for start in range(0, len(text), _PIECE)]
     pieces.append(mender.end())
     return b"".join(pieces) if mender.replaced else text
 
@@ -100,7 +96,7 @@ def _whole(data):
     """How many bytes from the beginning do not end inside of a character or of a reference."""
     length = len(data)
     for back in range(1, min(4, length + 1)):
-        lead = ord(data[length - back:length - back + 1])
+        lead = ord(data[length - back : length - back + 1])
         if lead >= 0xC0:
             if back < (2 if lead < 0xE0 else 3 if lead < 0xF0 else 4):
                 return length - back
@@ -138,11 +134,16 @@ class MendedStream:
 def warning(altered):
     """What to tell of replaced characters. ``altered``: a list of (VM's name, VM's UUID, backup's id or None where it is the VM's name)."""
     told = [
-        "%s of VM '%s' (%s)" % ("backup %s" % backup if backup else "the name", name, uuid) for name, uuid, backup in sorted(set(altered), key=repr)[:NAMED]
+        "%s of VM '%s' (%s)" % ("backup %s" % backup if backup else "the name", name, uuid)
+        for name, uuid, backup in sorted(set(altered), key=repr)[:NAMED]
     ]
     more = len(set(altered)) - len(told)
-    return "Texts in the server's backup tree have characters that XML cannot hold; each is replaced by U+FFFD: %s%s." % (
-        ", ".join(told), ", and %d more" % more if more else "",
+    return (
+        "Texts in the server's backup tree have characters that XML cannot hold; each is replaced by U+FFFD: %s%s."
+        % (
+            ", ".join(told),
+            ", and %d more" % more if more else "",
+        )
     )
 
 

@@ -4,10 +4,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Make a backup, or remove backups."""
 
-from __future__ import absolute_import, division, print_function
-
-__metaclass__ = type
-
 DOCUMENTATION = r"""
 module: prl_backup
 short_description: Make and remove backups of VMs and containers on a Virtuozzo or Parallels host

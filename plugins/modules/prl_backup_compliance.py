@@ -4,10 +4,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Documentation of the action ``plugins/action/prl_backup_compliance.py``, which runs on the controller."""
 
-from __future__ import absolute_import, division, print_function
-
-__metaclass__ = type
-
 DOCUMENTATION = r"""
 module: prl_backup_compliance
 short_description: Check that every VM of a Virtuozzo or Parallels host has a restorable backup that is young enough

@@ -4,10 +4,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Gather the backup trees of a node or a backup server."""
 
-from __future__ import absolute_import, division, print_function
-
-__metaclass__ = type
-
 DOCUMENTATION = r"""
 module: prl_backup_info
 short_description: Gather the backups of VMs and containers of a Virtuozzo or Parallels host
@@ -493,13 +489,20 @@ sdk:
 from ansible_collections.prlsdk.core.plugins.module_utils import _packed
 from ansible_collections.prlsdk.core.plugins.module_utils._gather import gather_backups
 from ansible_collections.prlsdk.core.plugins.module_utils._module import make_module, run
-from ansible_collections.prlsdk.core.plugins.module_utils._options import backup_options, selection_options, storage_option
+from ansible_collections.prlsdk.core.plugins.module_utils._options import (
+    backup_options,
+    selection_options,
+    storage_option,
+)
 
 
 def main():
     options = dict(backup_options(), packed={"type": "bool", "default": False}, **selection_options())
     module = make_module(dict(options, **storage_option()))
-    run(module, lambda params, client: pack_trees(gather_backups(params, client), params["packed"], module.no_log_values))
+    run(
+        module,
+        lambda params, client: pack_trees(gather_backups(params, client), params["packed"], module.no_log_values),
+    )
 
 
 def pack_trees(result, wanted, secrets):

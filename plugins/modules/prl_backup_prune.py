@@ -4,10 +4,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Documentation of the action ``plugins/action/prl_backup_prune.py``, which runs on the controller."""
 
-from __future__ import absolute_import, division, print_function
-
-__metaclass__ = type
-
 DOCUMENTATION = r"""
 module: prl_backup_prune
 short_description: Prune backups of a Virtuozzo or Parallels host by a retention policy

@@ -4,10 +4,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Restore a VM or container from a backup."""
 
-from __future__ import absolute_import, division, print_function
-
-__metaclass__ = type
-
 DOCUMENTATION = r"""
 module: prl_backup_restore
 short_description: Restore a VM or container from a backup on a Virtuozzo or Parallels host

@@ -4,10 +4,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Wait for events of a node."""
 
-from __future__ import absolute_import, division, print_function
-
-__metaclass__ = type
-
 DOCUMENTATION = r"""
 module: prl_event_wait
 short_description: Wait for events of a Virtuozzo or Parallels host
@@ -488,7 +484,11 @@ from ansible_collections.prlsdk.core.plugins.module_utils._waiting import wait_f
 def main():
     module = make_module(wait_options())
     _hangup.end_with_reader()
-    run(module, functools.partial(wait_for_events, look_only=module.check_mode, warn=module.warn), read_only=module.params["answer"] is None)
+    run(
+        module,
+        functools.partial(wait_for_events, look_only=module.check_mode, warn=module.warn),
+        read_only=module.params["answer"] is None,
+    )
 
 
 if __name__ == "__main__":

@@ -4,10 +4,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Documentation of the action ``plugins/action/prl_retention_page.py``, which runs on the controller."""
 
-from __future__ import absolute_import, division, print_function
-
-__metaclass__ = type
-
 DOCUMENTATION = r"""
 module: prl_retention_page
 short_description: Make an HTML page of the retention reports of many hosts

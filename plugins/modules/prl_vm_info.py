@@ -4,10 +4,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """List the VMs and containers of a node."""
 
-from __future__ import absolute_import, division, print_function
-
-__metaclass__ = type
-
 DOCUMENTATION = r"""
 module: prl_vm_info
 short_description: List the VMs and containers of a Virtuozzo or Parallels host

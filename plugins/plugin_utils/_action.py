@@ -6,7 +6,8 @@
 from __future__ import annotations
 
 import difflib
-from typing import Any, Iterable
+from collections.abc import Iterable
+from typing import Any
 
 from ansible.errors import AnsibleConnectionFailure, AnsibleError
 from ansible.plugins.action import ActionBase
@@ -54,7 +55,10 @@ class ControllerAction(ActionBase):
         try:
             result = self.conduct()
         except Failed as failure:
-            result = {"unreachable" if isinstance(failure, Unreachable) else "failed": True, "msg": printable(str(failure))}
+            result = {
+                "unreachable" if isinstance(failure, Unreachable) else "failed": True,
+                "msg": printable(str(failure)),
+            }
         except InputError as error:
             result = {"failed": True, "msg": error.message}
         if self.warnings:
@@ -88,11 +92,13 @@ class ControllerAction(ActionBase):
         prefix = self.option("")
         known = {*self.OPTIONS, *others}
         for name in sorted(self.task_vars) if prefix else ():
-            word = name[len(prefix):]
+            word = name[len(prefix) :]
             if name.startswith(prefix) and not word.startswith("_") and word not in known:
                 near = difflib.get_close_matches(word, known, 1, 0.8)
                 if near:
-                    raise Failed("%s is set, which is no variable of the role. Did you mean %s%s?" % (name, prefix, near[0]))
+                    raise Failed(
+                        "%s is set, which is no variable of the role. Did you mean %s%s?" % (name, prefix, near[0])
+                    )
 
     @property
     def ad_hoc(self) -> bool:
@@ -110,7 +116,10 @@ class BackupAction(ControllerAction):
     def specification(self):
         # What is not set falls back to the environment of the target host, so the modules get these as they are written here.
         connection = _options.connection_options()
-        return {**{name: {"type": "raw", "no_log": bool(option.get("no_log"))} for name, option in connection.items()}, **self.OPTIONS}
+        return {
+            **{name: {"type": "raw", "no_log": bool(option.get("no_log"))} for name, option in connection.items()},
+            **self.OPTIONS,
+        }
 
     @property
     def connection_options(self) -> dict[str, Any]:
@@ -132,11 +141,17 @@ class BackupAction(ControllerAction):
             self._connection._shell.tmpdir = None  # it may be gone when the host is back
             raise Unreachable(_sentence(str(error) or "the connection failed")) from error
         except AnsibleError as error:
-            raise ModuleFailed("The module %s could not be run on %s. %s" % (name, self.host, _sentence(str(error))), {}) from error
+            raise ModuleFailed(
+                "The module %s could not be run on %s. %s" % (name, self.host, _sentence(str(error))), {}
+            ) from error
         if result.get("unreachable"):
             raise Unreachable(_sentence(str(result.get("msg") or "the connection failed")))
         told = {one["message"] for one in result.get("damaged") or []}  # what comes of that is the caller's to say
-        self.warnings += [warning for warning in result.get("warnings") or [] if _text_of(warning) not in told and warning not in self.warnings]
+        self.warnings += [
+            warning
+            for warning in result.get("warnings") or []
+            if _text_of(warning) not in told and warning not in self.warnings
+        ]
         if result.get("failed"):
             raise ModuleFailed(self._reason(name, result), result)
         return result
@@ -153,10 +168,20 @@ class BackupAction(ControllerAction):
 
     def _reason(self, name, result):
         said = str(result.get("msg") or "")
-        if "rc" in result and "sdk" not in result and "error" not in result:  # it did not come so far as to speak for itself
-            lines = [line for key in ("module_stderr", "module_stdout") for line in str(result.get(key) or "").splitlines() if line.strip()]
+        if (
+            "rc" in result and "sdk" not in result and "error" not in result
+        ):  # it did not come so far as to speak for itself
+            lines = [
+                line
+                for key in ("module_stderr", "module_stdout")
+                for line in str(result.get(key) or "").splitlines()
+                if line.strip()
+            ]
             return "The module %s could not be run on %s: it ended with status %s%s." % (
-                name, self.host, result["rc"], " and said: %s" % lines[-1].strip() if lines else "",
+                name,
+                self.host,
+                result["rc"],
+                " and said: %s" % lines[-1].strip() if lines else "",
             )
         return _sentence(said or "The module %s failed and did not say why" % name)
 

@@ -41,7 +41,7 @@ def named(name):
 
 
 def main():
-    known = sorted(path.stem[len("bench_"):] for path in FOLDER.glob("bench_*.py"))
+    known = sorted(path.stem[len("bench_") :] for path in FOLDER.glob("bench_*.py"))
     wanted = sys.argv[1:] or known
     for name in wanted:
         if name not in known:

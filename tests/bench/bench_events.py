@@ -79,13 +79,38 @@ class Waiting:
     def __init__(self, stub, specification):
         folder = stub.state.parent
         (folder / "ready").unlink(missing_ok=True)
-        one = dict({"option": "events[0]", "types": None, "vm": None, "issuer_id": None, "issuer_type": None, "code": None, "params": {}}, **specification)
-        request = {"events": [one], "fail_on": [], "match": "any", "count": 1, "satisfied_by": None, "answer": None, "ready_file": str(folder / "ready"),
-                   "reconnect": False}
-        self.process = subprocess.Popen(
-            [sys.executable, "-c", RUNNER], stdin=subprocess.PIPE, stdout=subprocess.PIPE, cwd=ROOT, env=stub.environment(PYTHONPATH=str(COLLECTIONS)),
+        one = dict(
+            {
+                "option": "events[0]",
+                "types": None,
+                "vm": None,
+                "issuer_id": None,
+                "issuer_type": None,
+                "code": None,
+                "params": {},
+            },
+            **specification,
         )
-        self.process.stdin.write(json.dumps({"folder": str(folder), "sdk_path": str(STUB_SDK), "request": request}).encode())
+        request = {
+            "events": [one],
+            "fail_on": [],
+            "match": "any",
+            "count": 1,
+            "satisfied_by": None,
+            "answer": None,
+            "ready_file": str(folder / "ready"),
+            "reconnect": False,
+        }
+        self.process = subprocess.Popen(
+            [sys.executable, "-c", RUNNER],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            cwd=ROOT,
+            env=stub.environment(PYTHONPATH=str(COLLECTIONS)),
+        )
+        self.process.stdin.write(
+            json.dumps({"folder": str(folder), "sdk_path": str(STUB_SDK), "request": request}).encode()
+        )
         self.process.stdin.close()
         while not (folder / "ready").exists():
             if self.process.poll() is not None:
@@ -147,9 +172,19 @@ def source(stub):
         (told,) = [line for line in process.stdout.read().splitlines() if line.startswith("[")]
     seconds, memory, found = json.loads(told)
     numbers = [one for one in found if one != "gap"]
-    print("source: %d events across 3 lost connections, %d lost, %d doubled, %d gaps; %.1f s, %.0f a second %s, %.0f MB" % (
-        SOURCE_EVENTS, SOURCE_EVENTS - len(set(numbers)), len(numbers) - len(set(numbers)), found.count("gap"), seconds, SOURCE_EVENTS / seconds,
-        marks.at_most(seconds, SOURCE_MARK, "events: 10,000 through the source", " s"), memory / 1024))
+    print(
+        "source: %d events across 3 lost connections, %d lost, %d doubled, %d gaps; %.1f s, %.0f a second %s, %.0f MB"
+        % (
+            SOURCE_EVENTS,
+            SOURCE_EVENTS - len(set(numbers)),
+            len(numbers) - len(set(numbers)),
+            found.count("gap"),
+            seconds,
+            SOURCE_EVENTS / seconds,
+            marks.at_most(seconds, SOURCE_MARK, "events: 10,000 through the source", " s"),
+            memory / 1024,
+        )
+    )
 
 
 def latency(stub):
@@ -166,8 +201,16 @@ def latency(stub):
         taken.append((moment - begin) * 1000)
     taken.sort()
     p99 = taken[int(len(taken) * 0.99) - 1]
-    print("event to decision, %d waits: median %.1f ms, worst %.1f ms, p99 %.1f ms %s" % (
-        len(taken), statistics.median(taken), taken[-1], p99, marks.at_most(p99, 20, "events: p99 from event to decision", " ms")))
+    print(
+        "event to decision, %d waits: median %.1f ms, worst %.1f ms, p99 %.1f ms %s"
+        % (
+            len(taken),
+            statistics.median(taken),
+            taken[-1],
+            p99,
+            marks.at_most(p99, 20, "events: p99 from event to decision", " ms"),
+        )
+    )
 
 
 def flood(stub, what, kind, params):
@@ -185,14 +228,23 @@ def flood(stub, what, kind, params):
     thread.join()
     seen = sum(result["seen"].values())
     assert seen == FLOOD + 1 and result["outcome"] == "matched", result
-    print("flood of %d events, %s: %d seen (none lost), %.1f s, at most %.0f MiB" % (FLOOD, what, seen, moment - begin, memory))
+    print(
+        "flood of %d events, %s: %d seen (none lost), %.1f s, at most %.0f MiB"
+        % (FLOOD, what, seen, moment - begin, memory)
+    )
 
 
 def cpu_of(command, stub, data=b""):
     """CPU seconds of a command and all that it waited for."""
     leads = {"PRL_SDK_PYTHON": sys.executable, "PRL_SDK_PATH": str(STUB_SDK)}
-    process = subprocess.Popen(command, cwd=ROOT, env=stub.environment(PYTHONPATH=str(COLLECTIONS), **leads), stdin=subprocess.PIPE,
-                               stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    process = subprocess.Popen(
+        command,
+        cwd=ROOT,
+        env=stub.environment(PYTHONPATH=str(COLLECTIONS), **leads),
+        stdin=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
     process.stdin.write(data)
     process.stdin.close()
     usage = os.wait4(process.pid, 0)[2]
@@ -216,12 +268,25 @@ def idle(stub):
     """CPU time of waiting for what does not come, beside asking again and again."""
     start = statistics.median(module_cpu(stub, 1) for _run in range(3))
     waited = module_cpu(stub, IDLE_SECONDS)
-    print("CPU of the module and its worker over %d s idle: %.2f s, of which start-up %.2f s: %.2f s beyond %s" % (
-        IDLE_SECONDS, waited, start, waited - start, marks.at_most(waited - start, 0.1, "events: CPU of waiting", " s")))
+    print(
+        "CPU of the module and its worker over %d s idle: %.2f s, of which start-up %.2f s: %.2f s beyond %s"
+        % (
+            IDLE_SECONDS,
+            waited,
+            start,
+            waited - start,
+            marks.at_most(waited - start, 0.1, "events: CPU of waiting", " s"),
+        )
+    )
     short = play_cpu(stub, WAIT % 1)
-    print("CPU of a whole play that waits %d s: %.2f s (of which start-up %.2f s)" % (IDLE_SECONDS, play_cpu(stub, WAIT % IDLE_SECONDS), short))
-    print("CPU of a whole play that asks prl_vm_info every %d s for %d s with until: %.2f s" % (
-        POLL_DELAY, IDLE_SECONDS, play_cpu(stub, LOOP % (IDLE_SECONDS // POLL_DELAY, POLL_DELAY))))
+    print(
+        "CPU of a whole play that waits %d s: %.2f s (of which start-up %.2f s)"
+        % (IDLE_SECONDS, play_cpu(stub, WAIT % IDLE_SECONDS), short)
+    )
+    print(
+        "CPU of a whole play that asks prl_vm_info every %d s for %d s with until: %.2f s"
+        % (POLL_DELAY, IDLE_SECONDS, play_cpu(stub, LOOP % (IDLE_SECONDS // POLL_DELAY, POLL_DELAY)))
+    )
 
 
 if __name__ == "__main__":

@@ -30,11 +30,19 @@ def beside_ping(home):
     stub("demo", "--now", NOW, "--vms", "3")
     leads = {"PRL_" + key.upper(): value for key, value in stub.options().items()}
     # As users run it: with the byte code that Python keeps.
-    environment = {name: value for name, value in stub.environment(**leads).items() if name != "PYTHONDONTWRITEBYTECODE"}
+    environment = {
+        name: value for name, value in stub.environment(**leads).items() if name != "PYTHONDONTWRITEBYTECODE"
+    }
 
     def timed(module):
         start = time.perf_counter()
-        subprocess.run([str(BIN / "ansible"), "localhost", "-m", module], cwd=ROOT, env=environment, check=True, capture_output=True)
+        subprocess.run(
+            [str(BIN / "ansible"), "localhost", "-m", module],
+            cwd=ROOT,
+            env=environment,
+            check=True,
+            capture_output=True,
+        )
         return time.perf_counter() - start
 
     pairs = [(timed("prlsdk.core.prl_backup_info"), timed("ansible.builtin.ping")) for _pair in range(9)][1:]
@@ -54,8 +62,12 @@ def large_server(home):
         arguments = {"ANSIBLE_MODULE_ARGS": stub.options(gather=gather)}
         start = time.perf_counter()
         done = subprocess.run(
-            [sys.executable, "-c", MEASURED], input=json.dumps(arguments), env=stub.environment(PYTHONPATH=str(COLLECTIONS)), text=True,
-            capture_output=True, check=False,
+            [sys.executable, "-c", MEASURED],
+            input=json.dumps(arguments),
+            env=stub.environment(PYTHONPATH=str(COLLECTIONS)),
+            text=True,
+            capture_output=True,
+            check=False,
         )
         elapsed = time.perf_counter() - start
         if done.returncode:
@@ -88,7 +100,9 @@ def processor_time(stub, whole_task, **options):
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
     if whole_task:
         command = [str(BIN / "ansible"), "localhost", "-m", "prlsdk.core.prl_backup_info", "-a", json.dumps(options)]
-        done = subprocess.run(command, cwd=ROOT, env=stub.environment(**leads), text=True, capture_output=True, check=False)
+        done = subprocess.run(
+            command, cwd=ROOT, env=stub.environment(**leads), text=True, capture_output=True, check=False
+        )
         failed = done.returncode and done.stdout[-2000:] + done.stderr
     else:
         result = run_module("prl_backup_info", stub, **options)
@@ -119,8 +133,10 @@ def vm_objects(home):
                 taken[entries] = processor_time(stub, whole_task, **options)
             ratio = taken["text"] / taken["objects"]
             mark = marks.at_most(ratio, limit, "modules: %s by text" % name) if cost else ""
-            print("1,000 VMs, %.0f ms for an object, %s: %.1f s of processor time by objects, %.1f s by text, ratio %.2f %s" % (
-                cost * 1000, name, taken["objects"], taken["text"], ratio, mark))
+            print(
+                "1,000 VMs, %.0f ms for an object, %s: %.1f s of processor time by objects, %.1f s by text, ratio %.2f %s"
+                % (cost * 1000, name, taken["objects"], taken["text"], ratio, mark)
+            )
 
 
 def first_name(tree):
@@ -140,8 +156,10 @@ def many_vms(home):
         stub("load", tree, "--register")
         each[number] = processor_time(stub, True, gather=["summary"], scope="registered", timeout=900) / number
     ratio = each[10_000] / each[1_000]
-    print("scope: registered, 10,000 VMs: %.2f ms of processor time for each, %.2f times one of 1,000 %s" % (
-        each[10_000] * 1000, ratio, marks.at_most(ratio, 1.2, "modules: a VM of 10,000 to one of 1,000")))
+    print(
+        "scope: registered, 10,000 VMs: %.2f ms of processor time for each, %.2f times one of 1,000 %s"
+        % (each[10_000] * 1000, ratio, marks.at_most(ratio, 1.2, "modules: a VM of 10,000 to one of 1,000"))
+    )
 
 
 def scopes(home):

@@ -73,7 +73,9 @@ def copy_of(stub, name):
 def removal(folder, vms, weeks, increments, count):
     """(seconds of the task, seconds of the same SDK calls alone) for the removal of ``count`` increments, newest first in every chain."""
     stub = server(folder, vms, weeks, increments)
-    wanted = [{"id": identity, "vm": uuid} for uuid, chains in trees(stub) for chain in chains for identity in chain[:0:-1]][:count]
+    wanted = [
+        {"id": identity, "vm": uuid} for uuid, chains in trees(stub) for chain in chains for identity in chain[:0:-1]
+    ][:count]
     assert len(wanted) == count, "the server has only %d" % len(wanted)
     fresh = copy_of(stub, "fresh.sqlite")
     started = time.perf_counter()
@@ -81,8 +83,16 @@ def removal(folder, vms, weeks, increments, count):
     task = time.perf_counter() - started
     assert not result.get("failed") and sum(len(backup["removed"]) for backup in result["backups"]) == count
     calls = folder / "calls.json"
-    calls.write_text(json.dumps([call for call in stub.calls() if call["call"] in ("get_backup_tree", "remove_vm_backup")]))
-    done = subprocess.run([sys.executable, "-c", RAW, str(calls)], env=fresh.environment(PYTHONPATH=str(STUB_SDK)), text=True, capture_output=True, check=True)
+    calls.write_text(
+        json.dumps([call for call in stub.calls() if call["call"] in ("get_backup_tree", "remove_vm_backup")])
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", RAW, str(calls)],
+        env=fresh.environment(PYTHONPATH=str(STUB_SDK)),
+        text=True,
+        capture_output=True,
+        check=True,
+    )
     with sqlite3.connect(stub.state) as one, sqlite3.connect(fresh.state) as other:
         query = "SELECT backup_id FROM items ORDER BY 1"
         assert one.execute(query).fetchall() == other.execute(query).fetchall(), "both ended in the same state"
@@ -93,21 +103,31 @@ def empty_task(folder):
     """Seconds of a task that finds nothing to do: interpreters, login, one tree."""
     stub = server(folder, 1, 1, 1)
     started = time.perf_counter()
-    run_module("prl_backup", stub, state="absent", vm=trees(stub)[0][0], backups=[{"id": "{11111111-2222-4333-8444-555555555555}"}])
+    run_module(
+        "prl_backup",
+        stub,
+        state="absent",
+        vm=trees(stub)[0][0],
+        backups=[{"id": "{11111111-2222-4333-8444-555555555555}"}],
+    )
     return time.perf_counter() - started
 
 
 def loop(folder, count, looped):
     """Seconds of a play that removes ``count`` backups, one task each or all in one."""
     stub = server(folder, 5, 1, 6)
-    wanted = [{"id": identity, "vm": uuid} for uuid, chains in trees(stub) for chain in chains for identity in chain[:0:-1]][:count]
+    wanted = [
+        {"id": identity, "vm": uuid} for uuid, chains in trees(stub) for chain in chains for identity in chain[:0:-1]
+    ][:count]
     task = {"prlsdk.core.prl_backup": {"state": "absent", "backups": ["{{ item }}"] if looped else wanted}}
     if looped:
         task["loop"] = wanted
     play = folder / "play.yml"
     play.write_text(json.dumps([{"hosts": "localhost", "gather_facts": False, "tasks": [task]}]))
     started = time.perf_counter()
-    done = playbook(stub, str(play), "-i", "localhost,", "-c", "local", "-e", "ansible_python_interpreter=%s" % sys.executable)
+    done = playbook(
+        stub, str(play), "-i", "localhost,", "-c", "local", "-e", "ansible_python_interpreter=%s" % sys.executable
+    )
     assert done.returncode == 0, done.stdout
     return time.perf_counter() - started
 
@@ -119,14 +139,25 @@ def main():
         print("a task that has nothing to remove: %.2f s" % nothing)
         print("%-34s %9s %12s %12s" % ("removals in one task", "task, s", "calls, s", "beyond, ms each"))
         for title, vms, weeks, increments, counts in (
-            ("of 50 VMs", 50, 5, 5, (250, 500, 1000)), ("of one VM with 300 backups", 1, 51, 5, (60, 120, 240)),
-            ("of one VM with 1,200 backups", 1, 201, 5, (240, 900)), ("of one chain with 300 backups", 1, 1, 299, (240,)),
+            ("of 50 VMs", 50, 5, 5, (250, 500, 1000)),
+            ("of one VM with 300 backups", 1, 51, 5, (60, 120, 240)),
+            ("of one VM with 1,200 backups", 1, 201, 5, (240, 900)),
+            ("of one chain with 300 backups", 1, 1, 299, (240,)),
         ):
             for count in counts:
                 task, calls = removal(folder / ("%d-%d-%d" % (vms, weeks, count)), vms, weeks, increments, count)
-                print("%-34s %9.2f %12.2f %12.2f" % ("%d %s" % (count, title), task, calls, (task - nothing - calls) / count * 1000))
+                print(
+                    "%-34s %9.2f %12.2f %12.2f"
+                    % ("%d %s" % (count, title), task, calls, (task - nothing - calls) / count * 1000)
+                )
         for looped in (True, False):
-            print("%-34s %9.2f" % ("20 backups, %s" % ("a loop of 20 tasks" if looped else "one task"), loop(folder / ("loop-%s" % looped), 20, looped)))
+            print(
+                "%-34s %9.2f"
+                % (
+                    "20 backups, %s" % ("a loop of 20 tasks" if looped else "one task"),
+                    loop(folder / ("loop-%s" % looped), 20, looped),
+                )
+            )
 
 
 if __name__ == "__main__":

@@ -52,7 +52,9 @@ def _tree(number, second):
     for night in range(BACKUPS_PER_VM):
         place = night % 7
         if not place:
-            chains.append({"uuid": "{%08x-0000-4000-8000-%012x}" % (number, night), "size": 0, "directory": None, "backups": []})
+            chains.append(
+                {"uuid": "{%08x-0000-4000-8000-%012x}" % (number, night), "size": 0, "directory": None, "backups": []}
+            )
         uuid = chains[-1]["uuid"]
         instant = NOW - (BACKUPS_PER_VM - night) * DAY + second
         chains[-1]["backups"].append(
@@ -68,7 +70,13 @@ def _tree(number, second):
                 "server_uuid": "{5e5e5e5e-0000-4000-8000-000000000001}",
             }
         )
-    vm = {"uuid": "{%08x-0000-4000-8000-000000000000}" % number, "name": "vm-%06d" % number, "type": "vm", "storage_version": 5, "registered": True}
+    vm = {
+        "uuid": "{%08x-0000-4000-8000-000000000000}" % number,
+        "name": "vm-%06d" % number,
+        "type": "vm",
+        "storage_version": 5,
+        "registered": True,
+    }
     return {"vm": vm, "omitted": 0, "chains": chains}
 
 
@@ -99,7 +107,10 @@ def _instants(inventory):
     import calendar
 
     found = [
-        calendar.timegm(time.strptime(backup["created"], "%Y-%m-%dT%H:%M:%SZ")) for tree in inventory for chain in tree["chains"] for backup in chain["backups"]
+        calendar.timegm(time.strptime(backup["created"], "%Y-%m-%dT%H:%M:%SZ"))
+        for tree in inventory
+        for chain in tree["chains"]
+        for backup in chain["backups"]
     ]
     random.Random(2).shuffle(found)
     return found
@@ -111,10 +122,15 @@ def _peak():
 
 def _measure_apart(backups, runs=3):
     """Each figure's median of several :func:`measure`, each in a process of its own, so that no run warms or burdens the next one."""
-    code = "import json; from tests.bench import bench_retention as bench; print(json.dumps(bench.measure(%d)))" % backups
+    code = (
+        "import json; from tests.bench import bench_retention as bench; print(json.dumps(bench.measure(%d)))" % backups
+    )
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(COLLECTIONS), str(ROOT)])}
     command = [sys.executable, "-c", code]
-    answers = [subprocess.run(command, check=True, capture_output=True, text=True, env=environment, cwd=ROOT).stdout for run in range(runs)]
+    answers = [
+        subprocess.run(command, check=True, capture_output=True, text=True, env=environment, cwd=ROOT).stdout
+        for run in range(runs)
+    ]
     return [statistics.median(figures) for figures in zip(*map(json.loads, answers))]
 
 
@@ -149,8 +165,19 @@ def _playbook(folder, backups, way=""):
     """Seconds and peak MiB of a run of ansible-playbook that reads the trees, and plans in one of the WAYS."""
     (folder / "trees.json").write_text(json.dumps({"backup_trees": trees(backups)}))
     (folder / "play.yml").write_text(PLAY.replace("WAY", WAYS.get(way, "")))
-    (folder / "values.json").write_text(json.dumps({"trees": str(folder / "trees.json"), "policy": POLICY, "at": NOW, "way": way}))
-    command = ["ansible-playbook", "-i", "localhost,", "-c", "local", "-e", "@%s" % (folder / "values.json"), str(folder / "play.yml")]
+    (folder / "values.json").write_text(
+        json.dumps({"trees": str(folder / "trees.json"), "policy": POLICY, "at": NOW, "way": way})
+    )
+    command = [
+        "ansible-playbook",
+        "-i",
+        "localhost,",
+        "-c",
+        "local",
+        "-e",
+        "@%s" % (folder / "values.json"),
+        str(folder / "play.yml"),
+    ]
     # The peak of children is that of the largest one so far: a process between, so that each run is the only child.
     code = (
         "import resource, subprocess, sys, time; started = time.time(); subprocess.run(sys.argv[1:], check=True, stdout=subprocess.DEVNULL); "
@@ -158,37 +185,57 @@ def _playbook(folder, backups, way=""):
     )
     path = os.pathsep.join([str(pathlib.Path(sys.executable).parent), os.environ.get("PATH", "")])
     environment = {**os.environ, "ANSIBLE_COLLECTIONS_PATH": str(COLLECTIONS), "PATH": path}
-    answer = subprocess.run([sys.executable, "-c", code, *command], check=True, capture_output=True, text=True, env=environment, cwd=folder)
+    answer = subprocess.run(
+        [sys.executable, "-c", code, *command], check=True, capture_output=True, text=True, env=environment, cwd=folder
+    )
     return [float(number) for number in answer.stdout.split()]
 
 
 def _through_ansible(backups):
     """Print what each of the WAYS costs beyond reading the trees."""
-    with tempfile.TemporaryDirectory() as folder:
-        folder = pathlib.Path(folder)
+    with tempfile.TemporaryDirectory() as name:
+        folder = pathlib.Path(name)
         seconds, busy, memory = _playbook(folder, backups)
-        print("%d backups through ansible-playbook: %.1f s (%.1f s of processor time) and %.0f MiB to read them" % (backups, seconds, busy, memory))
+        print(
+            "%d backups through ansible-playbook: %.1f s (%.1f s of processor time) and %.0f MiB to read them"
+            % (backups, seconds, busy, memory)
+        )
         for way in WAYS:
             took, used, peak = _playbook(folder, backups, way)
             figures = (took - seconds, used - busy, peak - memory, way)
-            print("  %6.1f s more (%6.1f s of processor time) and %4.0f MiB more by set_fact for %s" % figures, flush=True)
+            print(
+                "  %6.1f s more (%6.1f s of processor time) and %4.0f MiB more by set_fact for %s" % figures, flush=True
+            )
 
 
 def main(sizes=SIZES, through_ansible=100_000):
     """Print the figures; the marks stand beside them."""
     from tests.bench import marks
 
-    print("retention_plan: %d rules, %d backups to a VM" % (sum(key not in ("timezone", "max_remove_share") for key in POLICY), BACKUPS_PER_VM))
+    print(
+        "retention_plan: %d rules, %d backups to a VM"
+        % (sum(key not in ("timezone", "max_remove_share") for key in POLICY), BACKUPS_PER_VM)
+    )
     costs = {}
     for backups in sizes:
         planned, sorting, peak = _measure_apart(backups)
         costs[backups] = planned / backups
         print(
             "%9d backups: %6.2f s, %5.1f us for each, %5.0f MiB more at the peak, %4.0f times as long as sorting the instants %s"
-            % (backups, planned, costs[backups] * 1e6, peak, planned / sorting, marks.at_most(planned / sorting, SORT_MARK, "retention: plan to sort"))
+            % (
+                backups,
+                planned,
+                costs[backups] * 1e6,
+                peak,
+                planned / sorting,
+                marks.at_most(planned / sorting, SORT_MARK, "retention: plan to sort"),
+            )
         )
     growth = costs[max(sizes)] / costs[min(sizes)]
-    print("cost for each at %d against %d: %.2f %s" % (max(sizes), min(sizes), growth, marks.at_most(growth, LINEAR_MARK, "retention: growth")))
+    print(
+        "cost for each at %d against %d: %.2f %s"
+        % (max(sizes), min(sizes), growth, marks.at_most(growth, LINEAR_MARK, "retention: growth"))
+    )
     if through_ansible:
         _through_ansible(through_ansible)
 

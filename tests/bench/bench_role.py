@@ -29,9 +29,27 @@ def main():
         home = pathlib.Path(folder)
         stub = Stub(home)
         # Chains of a full and five increments. The demonstration shifts each VM by seven minutes, so the last ones have fewer.
-        stub("demo", "--now", time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()), "--vms", vms, "--weeks", 5, "--increments", 5)
+        stub(
+            "demo",
+            "--now",
+            time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+            "--vms",
+            vms,
+            "--weeks",
+            5,
+            "--increments",
+            5,
+        )
         variables = {"PRL_" + key.upper(): value for key, value in stub.options().items()}
-        command = [str(BIN / "ansible-playbook"), "prlsdk.core.retention", "--check", "-e", POLICY, "-e", "backup_retention_report_dir=%s" % (home / "report")]
+        command = [
+            str(BIN / "ansible-playbook"),
+            "prlsdk.core.retention",
+            "--check",
+            "-e",
+            POLICY,
+            "-e",
+            "backup_retention_report_dir=%s" % (home / "report"),
+        ]
         start = time.perf_counter()
         tasks, text = timed(command, stub.environment(ANSIBLE_LOCALHOST_WARNING="false", **variables))
         elapsed = time.perf_counter() - start
@@ -42,8 +60,13 @@ def main():
         for name, task in PHASES:
             print("  %-22s %6.1f s" % (name, tasks.pop(task, 0)))
         print("  %-22s %6.1f s" % ("all other tasks", sum(tasks.values())))
-        print("  largest process %.0f MB; report %.0f MB of JSON" % (
-            resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024, (home / "report" / "localhost.json").stat().st_size / 1e6))
+        print(
+            "  largest process %.0f MB; report %.0f MB of JSON"
+            % (
+                resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024,
+                (home / "report" / "localhost.json").stat().st_size / 1e6,
+            )
+        )
         ten_hosts(home)
 
 
@@ -54,12 +77,20 @@ def ten_hosts(home):
     stub("demo")
     inventory = home / "inventory.yml"
     local = {"ansible_connection": "local", "ansible_python_interpreter": sys.executable}
-    inventory.write_text(json.dumps({"all": {"vars": local, "hosts": {"node-%d" % number: {} for number in range(HOSTS)}}}))
+    inventory.write_text(
+        json.dumps({"all": {"vars": local, "hosts": {"node-%d" % number: {} for number in range(HOSTS)}}})
+    )
     variables = {"PRL_" + key.upper(): value for key, value in stub.options().items()}
     environment = stub.environment(**variables)
     ping = home / "ping.yml"
     ping.write_text(json.dumps([{"hosts": "all", "gather_facts": False, "tasks": [{"ansible.builtin.ping": {}}]}]))
-    role = ["prlsdk.core.retention", "-e", POLICY.replace("localhost", "all"), "-e", "backup_retention_report_dir=%s" % (home / "ten")]
+    role = [
+        "prlsdk.core.retention",
+        "-e",
+        POLICY.replace("localhost", "all"),
+        "-e",
+        "backup_retention_report_dir=%s" % (home / "ten"),
+    ]
     costs, texts = {}, {}
     for name, play in (("ping", [str(ping)]), ("role", role)):
         before = resource.getrusage(resource.RUSAGE_CHILDREN)
@@ -69,15 +100,31 @@ def ten_hosts(home):
         costs[name] = (after.ru_utime - before.ru_utime + after.ru_stime - before.ru_stime) / HOSTS
         texts[name] = done.stdout
     ratio = costs["role"] / costs["ping"]
-    print("%d hosts with 1,953 backups each, planning only, with reports: %.2f s of processor time a host, %.1f times ping %s; %d tasks printed" % (
-        HOSTS, costs["role"], ratio, marks.at_most(ratio, HOST_MARK, "role: a host to ping"), texts["role"].count("TASK [")))
+    print(
+        "%d hosts with 1,953 backups each, planning only, with reports: %.2f s of processor time a host, %.1f times ping %s; %d tasks printed"
+        % (
+            HOSTS,
+            costs["role"],
+            ratio,
+            marks.at_most(ratio, HOST_MARK, "role: a host to ping"),
+            texts["role"].count("TASK ["),
+        )
+    )
 
 
 def timed(command, environment):
     """Run it; seconds by task, from one heading to the next, and the output."""
     tasks, lines, name, since = {}, [], "start", time.perf_counter()
     environment["PYTHONUNBUFFERED"] = "1"
-    with subprocess.Popen(command, cwd=ROOT, env=environment, text=True, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT) as play:
+    with subprocess.Popen(
+        command,
+        cwd=ROOT,
+        env=environment,
+        text=True,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+    ) as play:
         for line in play.stdout:
             heading = re.match(r"TASK \[(?:.* : )?(.*)\] \**$|PLAY RECAP", line)
             if heading:

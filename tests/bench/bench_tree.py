@@ -54,10 +54,10 @@ def _bare_cleared(path):
 
 def _start_parser():
     sys.path.insert(0, str(ROOT))
-    import conftest  # noqa: F401  makes the checkout importable as the collection
-
     from ansible_collections.prlsdk.core.plugins.module_utils._backups import query as _backup_select
     from ansible_collections.prlsdk.core.plugins.module_utils._backups import tree as _backup_tree
+
+    import conftest  # noqa: F401  makes the checkout importable as the collection
 
     return _backup_select, _backup_tree
 
@@ -107,7 +107,9 @@ def _measure(name, path):
 
 
 def _run(name, path):
-    output = subprocess.run([sys.executable, "-B", __file__, "--measure", name, path], check=True, capture_output=True, text=True, cwd=ROOT).stdout
+    output = subprocess.run(
+        [sys.executable, "-B", __file__, "--measure", name, path], check=True, capture_output=True, text=True, cwd=ROOT
+    ).stdout
     return json.loads(output.splitlines()[-1])
 
 
@@ -150,7 +152,9 @@ def main(arguments=()):
     backups, runs = ([int(text) for text in arguments] + [100000, 3][len(arguments) :])[:2]
     size, medians = measure(backups, runs)
     bare = min(medians[name]["seconds"] for name in CASES if name.startswith("bare"))
-    print(f"Reading a tree of {backups} backups, {size / 1e6:.1f} MB, {size / max(backups, 1):.0f} bytes each; medians of {runs} runs")
+    print(
+        f"Reading a tree of {backups} backups, {size / 1e6:.1f} MB, {size / max(backups, 1):.0f} bytes each; medians of {runs} runs"
+    )
     print(f"{'':30}{'seconds':>9}{'to bare':>9}{'MB above the start':>20}")
     for name, one in medians.items():
         memory = "" if one["megabytes"] is None else f"{one['megabytes']:20.1f}"

@@ -68,7 +68,11 @@ def _chain(rng, index, length, vm, disk, servers, start):
     _element(out, 3, "TibFileList", "harddisk.hdd.qcow2")
     for number in range(2, length + 1):
         out.append(f'   <PartialBackupItem dyn_lists="TibFileList" id="{number - 2}">\n')
-        increment = dict(item, id=f"{chain}.{number}", created=start + datetime.timedelta(days=number - 1, seconds=rng.randrange(120)))
+        increment = dict(
+            item,
+            id=f"{chain}.{number}",
+            created=start + datetime.timedelta(days=number - 1, seconds=rng.randrange(120)),
+        )
         _element(out, 4, "Number", number)
         _common(out, 4, rng, increment)
         _element(out, 4, "Type", "i")
@@ -88,7 +92,10 @@ def generate(backups, vms=200, chain_length=CHAIN_LENGTH, seed=0, servers=5):
     bytes a backup; a tree in which all have one is of about 930.
     """
     rng = random.Random(seed)
-    nodes = [("node-%d.example" % number, "{%s}" % uuid.UUID(int=rng.getrandbits(128), version=4)) for number in range(servers)]
+    nodes = [
+        ("node-%d.example" % number, "{%s}" % uuid.UUID(int=rng.getrandbits(128), version=4))
+        for number in range(servers)
+    ]
     vms = min(vms, backups)
     if not vms:
         yield '<BackupTree id="-1" dyn_lists="VmItem 0"/>'

@@ -25,7 +25,11 @@ KEEP_CHAIN = 2097152
 def raw_remove(stub, vm, backup_id, flags=0):
     """What the SDK answers to this removal: success, or a code."""
     done = subprocess.run(
-        [stub.python, "-c", RAW, vm, backup_id, str(flags)], env=stub.environment(PYTHONPATH=str(STUB_SDK)), text=True, capture_output=True, check=False
+        [stub.python, "-c", RAW, vm, backup_id, str(flags)],
+        env=stub.environment(PYTHONPATH=str(STUB_SDK)),
+        text=True,
+        capture_output=True,
+        check=False,
     )
     assert done.returncode == 0, done.stderr
     stub("log", "--clear")
@@ -40,7 +44,9 @@ class Vm:
         text = stub("tree")
         item = next(item for item in re.findall("<VmItem .*?</VmItem>", text, re.S) if "<Name>%s</Name>" % name in item)
         self.uuid = re.search("<Uuid>(.*?)</Uuid>", item).group(1)
-        self.chains = [re.findall("<Id>(.*?)</Id>", chain) for chain in re.findall("<BackupItem .*?</BackupItem>", item, re.S)]
+        self.chains = [
+            re.findall("<Id>(.*?)</Id>", chain) for chain in re.findall("<BackupItem .*?</BackupItem>", item, re.S)
+        ]
 
     def ids(self):
         """All ids of this VM, as of now."""

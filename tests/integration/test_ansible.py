@@ -36,8 +36,15 @@ def test_a_failure_ad_hoc_is_one_message(node):
 def test_gather_facts_and_the_fact_cache_carry_backups(node, tmp_path):
     facts = {"ansible_facts_modules": ["ansible.legacy.setup", "prlsdk.core.prl_backup_facts"]}
     # Ansible's own facts take some seconds of ten on a busy machine; the distribution is among the least of them.
-    defaults = {"prlsdk.core.prl_backup_facts": {"gather": ["summary"]}, "ansible.builtin.setup": {"gather_subset": ["min"], "gather_timeout": 120}}
-    check = {"ansible.builtin.assert": {"that": ["ansible_facts.prl_backups.summary.backups > 0", "ansible_facts.distribution is defined"]}}
+    defaults = {
+        "prlsdk.core.prl_backup_facts": {"gather": ["summary"]},
+        "ansible.builtin.setup": {"gather_subset": ["min"], "gather_timeout": 120},
+    }
+    check = {
+        "ansible.builtin.assert": {
+            "that": ["ansible_facts.prl_backups.summary.backups > 0", "ansible_facts.distribution is defined"]
+        }
+    }
     book = write(tmp_path / "play.yml", [play(check, gather_facts=True, vars=facts, module_defaults=defaults)])
     cache = {"ANSIBLE_CACHE_PLUGIN": "jsonfile", "ANSIBLE_CACHE_PLUGIN_CONNECTION": str(tmp_path / "cache")}
     done = playbook(node, book, **cache)
@@ -54,8 +61,14 @@ def test_module_defaults_reach_every_module_through_the_action_group(node, tmp_p
     tasks = [{"prlsdk.core." + name: {}} for name in ("prl_vm_info", "prl_backup_info", "prl_backup_facts")]
     book = write(tmp_path / "play.yml", [play(*tasks, module_defaults={"group/prlsdk.core.prlsdk": options})])
     done = subprocess.run(
-        [str(pathlib.Path(options["sdk_python"]).parent / "ansible-playbook"), str(book)], cwd=ROOT, env=node.environment(), text=True,
-        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False,
+        [str(pathlib.Path(options["sdk_python"]).parent / "ansible-playbook"), str(book)],
+        cwd=ROOT,
+        env=node.environment(),
+        text=True,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        check=False,
     )
     assert done.returncode == 0, done.stdout
 
@@ -73,8 +86,21 @@ def test_a_virtuozzo_7_host_is_managed_with_python_36_and_an_sdk_for_27(node):
     leads = {"PRL_SDK_PYTHON": interpreters()["2.7"], "PRL_SDK_PATH": str(STUB_SDK), "PRL_STUB_STATE": str(node.state)}
     for module in ("prl_vm_info", "prl_backup_info", "prl_backup_facts"):
         done = subprocess.run(
-            [str(pathlib.Path(controller).parent / "ansible"), "localhost", "-m", "prlsdk.core." + module, "-e", "ansible_python_interpreter=" + target],
-            cwd=ROOT, env=environment(**leads), text=True, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False,
+            [
+                str(pathlib.Path(controller).parent / "ansible"),
+                "localhost",
+                "-m",
+                "prlsdk.core." + module,
+                "-e",
+                "ansible_python_interpreter=" + target,
+            ],
+            cwd=ROOT,
+            env=environment(**leads),
+            text=True,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            check=False,
         )
         assert done.returncode == 0, done.stdout[-3000:]
         assert interpreters()["2.7"] in done.stdout

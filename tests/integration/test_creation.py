@@ -28,7 +28,12 @@ def test_incremental_backup_is_made_and_described(stub, vms):
     (new,) = ids(stub) - before
     backup = result["backup"]
     assert result["changed"] and not result["became_full"] and not result["recovered"]
-    assert (backup["id"], backup["type"], backup["description"], backup["number"]) == (new, "incremental", "nightly <&>", int(new.split(".")[1]))
+    assert (backup["id"], backup["type"], backup["description"], backup["number"]) == (
+        new,
+        "incremental",
+        "nightly <&>",
+        int(new.split(".")[1]),
+    )
     assert backup["created"].endswith("Z") and backup["size"] > 0
     assert result["vm"] == {"uuid": vms[0].uuid, "name": vms[0].name, "type": "vm"}
     assert new in result["diff"]["after"] and new not in result["diff"]["before"]
@@ -64,7 +69,9 @@ def test_recent_backup_makes_another_one_needless(stub, vms):
     again = create(stub, vms[0].name, max_age="1h", diff=True)
     assert not again["changed"] and again["backup"] == made["backup"] and mutating(stub) == []
     assert again["diff"]["before"] == again["diff"]["after"]
-    assert create(stub, vms[0].name, max_age="1h", type="full", check=True)["changed"], "an incremental one is no full one"
+    assert create(stub, vms[0].name, max_age="1h", type="full", check=True)["changed"], (
+        "an incremental one is no full one"
+    )
 
 
 def test_of_recent_backups_of_the_same_second_the_last_one_counts(stub, vms):
@@ -88,13 +95,26 @@ def test_busy_vm_is_tried_again_after_a_look_whether_a_backup_has_come(stub, vms
     result = create(stub, vms[0].name)
     assert result["changed"]
     names = stub.call_names()
-    assert names == ["login_local", "get_vm_list_ex", "get_backup_tree", "create_vm_backup", "get_backup_tree", "create_vm_backup", "get_backup_tree", "logoff"]
+    assert names == [
+        "login_local",
+        "get_vm_list_ex",
+        "get_backup_tree",
+        "create_vm_backup",
+        "get_backup_tree",
+        "create_vm_backup",
+        "get_backup_tree",
+        "logoff",
+    ]
 
 
 def test_vm_that_stays_busy_fails_with_its_code(stub, vms):
     stub("vm", "set", vms[0].uuid, "--busy", "migrate")
     result = create(stub, vms[0].name, busy_timeout=1)
-    assert result["failed"] and result["error"]["retryable"] and result["error"]["symbol"].startswith("PRL_ERR_VM_LOCKED_FOR_")
+    assert (
+        result["failed"]
+        and result["error"]["retryable"]
+        and result["error"]["symbol"].startswith("PRL_ERR_VM_LOCKED_FOR_")
+    )
     assert result["error"]["operation"] == "create_vm_backup" and not result.get("changed")
 
 
@@ -123,8 +143,13 @@ def test_backup_that_finished_unheard_is_found_and_not_made_again(stub, vms):
     stub("set", "create_seconds", 2)
     options = dict(stub.options(state="present", vm=vms[0].name, description="unheard", timeout=30))
     module = subprocess.Popen(
-        [sys.executable, "-m", "ansible_collections.prlsdk.core.plugins.modules.prl_backup"], cwd=ROOT, text=True,
-        env=stub.environment(PYTHONPATH=str(COLLECTIONS)), stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
+        [sys.executable, "-m", "ansible_collections.prlsdk.core.plugins.modules.prl_backup"],
+        cwd=ROOT,
+        text=True,
+        env=stub.environment(PYTHONPATH=str(COLLECTIONS)),
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
     )
     module.stdin.write(json.dumps({"ANSIBLE_MODULE_ARGS": options}))
     module.stdin.close()
@@ -154,10 +179,18 @@ def test_not_waiting_still_tells_what_the_server_refuses_at_once(stub, vms):
 
 def test_unknown_vm_is_an_error_that_names_it(stub, vms):
     result = create(stub, "nobody")
-    assert result["failed"] and result["error"]["symbol"] == "UNKNOWN_VM" and "'nobody'" in result["msg"] and mutating(stub) == []
+    assert (
+        result["failed"]
+        and result["error"]["symbol"] == "UNKNOWN_VM"
+        and "'nobody'" in result["msg"]
+        and mutating(stub) == []
+    )
 
 
-@pytest.mark.parametrize("options, word", [({"max_age": "5"}, "max_age"), ({"busy_timeout": -1}, "busy_timeout"), ({"timeout": 0}, "timeout")])
+@pytest.mark.parametrize(
+    "options, word",
+    [({"max_age": "5"}, "max_age"), ({"busy_timeout": -1}, "busy_timeout"), ({"timeout": 0}, "timeout")],
+)
 def test_bad_option_is_named(stub, vms, options, word):
     result = create(stub, vms[0].name, **options)
     assert result["failed"] and word in result["msg"] and stub.calls() == []
@@ -167,4 +200,8 @@ def test_handlers_are_gone_and_no_handle_is_left(stub, vms):
     stub("set", "create_seconds", 1)
     create(stub, vms[0].name)
     (deinit,) = [call for call in stub.calls() if call["call"] == "deinit_sdk"]
-    assert not deinit["args"].get("handlers") and not deinit["args"].get("double_freed") and not deinit["args"].get("connections"), deinit
+    assert (
+        not deinit["args"].get("handlers")
+        and not deinit["args"].get("double_freed")
+        and not deinit["args"].get("connections")
+    ), deinit

@@ -87,14 +87,27 @@ def failed(result, symbol):
 def test_an_event_comes_back_with_everything_that_the_sdk_tells(node):
     wait = waiting(node, events=[{"type": "vm_message", "vm": "web-01"}])
     node("emit", "backup_progress_changed", "--vm", "db-01", "--param", "progress_changed=uint32:7", "--count", "3")
-    node("emit", "vm_message", "--vm", "web-01", "--code", "PRL_WARN_BACKUP_HAS_NOT_FULL_BACKUP", "--param", "vm_message_param_0=string:web-01")
+    node(
+        "emit",
+        "vm_message",
+        "--vm",
+        "web-01",
+        "--code",
+        "PRL_WARN_BACKUP_HAS_NOT_FULL_BACKUP",
+        "--param",
+        "vm_message_param_0=string:web-01",
+    )
     result = wait.join()
     (event,) = result["events"]
     assert result["matched"] and not result["changed"] and not result["timed_out"] and result["satisfied_by"] is None
     assert result["seen"] == {"backup_progress_changed": 3, "vm_message": 1}
     assert event["params"] == {"vm_message_param_0": {"type": "string", "value": "web-01"}}
     assert (event["code"], event["symbol"]) == (37017, "PRL_WARN_BACKUP_HAS_NOT_FULL_BACKUP")
-    assert event["vm"] == {"uuid": WEB, "name": "web-01"} and event["issuer_id"] == WEB and event["issuer_type"] == "dispatcher"
+    assert (
+        event["vm"] == {"uuid": WEB, "name": "web-01"}
+        and event["issuer_id"] == WEB
+        and event["issuer_type"] == "dispatcher"
+    )
     assert (event["type"], event["type_id"]) == ("vm_message", 100502)
     assert event["server"] == result["server"]["uuid"] and event["brief"] and event["message"]
     assert event["can_be_ignored"] and not event["critical"] and not event["answer_required"]
@@ -104,17 +117,45 @@ def test_an_event_comes_back_with_everything_that_the_sdk_tells(node):
 
 def test_parameters_keep_their_types(node):
     wait = waiting(node, events=[DONE])
-    written = {"a": ("uint32", "4294967295"), "b": ("int32", "-1"), "c": ("uint64", "18446744073709551615"), "d": ("int64", "-5"),
-               "e": ("boolean", "true"), "f": ("string", "\u00fcber"), "g": ("cdata", "<x/>"), "h": ("enumeration", "3")}
-    node("emit", "create_backup_finished", *[word for name, (kind, value) in written.items() for word in ("--param", "%s=%s:%s" % (name, kind, value))])
+    written = {
+        "a": ("uint32", "4294967295"),
+        "b": ("int32", "-1"),
+        "c": ("uint64", "18446744073709551615"),
+        "d": ("int64", "-5"),
+        "e": ("boolean", "true"),
+        "f": ("string", "\u00fcber"),
+        "g": ("cdata", "<x/>"),
+        "h": ("enumeration", "3"),
+    }
+    node(
+        "emit",
+        "create_backup_finished",
+        *[word for name, (kind, value) in written.items() for word in ("--param", "%s=%s:%s" % (name, kind, value))],
+    )
     params = wait.join()["events"][0]["params"]
-    assert {name: param["type"] for name, param in params.items()} == {name: kind for name, (kind, value) in written.items()}
-    assert [params[name]["value"] for name in "abcdefgh"] == [4294967295, -1, 18446744073709551615, -5, True, "\u00fcber", "<x/>", "3"]
+    assert {name: param["type"] for name, param in params.items()} == {
+        name: kind for name, (kind, value) in written.items()
+    }
+    assert [params[name]["value"] for name in "abcdefgh"] == [
+        4294967295,
+        -1,
+        18446744073709551615,
+        -5,
+        True,
+        "\u00fcber",
+        "<x/>",
+        "3",
+    ]
 
 
 @pytest.mark.parametrize("version", [version for version in pythons.VERSIONS if version in pythons.interpreters()])
 def test_every_python_of_the_sdk_waits(node, version):
-    wait = waiting(node, sdk_python=pythons.interpreters()[version], events=[DONE], satisfied_by={"vm": "db-01", "vm_state": "stopped"})
+    wait = waiting(
+        node,
+        sdk_python=pythons.interpreters()[version],
+        events=[DONE],
+        satisfied_by={"vm": "db-01", "vm_state": "stopped"},
+    )
     emit_done(node)
     result = wait.join()
     if version in ("3.12", "3.13") and result.get("failed"):
@@ -135,8 +176,12 @@ def test_no_handle_leaks_and_the_handler_is_gone_before_the_end(node):
 
 
 def test_of_a_flood_nothing_is_lost(node):
-    wait = waiting(node, events=[{"type": "backup_progress_changed", "params": {"progress_changed": 19999}}], timeout=60)
-    node("emit", "backup_progress_changed", "--vm", "db-01", "--param", "progress_changed=uint32:{i}", "--count", "20000")
+    wait = waiting(
+        node, events=[{"type": "backup_progress_changed", "params": {"progress_changed": 19999}}], timeout=60
+    )
+    node(
+        "emit", "backup_progress_changed", "--vm", "db-01", "--param", "progress_changed=uint32:{i}", "--count", "20000"
+    )
     result = wait.join()
     assert result["matched"] and result["seen"] == {"backup_progress_changed": 20000}
 
@@ -144,10 +189,16 @@ def test_of_a_flood_nothing_is_lost(node):
 @pytest.mark.parametrize("end", ["lost", "deadline"])
 def test_what_came_while_the_state_was_looked_at_counts_although_the_end_comes_first(node, end):
     node("fault", "add", "get_vm_list_ex", "delay", "60")
-    wait = waiting(node, events=[{"type": "backup_progress_changed", "params": {"progress_changed": 2400}}],
-                   satisfied_by={"vm": WEB, "vm_state": "running"}, timeout=5 if end == "deadline" else 40)
+    wait = waiting(
+        node,
+        events=[{"type": "backup_progress_changed", "params": {"progress_changed": 2400}}],
+        satisfied_by={"vm": WEB, "vm_state": "running"},
+        timeout=5 if end == "deadline" else 40,
+    )
     until(lambda: "get_vm_list_ex" in node.call_names(), "the look at the state")
-    node("emit", "backup_progress_changed", "--vm", "db-01", "--param", "progress_changed=uint32:{i}", "--count", "2500")
+    node(
+        "emit", "backup_progress_changed", "--vm", "db-01", "--param", "progress_changed=uint32:{i}", "--count", "2500"
+    )
     if end == "lost":
         time.sleep(2)
         node("disconnect")
@@ -157,8 +208,18 @@ def test_what_came_while_the_state_was_looked_at_counts_although_the_end_comes_f
 # --- what matches
 
 
-@pytest.mark.parametrize("written", ["create_backup_finished", "CREATE_BACKUP_FINISHED", "PET_DSP_EVT_CREATE_BACKUP_FINISHED", 100049, "100049",
-                                     "*backup_finished", "PET_DSP_EVT_*BACKUP*"])
+@pytest.mark.parametrize(
+    "written",
+    [
+        "create_backup_finished",
+        "CREATE_BACKUP_FINISHED",
+        "PET_DSP_EVT_CREATE_BACKUP_FINISHED",
+        100049,
+        "100049",
+        "*backup_finished",
+        "PET_DSP_EVT_*BACKUP*",
+    ],
+)
 def test_a_type_is_a_name_a_glob_or_a_number(node, written):
     wait = waiting(node, events=[{"type": written}])
     node("emit", "vm_config_changed", "--vm", "web-01")
@@ -176,12 +237,34 @@ def test_all_specifications_have_to_be_met_each_so_many_times(node):
 
 
 def test_parameters_are_compared_by_value_range_list_and_pattern(node):
-    fits = {"progress_changed": {"min": 50, "max": "60"}, "device_index": {"one_of": [1, 2]}, "vminfo_vm_state": "running", "note": {"regex": "^b.*k$"}}
+    fits = {
+        "progress_changed": {"min": 50, "max": "60"},
+        "device_index": {"one_of": [1, 2]},
+        "vminfo_vm_state": "running",
+        "note": {"regex": "^b.*k$"},
+    }
     wait = waiting(node, events=[{"type": "*", "params": fits}])
-    for progress, index, state, note in [(49, 1, 805306372, "back"), (50, 3, 805306372, "back"), (50, 1, 805306369, "back"), (50, 1, 805306372, "sack"),
-                                         (55, 2, 805306372, "back")]:
-        node("emit", "backup_progress_changed", "--vm", "web-01", "--param", "progress_changed=uint32:%d" % progress, "--param",
-             "device_index=uint32:%d" % index, "--param", "vminfo_vm_state=int32:%d" % state, "--param", "note=string:" + note)
+    for progress, index, state, note in [
+        (49, 1, 805306372, "back"),
+        (50, 3, 805306372, "back"),
+        (50, 1, 805306369, "back"),
+        (50, 1, 805306372, "sack"),
+        (55, 2, 805306372, "back"),
+    ]:
+        node(
+            "emit",
+            "backup_progress_changed",
+            "--vm",
+            "web-01",
+            "--param",
+            "progress_changed=uint32:%d" % progress,
+            "--param",
+            "device_index=uint32:%d" % index,
+            "--param",
+            "vminfo_vm_state=int32:%d" % state,
+            "--param",
+            "note=string:" + note,
+        )
     result = wait.join()
     assert [event["params"]["progress_changed"]["value"] for event in result["events"]] == [55]
     assert result["events"][0]["vm_state"] == "running"
@@ -196,13 +279,19 @@ def test_a_code_is_a_number_or_a_symbol(node, code):
 
 
 def test_an_event_of_fail_on_fails_at_once_with_what_came_before(node):
-    wait = waiting(node, events=[DONE], count=2, fail_on=[{"type": "disp_shutdown"}, {"type": "vm_message", "vm": "web-01"}])
+    wait = waiting(
+        node, events=[DONE], count=2, fail_on=[{"type": "disp_shutdown"}, {"type": "vm_message", "vm": "web-01"}]
+    )
     emit_done(node)
     node("emit", "vm_message", "--vm", "db-01", "--code", "37017")
     node("emit", "vm_message", "--vm", "web-01", "--code", "PRL_ERR_BACKUP_BACKUP_CMD_FAILED")
     result = failed(wait.join(), "FAILED_ON_EVENT")
     assert result["failed_on"]["symbol"] == "PRL_ERR_BACKUP_BACKUP_CMD_FAILED" and result["failed_on"]["critical"]
-    assert "vm_message" in result["msg"] and "web-01" in result["msg"] and "PRL_ERR_BACKUP_BACKUP_CMD_FAILED" in result["msg"]
+    assert (
+        "vm_message" in result["msg"]
+        and "web-01" in result["msg"]
+        and "PRL_ERR_BACKUP_BACKUP_CMD_FAILED" in result["msg"]
+    )
     assert len(result["events"]) == 1 and result["seen"]["vm_message"] == 2 and not result["matched"]
     assert result["error"]["retryable"] is False
 
@@ -218,8 +307,13 @@ def test_an_event_of_fail_on_is_told_with_the_uuid_of_a_vm_that_nobody_named(nod
 
 def test_an_event_before_the_wait_is_found_in_the_state(node):
     node("vm", "set", "web-01", "--state", "running")
-    result = run_module("prl_event_wait", node, events=[{"type": "vm_state_changed", "vm": "web-01"}],
-                        satisfied_by={"vm": "web-01", "vm_state": "running"}, timeout=20)
+    result = run_module(
+        "prl_event_wait",
+        node,
+        events=[{"type": "vm_state_changed", "vm": "web-01"}],
+        satisfied_by={"vm": "web-01", "vm_state": "running"},
+        timeout=20,
+    )
     assert result["satisfied_by"] == {"vm": WEB, "vm_state": "running", "newest_backup": None}
     assert not result["matched"] and not result.get("failed") and result["events"] == []
 
@@ -234,8 +328,11 @@ def test_an_event_while_the_state_is_looked_at_is_not_lost(node):
 
 
 def test_an_event_after_the_state_was_looked_at_ends_the_wait(node):
-    wait = waiting(node, events=[{"type": "vm_state_changed", "vm": "web-01", "params": {"vminfo_vm_state": "running"}}],
-                   satisfied_by={"vm": "web-01", "vm_state": ["paused"]})  # not running: the look may still be at it when the VM starts
+    wait = waiting(
+        node,
+        events=[{"type": "vm_state_changed", "vm": "web-01", "params": {"vminfo_vm_state": "running"}}],
+        satisfied_by={"vm": "web-01", "vm_state": ["paused"]},
+    )  # not running: the look may still be at it when the VM starts
     until(lambda: node.call_names().count("get_vm_list_ex") == 2, "the look at the state")
     node("vm", "set", "web-01", "--state", "running")
     result = wait.join()
@@ -248,15 +345,31 @@ def load_backup(node, created, server=()):
         '<BackupTree id="-1"><VmItem><VmType>0</VmType><Uuid>%s</Uuid><Name>web-01</Name><Version>5</Version><BackupItem><Uuid>%s</Uuid><Id>%s</Id>'
         "<Host>a</Host><ServerUuid>%s</ServerUuid><DateTime>%s</DateTime><Creator>root</Creator><Size>1</Size><Type>f</Type>"
         "<Description>&lt;DateTime&gt;2999-01-01 00:00:00&lt;/DateTime&gt;</Description><LastNumber>0</LastNumber></BackupItem></VmItem></BackupTree>"
-        % (WEB, DB, DB, DB, created))
+        % (WEB, DB, DB, DB, created)
+    )
     node("load", str(tree), *server)
 
 
-@pytest.mark.parametrize("limit, fresh", [("2026-11-21T03:00:02Z", True), ("2026-11-21T04:00:02+01:00", True), ("2026-11-21T03:00:03Z", False),
-                                          ("1000y", True), ("1min", False)])
+@pytest.mark.parametrize(
+    "limit, fresh",
+    [
+        ("2026-11-21T03:00:02Z", True),
+        ("2026-11-21T04:00:02+01:00", True),
+        ("2026-11-21T03:00:03Z", False),
+        ("1000y", True),
+        ("1min", False),
+    ],
+)
 def test_the_newest_backup_satisfies_unless_it_is_older(node, limit, fresh):
     load_backup(node, "2026-11-21 03:00:02")
-    result = run_module("prl_event_wait", node, events=[DONE], satisfied_by={"vm": "web-01", "backup_newer_than": limit}, timeout=2, on_timeout="continue")
+    result = run_module(
+        "prl_event_wait",
+        node,
+        events=[DONE],
+        satisfied_by={"vm": "web-01", "backup_newer_than": limit},
+        timeout=2,
+        on_timeout="continue",
+    )
     assert result["timed_out"] is not fresh
     if fresh:
         assert result["satisfied_by"]["newest_backup"] == "2026-11-21T03:00:02Z"
@@ -310,31 +423,55 @@ def test_a_ready_file_that_somebody_wrote_into_is_kept(node, tmp_path):
 # --- bad input
 
 
-@pytest.mark.parametrize("options, told", [
-    ({"events": []}, "events: "),
-    ({"events": [{}]}, "events[0]: "),
-    ({"events": [DONE, {"type": "vm_aded"}]}, "events[1].type: there is no event type 'vm_aded'. Did you mean vm_added"),
-    ({"events": [{"type": "*snow*"}]}, "events[0].type: "),
-    ({"events": [{"type": ["a"]}]}, "events[0].type: "),
-    ({"events": [DONE], "fail_on": [{"type": DONE["type"], "params": {"a": {"regex": "("}}}]}, "fail_on[0].params.a.regex: "),
-    ({"events": [{"params": {"a": {"regex": "a{99999999999}"}}}]}, "events[0].params.a.regex: "),
-    ({"events": [{"params": {"a": {"min": 2, "max": 1}}}]}, "events[0].params.a: min 2 is greater than max 1"),
-    ({"events": [{"params": {"a": {"min": "x"}}}]}, "events[0].params.a.min: "),
-    ({"events": [{"params": {"a": {"regx": "x"}}}]}, "events[0].params.a: there is no condition 'regx'"),
-    ({"events": [{"params": {"a": {"regex": "x", "min": 1}}}]}, "events[0].params.a: min and regex exclude each other"),
-    ({"events": [{"params": {"vminfo_vm_state": "runing"}}]}, "events[0].params.vminfo_vm_state: there is no state 'runing'"),
-    ({"events": [{"code": "no code"}]}, "events[0].code: "),
-    ({"events": [{"code": "PRL_ERR_OPERATION_FAILD"}]}, "Did you mean PRL_ERR_OPERATION_FAILED?"),
-    ({"events": [DONE], "count": 0}, "count: "),
-    ({"events": [DONE], "answer": "maybe"}, "answer: there is no answer 'maybe'"),
-    ({"events": [DONE], "ready_file": "relative"}, "ready_file: "),
-    ({"events": [DONE], "ready_file": "/nowhere/at/all"}, "ready_file: "),
-    ({"events": [DONE], "satisfied_by": {"vm": "web-01"}}, "satisfied_by: "),
-    ({"events": [DONE], "satisfied_by": {"vm": "web-01", "vm_state": "on"}}, "satisfied_by.vm_state: "),
-    ({"events": [DONE], "satisfied_by": {"vm": "web-01", "backup_newer_than": "5m"}}, "satisfied_by.backup_newer_than: "),
-    ({"events": [DONE], "satisfied_by": {"vm": "web-01", "backup_newer_than": "yesterday"}}, "satisfied_by.backup_newer_than: "),
-    ({"events": [DONE], "satisfied_by": {"vm": "web-01", "backup_newer_than": "1789268402"}}, "'1789268402' is ambiguous as a duration"),
-])
+@pytest.mark.parametrize(
+    "options, told",
+    [
+        ({"events": []}, "events: "),
+        ({"events": [{}]}, "events[0]: "),
+        (
+            {"events": [DONE, {"type": "vm_aded"}]},
+            "events[1].type: there is no event type 'vm_aded'. Did you mean vm_added",
+        ),
+        ({"events": [{"type": "*snow*"}]}, "events[0].type: "),
+        ({"events": [{"type": ["a"]}]}, "events[0].type: "),
+        (
+            {"events": [DONE], "fail_on": [{"type": DONE["type"], "params": {"a": {"regex": "("}}}]},
+            "fail_on[0].params.a.regex: ",
+        ),
+        ({"events": [{"params": {"a": {"regex": "a{99999999999}"}}}]}, "events[0].params.a.regex: "),
+        ({"events": [{"params": {"a": {"min": 2, "max": 1}}}]}, "events[0].params.a: min 2 is greater than max 1"),
+        ({"events": [{"params": {"a": {"min": "x"}}}]}, "events[0].params.a.min: "),
+        ({"events": [{"params": {"a": {"regx": "x"}}}]}, "events[0].params.a: there is no condition 'regx'"),
+        (
+            {"events": [{"params": {"a": {"regex": "x", "min": 1}}}]},
+            "events[0].params.a: min and regex exclude each other",
+        ),
+        (
+            {"events": [{"params": {"vminfo_vm_state": "runing"}}]},
+            "events[0].params.vminfo_vm_state: there is no state 'runing'",
+        ),
+        ({"events": [{"code": "no code"}]}, "events[0].code: "),
+        ({"events": [{"code": "PRL_ERR_OPERATION_FAILD"}]}, "Did you mean PRL_ERR_OPERATION_FAILED?"),
+        ({"events": [DONE], "count": 0}, "count: "),
+        ({"events": [DONE], "answer": "maybe"}, "answer: there is no answer 'maybe'"),
+        ({"events": [DONE], "ready_file": "relative"}, "ready_file: "),
+        ({"events": [DONE], "ready_file": "/nowhere/at/all"}, "ready_file: "),
+        ({"events": [DONE], "satisfied_by": {"vm": "web-01"}}, "satisfied_by: "),
+        ({"events": [DONE], "satisfied_by": {"vm": "web-01", "vm_state": "on"}}, "satisfied_by.vm_state: "),
+        (
+            {"events": [DONE], "satisfied_by": {"vm": "web-01", "backup_newer_than": "5m"}},
+            "satisfied_by.backup_newer_than: ",
+        ),
+        (
+            {"events": [DONE], "satisfied_by": {"vm": "web-01", "backup_newer_than": "yesterday"}},
+            "satisfied_by.backup_newer_than: ",
+        ),
+        (
+            {"events": [DONE], "satisfied_by": {"vm": "web-01", "backup_newer_than": "1789268402"}},
+            "'1789268402' is ambiguous as a duration",
+        ),
+    ],
+)
 def test_bad_input_is_refused_by_option(node, options, told):
     result = failed(run_module("prl_event_wait", node, **options), "INVALID_INPUT")
     assert told in result["msg"] and "reg_event_handler" not in [call["call"] for call in node.calls()]
@@ -348,8 +485,15 @@ def test_a_pattern_is_read_by_the_modules_python_and_not_by_the_sdks(node, versi
         re.compile(pattern)
     except re.error:
         pytest.skip("this Python does not know it either")
-    result = run_module("prl_event_wait", node, sdk_python=pythons.interpreters()[version], events=[DONE], timeout=3, on_timeout="continue",
-                        fail_on=[{"params": {"note": {"regex": pattern}}}])
+    result = run_module(
+        "prl_event_wait",
+        node,
+        sdk_python=pythons.interpreters()[version],
+        events=[DONE],
+        timeout=3,
+        on_timeout="continue",
+        fail_on=[{"params": {"note": {"regex": pattern}}}],
+    )
     assert result["timed_out"] and not result.get("failed")
 
 
@@ -357,7 +501,14 @@ def test_an_unknown_vm_is_told_by_option_and_an_ambiguous_one_with_candidates(no
     result = failed(run_module("prl_event_wait", node, events=[DONE, dict(DONE, vm="web-99")]), "UNKNOWN_VM")
     assert "events[1].vm: 'web-99'" in result["msg"]
     node("vm", "add", "web-01")
-    assert len(failed(run_module("prl_event_wait", node, events=[dict(DONE, vm="web-01")]), "AMBIGUOUS_VM_NAME")["candidates"]) == 2
+    assert (
+        len(
+            failed(run_module("prl_event_wait", node, events=[dict(DONE, vm="web-01")]), "AMBIGUOUS_VM_NAME")[
+                "candidates"
+            ]
+        )
+        == 2
+    )
 
 
 def test_a_type_that_is_never_sent_is_warned_about(node):
@@ -462,10 +613,17 @@ def test_an_sdk_that_hangs_is_ended_at_the_deadline(node):
 
 
 def start_module(node, tmp_path, stdout=subprocess.DEVNULL, **more):
-    arguments = dict(node.options(timeout=120, ready_file=str(tmp_path / "ready"), events=[DONE]), _ansible_remote_tmp=str(tmp_path / "remote"))
+    arguments = dict(
+        node.options(timeout=120, ready_file=str(tmp_path / "ready"), events=[DONE]),
+        _ansible_remote_tmp=str(tmp_path / "remote"),
+    )
     process = subprocess.Popen(
-        [sys.executable, "-m", "ansible_collections.prlsdk.core.plugins.modules.prl_event_wait"], stdin=subprocess.PIPE, stdout=stdout,
-        stderr=subprocess.DEVNULL, env=node.environment(PYTHONPATH=str(COLLECTIONS)), **more,
+        [sys.executable, "-m", "ansible_collections.prlsdk.core.plugins.modules.prl_event_wait"],
+        stdin=subprocess.PIPE,
+        stdout=stdout,
+        stderr=subprocess.DEVNULL,
+        env=node.environment(PYTHONPATH=str(COLLECTIONS)),
+        **more,
     )
     process.stdin.write(json.dumps({"ANSIBLE_MODULE_ARGS": arguments}).encode())
     process.stdin.close()
@@ -516,7 +674,9 @@ def test_a_closed_standard_output_has_no_reader_either():
         "_hangup.end_with_reader()\n"
         "time.sleep(60)\n"
     )
-    done = subprocess.run([sys.executable, "-c", code], env=environment(PYTHONPATH=str(COLLECTIONS)), timeout=30, check=False)
+    done = subprocess.run(
+        [sys.executable, "-c", code], env=environment(PYTHONPATH=str(COLLECTIONS)), timeout=30, check=False
+    )
     assert done.returncode == -signal.SIGTERM
 
 
@@ -540,8 +700,13 @@ def test_a_play_that_is_cancelled_leaves_no_process_behind(node, tmp_path, numbe
     leads = {"PRL_SDK_PYTHON": sys.executable, "PRL_SDK_PATH": str(STUB_SDK)}
     with open(tmp_path / "output", "wb") as output:
         play = subprocess.Popen(
-            [str(BIN / "ansible-playbook"), str(tmp_path / "play.yml")], cwd=ROOT, env=node.environment(**leads), stdin=subprocess.DEVNULL,
-            stdout=output, stderr=output, start_new_session=True,
+            [str(BIN / "ansible-playbook"), str(tmp_path / "play.yml")],
+            cwd=ROOT,
+            env=node.environment(**leads),
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
+            start_new_session=True,
         )
         until((tmp_path / "ready").exists, "the ready file")
         worker = worker_of(node)
@@ -556,8 +721,15 @@ def test_a_play_that_is_cancelled_leaves_no_process_behind(node, tmp_path, numbe
 
 def test_check_mode_looks_and_does_not_wait(node, tmp_path):
     begin = time.monotonic()
-    result = run_module("prl_event_wait", node, check=True, events=[DONE], satisfied_by={"vm": "db-01", "vm_state": "running"},
-                        ready_file=str(tmp_path / "ready"), timeout=60)
+    result = run_module(
+        "prl_event_wait",
+        node,
+        check=True,
+        events=[DONE],
+        satisfied_by={"vm": "db-01", "vm_state": "running"},
+        ready_file=str(tmp_path / "ready"),
+        timeout=60,
+    )
     assert time.monotonic() - begin < 30 and result["satisfied_by"]["vm_state"] == "running" and not result["matched"]
     result = run_module("prl_event_wait", node, check=True, events=[DONE], ready_file=str(tmp_path / "ready"))
     assert not (tmp_path / "ready").exists() and result["satisfied_by"] is None and not result["timed_out"]
@@ -567,7 +739,17 @@ def test_check_mode_looks_and_does_not_wait(node, tmp_path):
 
 def test_a_question_is_answered(node):
     wait = waiting(node, events=[{"type": "vm_question", "vm": "web-01"}], answer=True)
-    node("question", "ask", "PET_QUESTION_DO_YOU_WANT_TO_OVERWRITE_FILE", "--vm", "web-01", "--choice", "yes", "--choice", "no")
+    node(
+        "question",
+        "ask",
+        "PET_QUESTION_DO_YOU_WANT_TO_OVERWRITE_FILE",
+        "--vm",
+        "web-01",
+        "--choice",
+        "yes",
+        "--choice",
+        "no",
+    )
     result = wait.join()
     (event,) = result["events"]
     assert result["changed"] and event["answered"] == "yes" and event["answer_required"]
@@ -577,16 +759,40 @@ def test_a_question_is_answered(node):
 
 def test_an_answer_that_is_not_offered_is_not_given(node):
     wait = waiting(node, events=[{"type": "vm_question"}], answer="retry")
-    node("question", "ask", "PET_QUESTION_DO_YOU_WANT_TO_OVERWRITE_FILE", "--vm", "web-01", "--choice", "yes", "--choice", "no")
+    node(
+        "question",
+        "ask",
+        "PET_QUESTION_DO_YOU_WANT_TO_OVERWRITE_FILE",
+        "--vm",
+        "web-01",
+        "--choice",
+        "yes",
+        "--choice",
+        "no",
+    )
     result = failed(wait.join(), "INVALID_INPUT")
-    assert "answer: 16029 is not among" in result["msg"] and "yes (16002)" in result["msg"] and result["seen"] == {"vm_question": 1}
+    assert (
+        "answer: 16029 is not among" in result["msg"]
+        and "yes (16002)" in result["msg"]
+        and result["seen"] == {"vm_question": 1}
+    )
     assert "send_answer" not in node.call_names()
 
 
 def test_a_refused_answer_is_a_failure(node):
     wait = waiting(node, events=[{"type": "vm_question"}], answer="yes")
     node("fault", "add", "send_answer", "fail", "PRL_ERR_FAILURE")
-    node("question", "ask", "PET_QUESTION_DO_YOU_WANT_TO_OVERWRITE_FILE", "--vm", "web-01", "--choice", "yes", "--choice", "no")
+    node(
+        "question",
+        "ask",
+        "PET_QUESTION_DO_YOU_WANT_TO_OVERWRITE_FILE",
+        "--vm",
+        "web-01",
+        "--choice",
+        "yes",
+        "--choice",
+        "no",
+    )
     assert failed(wait.join(), "PRL_ERR_FAILURE")["changed"] is False
 
 

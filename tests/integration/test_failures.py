@@ -12,8 +12,8 @@ import time
 
 import pytest
 import yaml
-
 from ansible_collections.prlsdk.core.plugins.module_utils._sdk.client import PROTOCOL, worker_archive
+
 from tests.harness import BIN, COLLECTIONS, ROOT, STUB_SDK, alive, run_module
 from tests.pythons import VERSIONS, interpreters
 
@@ -32,7 +32,9 @@ def remote(node):
 def failure(stub, module="prl_backup_info", **options):
     result = run_module(module, stub, **options)
     assert result.get("failed"), "the task must fail"
-    documented = yaml.safe_load(importlib.import_module("ansible_collections.prlsdk.core.plugins.modules." + module).RETURN)
+    documented = yaml.safe_load(
+        importlib.import_module("ansible_collections.prlsdk.core.plugins.modules." + module).RETURN
+    )
     assert set(result["error"]) == set(documented["error"]["contains"])
     for candidate in result.get("candidates", []):
         assert set(candidate) <= set(documented["candidates"]["contains"])
@@ -92,9 +94,11 @@ def test_a_library_that_does_not_initialise_says_so(stub):
 
 def test_the_next_interpreter_is_tried_when_one_crashes_while_loading(node, tmp_path):
     (tmp_path / "bin").mkdir()
-    program(tmp_path / "bin" / "python3.9", "#!/bin/sh\nexec %s \"$@\"\n" % sys.executable)
+    program(tmp_path / "bin" / "python3.9", '#!/bin/sh\nexec %s "$@"\n' % sys.executable)
     node("fault", "add", "import", "crash", "SEGV")
-    result = run_module("prl_backup_info", node, sdk_python=None, variables={"PATH": "%s:/usr/bin:/bin" % (tmp_path / "bin")})
+    result = run_module(
+        "prl_backup_info", node, sdk_python=None, variables={"PATH": "%s:/usr/bin:/bin" % (tmp_path / "bin")}
+    )
     assert not result.get("failed") and result["total"] > 0
 
 
@@ -133,14 +137,33 @@ COPY = {"vm": "web-01", "mode": "copy"}
 @pytest.fixture
 def stored(remote):
     """The same, with a backup server beside it."""
-    remote("server", "add", "storage", "--host", STORAGE["host"], "--user", STORAGE["username"], "--password", STORAGE["password"])
+    remote(
+        "server",
+        "add",
+        "storage",
+        "--host",
+        STORAGE["host"],
+        "--user",
+        STORAGE["username"],
+        "--password",
+        STORAGE["password"],
+    )
     return remote
 
 
-@pytest.mark.parametrize("module, options", [
-    ("prl_backup_info", {}), ("prl_backup_facts", {}), ("prl_backup", MAKE), ("prl_backup_restore", COPY),
-    ("prl_event_wait", {"events": [{"type": "vm_added"}], "satisfied_by": {"vm": "web-01", "backup_newer_than": "1h"}}),
-])
+@pytest.mark.parametrize(
+    "module, options",
+    [
+        ("prl_backup_info", {}),
+        ("prl_backup_facts", {}),
+        ("prl_backup", MAKE),
+        ("prl_backup_restore", COPY),
+        (
+            "prl_event_wait",
+            {"events": [{"type": "vm_added"}], "satisfied_by": {"vm": "web-01", "backup_newer_than": "1h"}},
+        ),
+    ],
+)
 def test_a_wrong_password_of_the_storage_is_told_as_the_storages(stored, module, options):
     result = run_module(module, stored, storage=dict(STORAGE, password="not-the-password"), **options)
     assert result["failed"] and result["error"]["symbol"] == "PRL_ERR_AUTHENTICATION_FAILED"
@@ -148,27 +171,50 @@ def test_a_wrong_password_of_the_storage_is_told_as_the_storages(stored, module,
     assert "Check the storage's 'username' and 'password'." in result["msg"] and "Check 'username'" not in result["msg"]
 
 
-@pytest.mark.parametrize("status, symbol", [
-    ("down", "PRL_ERR_CANT_CONNECT_TO_DISPATCHER"), ("junk", "PRL_ERR_HANDSHAKE_FAILED"), ("silent", "PRL_ERR_HANDSHAKE_FAILED"),
-    ("tls", "PRL_ERR_SSL_HANDSHAKE_FAILED"),
-])
+@pytest.mark.parametrize(
+    "status, symbol",
+    [
+        ("down", "PRL_ERR_CANT_CONNECT_TO_DISPATCHER"),
+        ("junk", "PRL_ERR_HANDSHAKE_FAILED"),
+        ("silent", "PRL_ERR_HANDSHAKE_FAILED"),
+        ("tls", "PRL_ERR_SSL_HANDSHAKE_FAILED"),
+    ],
+)
 def test_a_storage_that_does_not_answer_is_told_as_such(stored, status, symbol):
     stored("server", "set", "storage", "--status", status)
     result = failure(stored, storage=STORAGE, login_timeout=2)
-    assert result["error"]["symbol"] == symbol and result["msg"].startswith("Logging in to the storage backup.example:64000 failed: ")
+    assert result["error"]["symbol"] == symbol and result["msg"].startswith(
+        "Logging in to the storage backup.example:64000 failed: "
+    )
     assert "the storage's 'host' and 'port'" in result["msg"] and "Check 'host'" not in result["msg"]
 
 
 def test_a_default_storage_that_the_node_cannot_reach_is_told_as_such(stored):
-    stored("server", "set", "node", "--storage", "storage", "--storage-user", "root", "--storage-password", STORAGE["password"])
+    stored(
+        "server",
+        "set",
+        "node",
+        "--storage",
+        "storage",
+        "--storage-user",
+        "root",
+        "--storage-password",
+        STORAGE["password"],
+    )
     stored("fault", "add", "get_backup_tree", "fail", "PRL_ERR_CANT_CONNECT_TO_DISPATCHER")
     result = failure(stored, storage={"default": True})
-    assert "The node cannot reach the server that keeps the backups" in result["msg"] and "the storage's 'host'" in result["msg"]
+    assert (
+        "The node cannot reach the server that keeps the backups" in result["msg"]
+        and "the storage's 'host'" in result["msg"]
+    )
 
 
 def test_the_nodes_password_is_told_as_the_nodes_where_there_is_a_storage(stored):
     result = failure(stored, storage=STORAGE, **WRONG_PASSWORD)
-    assert result["msg"].startswith("Logging in to node-a.example:64000 failed: ") and "Check 'username' and 'password'." in result["msg"]
+    assert (
+        result["msg"].startswith("Logging in to node-a.example:64000 failed: ")
+        and "Check 'username' and 'password'." in result["msg"]
+    )
 
 
 def test_a_failed_read_advises_no_removal(node):
@@ -182,7 +228,13 @@ def test_a_failed_read_advises_no_removal(node):
 def test_a_failed_merge_still_advises_it():
     from ansible_collections.prlsdk.core.plugins.module_utils._sdk.messages import explain
 
-    error = {"operation": "remove_vm_backup", "subject": "{a}", "symbol": "PRL_ERR_BACKUP_INTERNAL_ERROR", "code": 0x80037001, "message": "It failed."}
+    error = {
+        "operation": "remove_vm_backup",
+        "subject": "{a}",
+        "symbol": "PRL_ERR_BACKUP_INTERNAL_ERROR",
+        "code": 0x80037001,
+        "message": "It failed.",
+    }
     assert "Remove the whole chain" in explain(error)
 
 
@@ -201,7 +253,9 @@ def test_something_else_at_the_port_says_so(remote):
 def no_lxml(tmp_path):
     """Environment in which there is no lxml, and importing it leaves a mark."""
     (tmp_path / "without" / "lxml").mkdir(parents=True)
-    (tmp_path / "without" / "lxml" / "__init__.py").write_text("open(%r, 'w')\nraise ImportError('there is no lxml')" % str(tmp_path / "mark"))
+    (tmp_path / "without" / "lxml" / "__init__.py").write_text(
+        "open(%r, 'w')\nraise ImportError('there is no lxml')" % str(tmp_path / "mark")
+    )
     return {"PYTHONPATH": "%s:%s" % (tmp_path / "without", COLLECTIONS)}
 
 
@@ -219,15 +273,25 @@ def test_missing_lxml_is_one_clear_error_before_the_server_is_asked(node, no_lxm
         ("prl_backup", {"state": "present", "vm": "web-01"}),
         ("prl_backup", {"state": "absent", "vm": "web-01", "backups": []}),
         ("prl_backup_restore", {"vm": "web-01", "mode": "copy"}),
-        ("prl_event_wait", {"events": [{"type": "vm_deleted"}], "satisfied_by": {"vm": "web-01", "backup_newer_than": "1d"}}),
+        (
+            "prl_event_wait",
+            {"events": [{"type": "vm_deleted"}], "satisfied_by": {"vm": "web-01", "backup_newer_than": "1d"}},
+        ),
     ],
 )
 def test_every_module_that_parses_a_tree_asks_for_lxml_first(node, no_lxml, module, options):
     result = run_module(module, node, variables=no_lxml, **options)
-    assert result["failed"] and result["error"]["symbol"] == "MISSING_LIBRARY" and "lxml" in result["msg"] and node.calls() == []
+    assert (
+        result["failed"]
+        and result["error"]["symbol"] == "MISSING_LIBRARY"
+        and "lxml" in result["msg"]
+        and node.calls() == []
+    )
 
 
-@pytest.mark.parametrize("module, options", [("prl_vm_info", {}), ("prl_event_wait", {"events": [{"type": "vm_deleted"}], "check": True})])
+@pytest.mark.parametrize(
+    "module, options", [("prl_vm_info", {}), ("prl_event_wait", {"events": [{"type": "vm_deleted"}], "check": True})]
+)
 def test_what_needs_no_tree_works_without_lxml(node, no_lxml, module, options):
     assert not run_module(module, node, variables=no_lxml, **options).get("failed")
 
@@ -245,18 +309,23 @@ def test_the_deadline_holds_in_the_client_and_on_the_server(node, fault):
     node("fault", "add", "get_backup_tree", fault)
     start = time.monotonic()
     result = failure(node, timeout=2)
-    assert 2 <= time.monotonic() - start < 30, "the fault would last longer, and a busy machine takes its time to start and end the module"
+    assert 2 <= time.monotonic() - start < 30, (
+        "the fault would last longer, and a busy machine takes its time to start and end the module"
+    )
     assert "'timeout'" in result["msg"] and "all VMs" in result["msg"]
     assert ("'vms'" in result["msg"] and "'scope: registered'" in result["msg"]) is (fault == "stall")
 
 
-@pytest.mark.parametrize("module, call, options", [
-    ("prl_event_wait", "login_local", {"events": [{"type": "vm_added"}]}),
-    ("prl_event_wait", "get_vm_list_ex", {"events": [{"type": "vm_added", "vm": "web-01"}]}),
-    ("prl_backup", "get_backup_tree", {"state": "present", "vm": "web-01"}),
-    ("prl_backup_info", "login_local", {}),
-    ("prl_vm_info", "get_vm_list_ex", {}),
-])
+@pytest.mark.parametrize(
+    "module, call, options",
+    [
+        ("prl_event_wait", "login_local", {"events": [{"type": "vm_added"}]}),
+        ("prl_event_wait", "get_vm_list_ex", {"events": [{"type": "vm_added", "vm": "web-01"}]}),
+        ("prl_backup", "get_backup_tree", {"state": "present", "vm": "web-01"}),
+        ("prl_backup_info", "login_local", {}),
+        ("prl_vm_info", "get_vm_list_ex", {}),
+    ],
+)
 def test_a_time_out_advises_no_option_that_cannot_help(node, module, call, options):
     node("fault", "add", call, "stall")
     result = run_module(module, node, timeout=2, **options)
@@ -291,14 +360,26 @@ def test_the_worker_dies_at_its_deadline_within_two_seconds(node, tmp_path, bloc
     node("fault", "add", "get_backup_tree", "hang")
     (tmp_path / "worker.zip").write_bytes(worker_archive())
     lines = [
-        {"kind": "open", "protocol": PROTOCOL, "sdk": {"paths": [str(STUB_SDK)], "mode": "server"}, "login": {"host": None, "security_level": "high"},
-         "storage": None, "deadline": 1, "read_only": True, "spool": None},
+        {
+            "kind": "open",
+            "protocol": PROTOCOL,
+            "sdk": {"paths": [str(STUB_SDK)], "mode": "server"},
+            "login": {"host": None, "security_level": "high"},
+            "storage": None,
+            "deadline": 1,
+            "read_only": True,
+            "spool": None,
+        },
         {"kind": "call", "id": 1, "name": "connect", "arguments": {}, "limit": None},
         {"kind": "call", "id": 2, "name": "backup_tree", "arguments": {"of": "", "types": ["vm"]}, "limit": None},
     ]
     start = time.monotonic()
     with subprocess.Popen(
-        [sys.executable, str(tmp_path / "worker.zip")], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=node.environment(),
+        [sys.executable, str(tmp_path / "worker.zip")],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        env=node.environment(),
     ) as worker:
         for line in lines:
             worker.stdin.write(json.dumps(line).encode() + b"\n")
@@ -340,16 +421,28 @@ print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)
 @pytest.mark.parametrize("tail", ["", "exit 7"], ids=["an answer comes", "none comes"])
 def test_noise_of_200_megabytes_is_not_kept_in_memory(node, tmp_path, tail):
     noise = "head -c 100000000 /dev/zero | tr '\\0' x; yes a line of noise that is rather long, as is usual for those of a library | head -c 100000000"
-    python = program(tmp_path / "python", "#!/bin/sh\n(%s; echo)\n(%s; echo the last words) >&2\n%s\nexec %s \"$@\"\n" % (noise, noise, tail, sys.executable))
+    python = program(
+        tmp_path / "python",
+        '#!/bin/sh\n(%s; echo)\n(%s; echo the last words) >&2\n%s\nexec %s "$@"\n'
+        % (noise, noise, tail, sys.executable),
+    )
     done = subprocess.run(
-        [sys.executable, "-c", MEASURED], input=json.dumps({"ANSIBLE_MODULE_ARGS": node.options(sdk_python=python)}), text=True, check=False,
-        env=node.environment(PYTHONPATH=str(COLLECTIONS)), stdout=subprocess.PIPE,
+        [sys.executable, "-c", MEASURED],
+        input=json.dumps({"ANSIBLE_MODULE_ARGS": node.options(sdk_python=python)}),
+        text=True,
+        check=False,
+        env=node.environment(PYTHONPATH=str(COLLECTIONS)),
+        stdout=subprocess.PIPE,
     )
     result, kibibytes = done.stdout.split("\n")[-3:-1]
     result = json.loads(result)
     assert int(kibibytes) < 100 * 1024
     if tail:
-        assert "ended with status 7 and no answer" in result["msg"] and "the last words" in result["msg"] and len(result["msg"]) < 3000
+        assert (
+            "ended with status 7 and no answer" in result["msg"]
+            and "the last words" in result["msg"]
+            and len(result["msg"]) < 3000
+        )
     else:
         assert len(result["vms"]) == 29
 
@@ -377,12 +470,23 @@ def test_a_lost_connection_is_found_after_a_remote_login_though_the_sdk_never_te
 def test_an_error_of_the_server_keeps_code_symbol_and_operation(node):
     node("fault", "add", "get_backup_tree", "fail", "PRL_ERR_BACKUP_INTERNAL_ERROR")
     error = failure(node)["error"]
-    assert (error["code"], error["symbol"], error["operation"]) == (0x80037001, "PRL_ERR_BACKUP_INTERNAL_ERROR", "get_backup_tree")
+    assert (error["code"], error["symbol"], error["operation"]) == (
+        0x80037001,
+        "PRL_ERR_BACKUP_INTERNAL_ERROR",
+        "get_backup_tree",
+    )
 
 
 GETTERS = {
-    "get_uuid": "uuid", "get_name": "name", "get_vm_type": "type", "get_ct_id": "ct_id", "get_vm_info": "state", "get_state": "state",
-    "is_template": "template", "get_home_path": "home", "get_default_backup_directory": "backup_directory",
+    "get_uuid": "uuid",
+    "get_name": "name",
+    "get_vm_type": "type",
+    "get_ct_id": "ct_id",
+    "get_vm_info": "state",
+    "get_state": "state",
+    "is_template": "template",
+    "get_home_path": "home",
+    "get_default_backup_directory": "backup_directory",
 }
 
 
@@ -408,7 +512,9 @@ def test_a_vm_without_a_readable_uuid_is_told_among_the_candidates(node):
     node("vm", "add", "web-01")
     node("fault", "add", "get_uuid", "fail", "PRL_ERR_VM_CONFIG_DOESNT_EXIST")
     result = failure(node, "prl_vm_info", vms=["web-01"])
-    assert result["error"]["symbol"] == "AMBIGUOUS_VM_NAME" and None in [candidate["uuid"] for candidate in result["candidates"]]
+    assert result["error"]["symbol"] == "AMBIGUOUS_VM_NAME" and None in [
+        candidate["uuid"] for candidate in result["candidates"]
+    ]
 
 
 def test_no_directory_of_its_own_is_made_up_for_a_vm(node):
@@ -462,14 +568,22 @@ def test_a_text_of_300_megabytes_ends_in_the_same_error_and_in_bounded_memory(no
     assert failure(node)["error"]["symbol"] == "DAMAGED_TREE"
 
 
-@pytest.mark.parametrize("module, options", [
-    ("prl_backup", {"state": "present", "vm": ""}), ("prl_backup_restore", {"vm": "", "mode": "copy"}),
-    ("prl_backup_info", {"limit": 0}), ("prl_backup_facts", {"timeout": 0}),
-    ("prl_vm_info", {"vms": ["nobody"], "missing": "fail"}), ("prl_event_wait", {"events": []}),
-])
+@pytest.mark.parametrize(
+    "module, options",
+    [
+        ("prl_backup", {"state": "present", "vm": ""}),
+        ("prl_backup_restore", {"vm": "", "mode": "copy"}),
+        ("prl_backup_info", {"limit": 0}),
+        ("prl_backup_facts", {"timeout": 0}),
+        ("prl_vm_info", {"vms": ["nobody"], "missing": "fail"}),
+        ("prl_event_wait", {"events": []}),
+    ],
+)
 def test_no_exception_of_ours_is_attached_to_an_ordinary_failure(node, module, options):
     """Ansible attaches the one that is being handled when fail_json is called: before 2.19 at -vvv, since then where tracebacks are asked for."""
-    result = run_module(module, node, internal={"_ansible_verbosity": 3, "_ansible_tracebacks_for": ["error"]}, **options)
+    result = run_module(
+        module, node, internal={"_ansible_verbosity": 3, "_ansible_tracebacks_for": ["error"]}, **options
+    )
     assert result["failed"] and result["error"]["symbol"] == "INVALID_INPUT"
     assert "Error" not in result.get("exception", ""), result["exception"]
 
@@ -480,7 +594,9 @@ def test_no_exception_of_ours_is_attached_to_an_ordinary_failure(node, module, o
 def test_an_unknown_vm_fails_when_asked_to(node):
     assert run_module("prl_backup_info", node, vms=["nobody"])["missing"] == ["nobody"]
     result = failure(node, vms=["nobody", "web-01"], missing="fail")
-    assert "'nobody'" in result["msg"] and "missing: ok" in result["msg"] and result["error"]["symbol"] == "INVALID_INPUT"
+    assert (
+        "'nobody'" in result["msg"] and "missing: ok" in result["msg"] and result["error"]["symbol"] == "INVALID_INPUT"
+    )
     result = failure(node, "prl_vm_info", vms=["nobody"], missing="fail")
     assert "'nobody'" in result["msg"] and result["missing"] == ["nobody"]
 
@@ -501,7 +617,10 @@ def test_a_name_that_several_gone_vms_had_is_ambiguous_in_the_same_way(node):
         uuid = node("vm", "list").split("\n")[-2].split()[0]
         assert run_module("prl_backup", node, state="present", vm=uuid, type="full")["changed"]
         node("vm", "remove", uuid)
-    for module, options in (("prl_backup_info", {"vms": ["twin"]}), ("prl_backup_restore", {"vm": "twin", "mode": "copy"})):
+    for module, options in (
+        ("prl_backup_info", {"vms": ["twin"]}),
+        ("prl_backup_restore", {"vm": "twin", "mode": "copy"}),
+    ):
         result = failure(node, module, **options)
         assert result["error"]["symbol"] == "AMBIGUOUS_VM_NAME" and "UUID" in result["msg"]
         assert [candidate["name"] for candidate in result["candidates"]] == ["twin"] * 2
@@ -580,8 +699,13 @@ def test_no_password_is_seen_anywhere(remote, tmp_path):
     (tmp_path / "vault").write_text(canary)
     leads = {"PRL_" + key.upper(): value for key, value in remote.options().items()}
     running = subprocess.Popen(
-        [str(BIN / "ansible-playbook"), "-vvvv", str(play)], cwd=ROOT, text=True, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT, env=remote.environment(**leads, TMPDIR=str(home / "tmp"), ANSIBLE_LOG_PATH=str(home / "log")),
+        [str(BIN / "ansible-playbook"), "-vvvv", str(play)],
+        cwd=ROOT,
+        text=True,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        env=remote.environment(**leads, TMPDIR=str(home / "tmp"), ANSIBLE_LOG_PATH=str(home / "log")),
     )
     seen, files = set(), set()
     while "get_backup_tree" not in remote.call_names() and running.poll() is None:

@@ -48,7 +48,11 @@ def test_everything_that_the_node_keeps_is_returned(node):
 
 
 def test_backups_of_a_vm_that_is_gone_are_seen_and_marked(node):
-    gone = [tree["vm"]["name"] for tree in run_module("prl_backup_info", node)["backup_trees"] if not tree["vm"]["registered"]]
+    gone = [
+        tree["vm"]["name"]
+        for tree in run_module("prl_backup_info", node)["backup_trees"]
+        if not tree["vm"]["registered"]
+    ]
     assert len(gone) == 1
     by_name = run_module("prl_backup_info", node, vms=gone)
     assert names(by_name) == gone, "a name that the node does not know is looked for in the whole tree"
@@ -81,11 +85,15 @@ def test_disks_and_files_come_when_asked_for(node):
 
 
 def test_raw_is_what_the_server_sent_even_if_nothing_can_parse_it(node, tmp_path):
-    assert run_module("prl_backup_info", node, vms=["web-01"], gather=["raw"])["raw"][0]["xml"].startswith("<BackupTree ")
+    assert run_module("prl_backup_info", node, vms=["web-01"], gather=["raw"])["raw"][0]["xml"].startswith(
+        "<BackupTree "
+    )
     (tmp_path / "broken.xml").write_text("<BackupTree><VmItem>")
     node("fault", "add", "get_backup_tree", "answer", tmp_path / "broken.xml")
     result = run_module("prl_backup_info", node, vms=["web-01"], gather=["raw"])
-    assert result["failed"] and result["error"]["symbol"] == "DAMAGED_TREE", "a text that is no tree says nothing about what is missing"
+    assert result["failed"] and result["error"]["symbol"] == "DAMAGED_TREE", (
+        "a text that is no tree says nothing about what is missing"
+    )
     assert result["raw"][0]["xml"] == "<BackupTree><VmItem>"
 
 
@@ -136,9 +144,16 @@ def mixed(uuid):
 def test_a_uuid_that_is_stored_in_capitals_is_found_in_any_spelling(stub, capitals, spell):
     (known, name), (gone, name_of_gone) = capitals
     result = run_module("prl_backup_info", stub, vms=[spell(known), spell(gone), known], missing="fail")
-    assert names(result) == [name_of_gone, name] and [tree["vm"]["uuid"] for tree in result["backup_trees"]] == [gone, known]
+    assert names(result) == [name_of_gone, name] and [tree["vm"]["uuid"] for tree in result["backup_trees"]] == [
+        gone,
+        known,
+    ]
     waited = run_module(
-        "prl_event_wait", stub, events=[{"type": "vm_deleted"}], satisfied_by={"vm": spell(gone), "backup_newer_than": "1d"}, timeout=20
+        "prl_event_wait",
+        stub,
+        events=[{"type": "vm_deleted"}],
+        satisfied_by={"vm": spell(gone), "backup_newer_than": "1d"},
+        timeout=20,
     )
     assert waited["satisfied_by"]["newest_backup"]
 
@@ -219,18 +234,34 @@ def test_storage_is_a_second_login_whose_session_the_node_passes_on(node, storag
     names = [call["call"] for call in calls]
     assert names[:2] == ["login_local", "login"] and names[-2:] == ["logoff", "logoff"]
     assert sorted(names[2:-2]) == ["get_backup_tree", "get_vm_list_ex", "get_vm_list_ex"], "asked for at the same time"
-    assert {call["server"] for call in calls if call["call"] == "get_backup_tree"} == {"node"}, "the node does the work, not the module's host"
+    assert {call["server"] for call in calls if call["call"] == "get_backup_tree"} == {"node"}, (
+        "the node does the work, not the module's host"
+    )
 
 
 def test_local_means_local_though_the_node_has_a_default_backup_server(node, storage):
-    node("server", "set", "node", "--storage", "storage", "--storage-user", "root", "--storage-password", "storage-secret")
+    node(
+        "server",
+        "set",
+        "node",
+        "--storage",
+        "storage",
+        "--storage-user",
+        "root",
+        "--storage-password",
+        "storage-secret",
+    )
     assert len(run_module("prl_backup_info", node)["backup_trees"]) == 29
     assert len(run_module("prl_backup_info", node, storage={"default": True})["backup_trees"]) == 3
 
 
 def test_the_directory_is_that_of_the_server_with_the_backups(node, storage):
     def directories(**options):
-        (tree,) = [tree for tree in run_module("prl_backup_info", node, **options)["backup_trees"] if tree["vm"]["name"] == "erp"]
+        (tree,) = [
+            tree
+            for tree in run_module("prl_backup_info", node, **options)["backup_trees"]
+            if tree["vm"]["name"] == "erp"
+        ]
         return {chain["directory"] for chain in tree["chains"]}
 
     uuid = vm(node, "erp")["uuid"]
@@ -247,7 +278,9 @@ def test_owner_this_node_keeps_the_chains_that_this_node_made(node, storage):
     everything = run_module("prl_backup_info", node)
     mine = run_module("prl_backup_info", node, owner="this_node")
     assert [dict(tree, others=None) for tree in mine["backup_trees"]] == [
-        tree for tree in everything["backup_trees"] if tree["chains"][-1]["backups"][-1]["server_uuid"] == everything["server"]["uuid"]
+        tree
+        for tree in everything["backup_trees"]
+        if tree["chains"][-1]["backups"][-1]["server_uuid"] == everything["server"]["uuid"]
     ]
     assert all(tree["others"] == {"chains": 0, "backups": 0, "newest": None} for tree in mine["backup_trees"])
     assert run_module("prl_backup_info", node, storage=storage, owner="this_node")["total"] == 0
@@ -281,7 +314,9 @@ def test_scope_registered_never_asks_for_the_whole_tree(node):
 def test_both_kinds_are_asked_for_because_the_default_hides_containers(node):
     node("log", "--clear")
     run_module("prl_backup_info", node)
-    assert {call["args"]["backup_flags"] for call in node.calls() if call["call"] == "get_backup_tree"} == {131072 | 262144}
+    assert {call["args"]["backup_flags"] for call in node.calls() if call["call"] == "get_backup_tree"} == {
+        131072 | 262144
+    }
 
 
 @pytest.mark.parametrize("module", ["prl_backup_info", "prl_backup_facts", "prl_vm_info"])
@@ -317,7 +352,9 @@ def test_the_worker_gives_the_same_answer_under_each_python(node, version):
         result.pop("sdk")
     assert mine == other
     for word in ("почта", "поч?*"):
-        assert run_module("prl_vm_info", node, sdk_python=interpreters()[version], vms=[word])["vms"][0]["name"] == "почта"
+        assert (
+            run_module("prl_vm_info", node, sdk_python=interpreters()[version], vms=[word])["vms"][0]["name"] == "почта"
+        )
     assert {call["python"][:4].rstrip(".") for call in node.calls()[-3:]} == {version}
 
 
@@ -329,7 +366,11 @@ def test_a_glob_means_every_vm_whose_name_fits(node):
     assert names(run_module("prl_backup_info", node, vms=["web-*"])) == webs
     assert names(run_module("prl_backup_info", node, vms=["web-*"], scope="registered")) == webs
     assert [found["name"] for found in run_module("prl_vm_info", node, vms=["web-*"])["vms"]] == webs
-    assert names(run_module("prl_backup_info", node, vms=["web-0[12]", "?ail", "web-02"])) == ["mail", "web-01", "web-02"]
+    assert names(run_module("prl_backup_info", node, vms=["web-0[12]", "?ail", "web-02"])) == [
+        "mail",
+        "web-01",
+        "web-02",
+    ]
     facts = run_module("prl_backup_facts", node, vms=["db-*"])
     assert names(facts["ansible_facts"]["prl_backups"]) == ["db-primary", "db-replica"]
 
@@ -340,7 +381,9 @@ def test_a_glob_that_fits_nothing_is_missing(node):
         assert result["missing"] == ["wbe-*", "WEB-*"], "upper and lower case differ"
         result = run_module(module, node, vms=["web-01", "wbe-*"], missing="fail")
         assert result["failed"] and "'wbe-*'" in result["msg"]
-    assert run_module("prl_backup_info", node, vms=["fresh-*"])["missing"] == ["fresh-*"], "the VM is there and has no backup"
+    assert run_module("prl_backup_info", node, vms=["fresh-*"])["missing"] == ["fresh-*"], (
+        "the VM is there and has no backup"
+    )
     assert run_module("prl_vm_info", node, vms=["fresh-*"])["missing"] == []
 
 
@@ -353,7 +396,9 @@ def test_a_glob_fits_vms_that_are_gone_and_directories_of_their_own(node):
     node("log", "--clear")
     run_module("prl_backup_info", node, vms=["*"])
     asked = [call["args"]["sUuid"] for call in node.calls() if call["call"] == "get_backup_tree"]
-    assert len(asked) == 2 and "" in asked, "what fits is in the whole tree, but for the one with a directory of its own"
+    assert len(asked) == 2 and "" in asked, (
+        "what fits is in the whole tree, but for the one with a directory of its own"
+    )
 
 
 @pytest.mark.parametrize("scope", ["all", "registered"])
@@ -365,7 +410,9 @@ def test_a_vm_whose_name_is_the_glob_itself_is_meant_alone(stub, scope):
     assert [found["name"] for found in run_module("prl_vm_info", stub, vms=["a*"])["vms"]] == ["a*"]
     stub("vm", "remove", "a*")
     expected = {"all": ["a*"], "registered": ["ab"]}[scope]
-    assert names(run_module("prl_backup_info", stub, vms=["a*"], scope=scope)) == expected, "also where only its backups are left"
+    assert names(run_module("prl_backup_info", stub, vms=["a*"], scope=scope)) == expected, (
+        "also where only its backups are left"
+    )
 
 
 # --- answers that cannot be read
@@ -380,7 +427,9 @@ def damage(stub, name, text="<BackupTree><VmItem>"):
     return uuid
 
 
-@pytest.mark.parametrize("options", [{"scope": "registered"}, {"vms": ["web-01", "web-02"]}, {"vms": ["web-0[12]"], "scope": "registered"}])
+@pytest.mark.parametrize(
+    "options", [{"scope": "registered"}, {"vms": ["web-01", "web-02"]}, {"vms": ["web-0[12]"], "scope": "registered"}]
+)
 def test_a_damaged_answer_fails_and_the_message_names_vm_and_server(node, options):
     uuid = damage(node, "web-01")
     result = run_module("prl_backup_info", node, **options)
@@ -388,7 +437,9 @@ def test_a_damaged_answer_fails_and_the_message_names_vm_and_server(node, option
     assert result["msg"].startswith("The backups of VM web-01 (%s), asked of localhost, cannot be read. " % uuid)
     assert "'on_damaged: skip'" in result["msg"]
     result = run_module("prl_backup_info", node, vms=[uuid])
-    assert result["msg"].startswith("The backups of VM %s, asked of localhost, cannot be read. " % uuid), "no list was asked for"
+    assert result["msg"].startswith("The backups of VM %s, asked of localhost, cannot be read. " % uuid), (
+        "no list was asked for"
+    )
 
 
 def test_a_damaged_answer_can_be_skipped_and_the_vm_is_not_told_to_have_no_backup(node):
@@ -396,7 +447,9 @@ def test_a_damaged_answer_can_be_skipped_and_the_vm_is_not_told_to_have_no_backu
     uuid = damage(node, "web-01")
     result = run_module("prl_backup_info", node, scope="registered", on_damaged="skip", missing="fail")
     assert [(unread["uuid"], unread["name"]) for unread in result["damaged"]] == [(uuid, "web-01")]
-    assert "is damaged" in result["damaged"][0]["message"] and result["damaged"][0]["message"] in str(result["warnings"])
+    assert "is damaged" in result["damaged"][0]["message"] and result["damaged"][0]["message"] in str(
+        result["warnings"]
+    )
     assert result["backup_trees"] == [tree for tree in whole["backup_trees"] if tree["vm"]["uuid"] != uuid]
     for vms in (["web-01", "nobody"], [uuid, "nobody"], ["web-01*", "nobody"]):
         result = run_module("prl_backup_info", node, vms=vms, scope="registered", on_damaged="skip")
@@ -419,17 +472,24 @@ def test_of_a_vm_whose_own_directory_cannot_be_read_nothing_is_told(node):
 
 def test_a_damaged_whole_tree_is_damage_of_everything(node):
     (node.state.parent / "broken.xml").write_text("<BackupTree><VmItem>")
-    node("fault", "add", "get_backup_tree", "answer", node.state.parent / "broken.xml", "--match", EVERYTHING, "--always")
+    node(
+        "fault", "add", "get_backup_tree", "answer", node.state.parent / "broken.xml", "--match", EVERYTHING, "--always"
+    )
     for options in ({}, {"vms": ["web-*"]}, {"vms": ["gone"]}):
         result = run_module("prl_backup_info", node, on_damaged="skip", **options)
-        assert result["failed"] and "for all VMs together cannot be read, so nothing is known of any of them" in result["msg"], options
+        assert (
+            result["failed"]
+            and "for all VMs together cannot be read, so nothing is known of any of them" in result["msg"]
+        ), options
         assert "'scope: registered'" in result["msg"] and "backup_trees" not in result
 
 
 def test_an_answer_for_another_vm_is_damage_of_the_one_that_was_asked_for(node):
     damage(node, "web-01", node("tree", vm(node, "web-02")["uuid"]))
     result = run_module("prl_backup_info", node, scope="registered", on_damaged="skip")
-    assert [unread["name"] for unread in result["damaged"]] == ["web-01"] and "The answer is for" in result["damaged"][0]["message"]
+    assert [unread["name"] for unread in result["damaged"]] == ["web-01"] and "The answer is for" in result["damaged"][
+        0
+    ]["message"]
     assert "web-02" in names(result)
 
 
@@ -449,7 +509,10 @@ def test_facts_carry_trees_summary_and_the_moment(node):
     assert gathered["gathered_at"].endswith("Z")
     assert set(facts["ansible_facts"]) == {"prl_backups"}
     unknown = "{AAAAAAAA-0000-4000-8000-00000000000a}"
-    assert run_module("prl_backup_facts", node, vms=["nobody", unknown], gather=["summary"])["missing"] == ["nobody", unknown]
+    assert run_module("prl_backup_facts", node, vms=["nobody", unknown], gather=["summary"])["missing"] == [
+        "nobody",
+        unknown,
+    ]
 
 
 def test_results_survive_json(node):

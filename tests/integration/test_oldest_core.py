@@ -17,7 +17,14 @@ from tests.pythons import interpreters
 from tests.venvs import python_of
 
 NOW = "2026-11-22T06:00:00Z"
-POLICY = {"timezone": "Europe/Berlin", "last": 3, "daily": 7, "weekly": {"count": 2, "of": "full"}, "within": "3d", "max_remove_share": 1.0}
+POLICY = {
+    "timezone": "Europe/Berlin",
+    "last": 3,
+    "daily": 7,
+    "weekly": {"count": 2, "of": "full"},
+    "within": "3d",
+    "max_remove_share": 1.0,
+}
 OVERRIDES = [{"name": "short", "match": {"name": "vm-000[1]"}, "policy": {"daily": 2}}]
 OBJECTIVE = {"rpo": "26h"}
 
@@ -48,7 +55,17 @@ def oldest():
 def server(tmp_path):
     """Two VMs with three weekly chains each, the newest of today."""
     stub = NearStub(tmp_path)
-    stub("demo", "--now", time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()), "--vms", "2", "--weeks", "3", "--increments", "6")
+    stub(
+        "demo",
+        "--now",
+        time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+        "--vms",
+        "2",
+        "--weeks",
+        "3",
+        "--increments",
+        "6",
+    )
     return stub
 
 
@@ -65,7 +82,13 @@ def run(oldest, stub, *arguments):
     leads = {"PRL_SDK_PYTHON": sys.executable, "PRL_SDK_PATH": str(STUB_SDK), "PRL_STUB_STATE": str(stub.state)}
     done = subprocess.run(
         [str(oldest / "ansible-playbook"), "-e", "ansible_python_interpreter=" + sys.executable, *map(str, arguments)],
-        cwd=ROOT, env=environment(**leads), text=True, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False,
+        cwd=ROOT,
+        env=environment(**leads),
+        text=True,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        check=False,
     )
     assert "Traceback" not in done.stdout, done.stdout[-3000:]
     return done
@@ -83,9 +106,16 @@ def test_every_filter_answers_as_under_the_newest_core(oldest, fixed, tmp_path):
         {"prlsdk.core.prl_vm_info": {}, "register": "node"},
         # As a fact, which is how plays hold them.
         {"ansible.builtin.set_fact": {"answers": ASKED}},
-        {"ansible.builtin.copy": {"content": "{{ {'answers': answers, 'gathered': gathered, 'node': node} | to_json }}", "dest": str(tmp_path / "said.json")}},
+        {
+            "ansible.builtin.copy": {
+                "content": "{{ {'answers': answers, 'gathered': gathered, 'node': node} | to_json }}",
+                "dest": str(tmp_path / "said.json"),
+            }
+        },
     ]
-    (tmp_path / "play.yml").write_text(json.dumps([{"hosts": "localhost", "gather_facts": False, "vars": values, "tasks": tasks}]))
+    (tmp_path / "play.yml").write_text(
+        json.dumps([{"hosts": "localhost", "gather_facts": False, "vars": values, "tasks": tasks}])
+    )
     done = run(oldest, fixed, tmp_path / "play.yml")
     assert done.returncode == 0, done.stdout[-3000:]
     said = json.loads((tmp_path / "said.json").read_text())
@@ -108,13 +138,20 @@ def test_every_filter_answers_as_under_the_newest_core(oldest, fixed, tmp_path):
 @pytest.mark.parametrize(
     "template, says",
     [
-        ("{{ [] | prlsdk.core.retention_plan({'daly': 7}) }}", "retention_plan: the policy has an unknown key 'daly'; did you mean daily?"),
+        (
+            "{{ [] | prlsdk.core.retention_plan({'daly': 7}) }}",
+            "retention_plan: the policy has an unknown key 'daly'; did you mean daily?",
+        ),
         ("{{ [] | prlsdk.core.retention_plan(nobody) }}", "retention_plan: policy is undefined"),
         ("{{ 1 | prlsdk.core.backup_list }}", "backup_list: backup_trees must be a list"),
     ],
 )
 def test_an_error_is_one_message(oldest, fixed, tmp_path, template, says):
-    (tmp_path / "play.yml").write_text(json.dumps([{"hosts": "localhost", "gather_facts": False, "tasks": [{"ansible.builtin.debug": {"msg": template}}]}]))
+    (tmp_path / "play.yml").write_text(
+        json.dumps(
+            [{"hosts": "localhost", "gather_facts": False, "tasks": [{"ansible.builtin.debug": {"msg": template}}]}]
+        )
+    )
     done = run(oldest, fixed, tmp_path / "play.yml")
     assert done.returncode == 2 and says in done.stdout, done.stdout
 
@@ -140,6 +177,13 @@ def test_the_retention_role_plans_predicts_in_check_mode_and_applies_what_was_co
 
 
 def test_the_compliance_role_judges_in_check_mode(oldest, server):
-    done = run(oldest, server, ROOT / "playbooks" / "compliance.yml", "--check", "-e", json.dumps({"backup_compliance_hosts": "localhost"}))
+    done = run(
+        oldest,
+        server,
+        ROOT / "playbooks" / "compliance.yml",
+        "--check",
+        "-e",
+        json.dumps({"backup_compliance_hosts": "localhost"}),
+    )
     assert done.returncode == 0, done.stdout[-3000:]
     assert not [call for call in server.calls() if call["mutating"]]

@@ -21,7 +21,10 @@ def test_made_restored_and_removed(stub, version):
     assert made["sdk"]["python"] == stub.python
     copied = run_module("prl_backup_restore", stub, vm=name, mode="copy", name="Prüfung")
     assert copied["changed"] and copied["vm"]["name"] == "Prüfung", copied
-    wanted = [{"id": made["backup"]["id"], "created": made["backup"]["created"], "size": made["backup"]["size"]}, {"id": first["backup"]["id"]}]
+    wanted = [
+        {"id": made["backup"]["id"], "created": made["backup"]["created"], "size": made["backup"]["size"]},
+        {"id": first["backup"]["id"]},
+    ]
     # Both at once would leave nothing, so the newest restore point stays; one alone goes.
     kept = run_module("prl_backup", stub, state="absent", vm=name, backups=wanted, on_error="continue")
     assert [backup["reason"] for backup in kept["backups"]] == ["last_backup"] * 2, kept

@@ -6,6 +6,7 @@ import sys
 import time
 
 from ansible_collections.prlsdk.core.plugins.module_utils import _module, _process, _progress
+
 from tests.harness import playbook
 from tests.integration.server import small_server
 
@@ -14,7 +15,16 @@ def play(stub, folder, task, *more):
     path = folder / "play.yml"
     path.write_text(json.dumps([{"hosts": "localhost", "gather_facts": False, "tasks": [task, *more]}]))
     return playbook(
-        stub, str(path), "-i", "localhost,", "-c", "local", "-e", "ansible_python_interpreter=%s" % sys.executable, "-e", "ansible_async_dir=%s" % folder,
+        stub,
+        str(path),
+        "-i",
+        "localhost,",
+        "-c",
+        "local",
+        "-e",
+        "ansible_python_interpreter=%s" % sys.executable,
+        "-e",
+        "ansible_async_dir=%s" % folder,
         ANSIBLE_CALLBACK_RESULT_FORMAT="json",
     )
 
@@ -24,21 +34,39 @@ def test_async_status_returns_percent_and_stage_while_the_backup_is_made(stub, t
     stub("set", "create_seconds", 6)
     seen = tmp_path / "seen.json"
     done = play(
-        stub, tmp_path,
-        {"prlsdk.core.prl_backup": {"state": "present", "vm": vms[0].name, "type": "full"}, "async": 60, "poll": 0, "register": "job"},
+        stub,
+        tmp_path,
         {
-            "ansible.builtin.async_status": {"jid": "{{ job.ansible_job_id }}"}, "register": "look", "retries": 60, "delay": 0,
-            "until": "look.progress.percent is defined or look.finished", "failed_when": "look.progress is not defined",
+            "prlsdk.core.prl_backup": {"state": "present", "vm": vms[0].name, "type": "full"},
+            "async": 60,
+            "poll": 0,
+            "register": "job",
+        },
+        {
+            "ansible.builtin.async_status": {"jid": "{{ job.ansible_job_id }}"},
+            "register": "look",
+            "retries": 60,
+            "delay": 0,
+            "until": "look.progress.percent is defined or look.finished",
+            "failed_when": "look.progress is not defined",
         },
         {"ansible.builtin.copy": {"dest": str(seen), "content": "{{ look.progress | to_json }}", "mode": "0600"}},
         {
-            "ansible.builtin.async_status": {"jid": "{{ job.ansible_job_id }}"}, "register": "end", "until": "end.finished", "retries": 60, "delay": 1,
+            "ansible.builtin.async_status": {"jid": "{{ job.ansible_job_id }}"},
+            "register": "end",
+            "until": "end.finished",
+            "retries": 60,
+            "delay": 1,
             "failed_when": "not end.changed or end.backup.type != 'full'",
         },
     )
     assert done.returncode == 0, done.stdout
     progress = json.loads(seen.read_text())
-    assert 0 <= progress["percent"] <= 100 and progress["stage"].startswith("disk") and progress["operation"] == "create_vm_backup"
+    assert (
+        0 <= progress["percent"] <= 100
+        and progress["stage"].startswith("disk")
+        and progress["operation"] == "create_vm_backup"
+    )
     assert "%" in progress["message"]
 
 
@@ -65,10 +93,22 @@ def test_job_file_is_found_by_the_wrappers_arguments_and_written_in_one_step(tmp
     path = tmp_path / "j123456.789"
     path.write_text('{"started": 1, "finished": 0, "ansible_job_id": "j123456.789"}')
     (tmp_path / "j123456.790").write_text('{"changed": false}')
-    wrapper = ["python3", "/root/.ansible/tmp/ansible-tmp-1/AnsiballZ_async_wrapper.py", "j123456", "60", "/root/x", "_"]
+    wrapper = [
+        "python3",
+        "/root/.ansible/tmp/ansible-tmp-1/AnsiballZ_async_wrapper.py",
+        "j123456",
+        "60",
+        "/root/x",
+        "_",
+    ]
     found = _progress.find_job_file({"ANSIBLE_ASYNC_DIR": str(tmp_path)}, wrapper)
     found.write({"percent": 5})
-    assert json.loads(path.read_text()) == {"started": 1, "finished": 0, "ansible_job_id": "j123456.789", "progress": {"percent": 5}}
+    assert json.loads(path.read_text()) == {
+        "started": 1,
+        "finished": 0,
+        "ansible_job_id": "j123456.789",
+        "progress": {"percent": 5},
+    }
     assert [entry.name for entry in sorted(tmp_path.iterdir())] == ["j123456.789", "j123456.790"]
     assert _progress.find_job_file({"ANSIBLE_ASYNC_DIR": str(tmp_path)}, ["python3", "module.py", "j123456"]) is None
     assert _progress.find_job_file({"ANSIBLE_ASYNC_DIR": str(tmp_path / "none")}, wrapper) is None
@@ -113,7 +153,9 @@ def test_program_that_does_not_read_is_no_broken_pipe():
 
 
 def test_program_that_does_not_end_is_ended():
-    talk = process("import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('ready', flush=True); time.sleep(60)")
+    talk = process(
+        "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('ready', flush=True); time.sleep(60)"
+    )
     assert talk.line(20) == b"ready"
     assert talk.end(0.2) == (None, b"")
 

@@ -14,7 +14,7 @@ DAY = 86400
 
 
 def moment(seconds):
-    return datetime.datetime.fromtimestamp(seconds, datetime.timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return datetime.datetime.fromtimestamp(seconds, datetime.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 @pytest.fixture
@@ -42,7 +42,9 @@ def play_of(text, title):
 
 
 def published(module, *titles):
-    examples = yaml.safe_load(importlib.import_module("ansible_collections.prlsdk.core.plugins.modules." + module).EXAMPLES)
+    examples = yaml.safe_load(
+        importlib.import_module("ansible_collections.prlsdk.core.plugins.modules." + module).EXAMPLES
+    )
     return [example for example in examples if example["name"] in titles]
 
 
@@ -68,20 +70,30 @@ def stale(stub, age):
 
 def test_the_readme_finds_the_vms_whose_newest_backup_is_older_than_a_day(aging, tmp_path):
     refresh_one_and_date_another_in_the_future(aging)
-    (play,) = [block for block in re.findall(r"```yaml\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL) if "Stale backups" in block]
+    (play,) = [
+        block
+        for block in re.findall(r"```yaml\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
+        if "Stale backups" in block
+    ]
     assert sorted(told(aging, tmp_path, play_of(play, "Stale backups"))) == stale(aging, DAY)
 
 
 def test_the_example_finds_the_vms_whose_newest_backup_is_older_than_two_days(aging, tmp_path):
     refresh_one_and_date_another_in_the_future(aging)
-    tasks = published("prl_backup_info", "Gather the newest backup of each VM that the node knows", "Name the VMs whose newest backup is older than two days")
+    tasks = published(
+        "prl_backup_info",
+        "Gather the newest backup of each VM that the node knows",
+        "Name the VMs whose newest backup is older than two days",
+    )
     assert len(tasks) == 2
     assert sorted(told(aging, tmp_path, {"gather_facts": False, "tasks": tasks})) == stale(aging, 2 * DAY)
 
 
 def test_the_example_names_nodes_without_a_backup_today_and_no_others(aging, tmp_path):
     (play,) = published("prl_backup_facts", "Nodes and their backups")
-    play["vars"]["ansible_facts_modules"].remove("ansible.legacy.setup")  # which takes long, and says nothing about backups
+    play["vars"]["ansible_facts_modules"].remove(
+        "ansible.legacy.setup"
+    )  # which takes long, and says nothing about backups
     assert len(told(aging, tmp_path, play)) == 1
     refresh(aging)
     assert told(aging, tmp_path, play) == []

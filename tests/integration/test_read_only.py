@@ -10,7 +10,9 @@ from tests.harness import ROOT, run_module
 from tests.integration.server import mutating, small_server
 
 #: Actions run these, and have tests of their own.
-MODULES = {path.stem for path in (ROOT / "plugins" / "modules").glob("*.py")} - {path.stem for path in (ROOT / "plugins" / "action").glob("*.py")}
+MODULES = {path.stem for path in (ROOT / "plugins" / "modules").glob("*.py")} - {
+    path.stem for path in (ROOT / "plugins" / "action").glob("*.py")
+}
 EVENTS = [{"type": "vm_config_changed"}]
 #: Those that change nothing whatever they are asked, and what they are asked here.
 READERS = [
@@ -21,14 +23,24 @@ READERS = [
     ("prl_backup_info", {"vms": ["vm-*"]}),
     ("prl_vm_info", {}),
     ("prl_event_wait", {"events": EVENTS, "timeout": 1, "on_timeout": "continue"}),
-    ("prl_event_wait", {"events": EVENTS, "satisfied_by": {"vm": "vm-0001", "backup_newer_than": "2020-01-01T00:00:00Z"}, "reconnect": True}),
+    (
+        "prl_event_wait",
+        {
+            "events": EVENTS,
+            "satisfied_by": {"vm": "vm-0001", "backup_newer_than": "2020-01-01T00:00:00Z"},
+            "reconnect": True,
+        },
+    ),
 ]
 #: Those that change something but for check mode. {full} and {increment} are backups of the VM.
 WRITERS = [
     ("prl_backup", {"state": "present", "vm": "vm-0001"}),
     ("prl_backup", {"state": "present", "vm": "vm-0001", "type": "full", "compress": False, "description": "x"}),
     ("prl_backup", {"state": "absent", "vm": "vm-0001", "backups": [{"id": "{increment}"}]}),
-    ("prl_backup", {"state": "absent", "backups": [{"id": "{full}"}], "dependents": "remove", "allow_remove_last": True}),
+    (
+        "prl_backup",
+        {"state": "absent", "backups": [{"id": "{full}"}], "dependents": "remove", "allow_remove_last": True},
+    ),
     ("prl_backup_restore", {"vm": "vm-0001", "mode": "copy", "name": "drill"}),
     ("prl_backup_restore", {"backup_id": "{full}", "mode": "in_place"}),
     ("prl_event_wait", {"events": EVENTS, "answer": "yes", "timeout": 1, "on_timeout": "continue"}),
@@ -54,12 +66,19 @@ def opened(tmp_path):
     program = tmp_path / "python"
     program.write_text("#!/bin/sh\ntee -a '%s' | '%s' \"$@\"\n" % (kept, sys.executable))
     program.chmod(program.stat().st_mode | stat.S_IXUSR)
-    return str(program), lambda: [told for told in map(json.loads, kept.read_text().splitlines()) if told["kind"] == "open"]
+    return str(program), lambda: [
+        told for told in map(json.loads, kept.read_text().splitlines()) if told["kind"] == "open"
+    ]
 
 
 def fill(options, vm):
     full, increment = vm.chains[-1][0], vm.chains[-1][-1]
-    return json.loads(json.dumps(options).replace('"vm-0001"', json.dumps(vm.name)).replace("{full}", full).replace("{increment}", increment))
+    return json.loads(
+        json.dumps(options)
+        .replace('"vm-0001"', json.dumps(vm.name))
+        .replace("{full}", full)
+        .replace("{increment}", increment)
+    )
 
 
 def run(module, stub, options, check, program):

@@ -16,7 +16,9 @@ def vms(stub):
 
 
 def remove(stub, *backups, **options):
-    return run_module("prl_backup", stub, state="absent", backups=[{"id": b} if isinstance(b, str) else b for b in backups], **options)
+    return run_module(
+        "prl_backup", stub, state="absent", backups=[{"id": b} if isinstance(b, str) else b for b in backups], **options
+    )
 
 
 def wait_for(condition):
@@ -194,10 +196,25 @@ def test_chain_that_stays_in_use_is_busy(stub, vms):
     chain = vms[0].chains[0]
     stub("lock", chain[0], "reading")
     whole = {"id": chain[0], "removes": [{"id": one} for one in chain], "action": "chain"}
-    result = remove(stub, whole, {"id": vms[1].chains[0][-1], "vm": vms[1].uuid}, vm=vms[0].uuid, busy_timeout=1, on_error="continue")
-    assert result["msg"].startswith("%d of %d backups left. " % (len(chain), len(chain) + 1)), "a chain is one entry and many backups"
+    result = remove(
+        stub,
+        whole,
+        {"id": vms[1].chains[0][-1], "vm": vms[1].uuid},
+        vm=vms[0].uuid,
+        busy_timeout=1,
+        on_error="continue",
+    )
+    assert result["msg"].startswith("%d of %d backups left. " % (len(chain), len(chain) + 1)), (
+        "a chain is one entry and many backups"
+    )
     assert result["failed"] and outcomes(result) == [("busy", "locked"), ("removed", None)] and result["changed"]
-    error = {"code": 0x80037013, "symbol": "PRL_ERR_BACKUP_LOCKED_FOR_READING", "operation": "remove_vm_backup", "retryable": True, "details": {}}
+    error = {
+        "code": 0x80037013,
+        "symbol": "PRL_ERR_BACKUP_LOCKED_FOR_READING",
+        "operation": "remove_vm_backup",
+        "retryable": True,
+        "details": {},
+    }
     assert result["error"] == error
 
 
@@ -208,7 +225,9 @@ def test_removal_that_stops_half_way_is_told_and_finished_by_the_next_run(stub, 
     assert result["failed"] and result["changed"]
     assert outcomes(result) == [("not_attempted", "chain_failed"), ("failed", "error"), ("removed", None)]
     again = remove(stub, *chain[1:], vm=vms[0].uuid)
-    assert outcomes(again) == [("removed", None), ("removed", None), ("already_absent", None)] and not again.get("failed")
+    assert outcomes(again) == [("removed", None), ("removed", None), ("already_absent", None)] and not again.get(
+        "failed"
+    )
     assert vms[0].ids() & set(chain) == {chain[0]}
 
 
@@ -218,7 +237,12 @@ def test_removal_that_stops_half_way_is_told_and_finished_by_the_next_run(stub, 
 def test_check_mode_tells_the_same_for_each_backup_and_calls_nothing(stub, vms):
     first, second = vms
     wanted = [
-        {"id": first.chains[0][0], "vm": first.name, "removes": [{"id": one} for one in first.chains[0]], "action": "chain"},
+        {
+            "id": first.chains[0][0],
+            "vm": first.name,
+            "removes": [{"id": one} for one in first.chains[0]],
+            "action": "chain",
+        },
         {"id": first.chains[1][2], "vm": first.uuid},
         {"id": second.chains[0][-1], "vm": second.uuid},
         {"id": second.chains[0][1], "vm": second.uuid, "action": "merge"},
@@ -228,13 +252,29 @@ def test_check_mode_tells_the_same_for_each_backup_and_calls_nothing(stub, vms):
     predicted = remove(stub, *wanted, check=True, diff=True, on_error="continue")
     assert mutating(stub) == []
     done = remove(stub, *wanted, diff=True, on_error="continue")
-    assert predicted["backups"] == done["backups"] and predicted["diff"] == done["diff"] and predicted["changed"] == done["changed"]
+    assert (
+        predicted["backups"] == done["backups"]
+        and predicted["diff"] == done["diff"]
+        and predicted["changed"] == done["changed"]
+    )
     asked = len(first.chains[0]) + 5
-    assert done["msg"].startswith("2 of %d backups left. " % asked) and " %d removed; " % (asked - 3) in done["msg"], done["msg"]
-    assert predicted["msg"].startswith("2 of %d backups would be left. " % asked) and " %d would be removed; " % (asked - 3) in predicted["msg"]
+    assert done["msg"].startswith("2 of %d backups left. " % asked) and " %d removed; " % (asked - 3) in done["msg"], (
+        done["msg"]
+    )
+    assert (
+        predicted["msg"].startswith("2 of %d backups would be left. " % asked)
+        and " %d would be removed; " % (asked - 3) in predicted["msg"]
+    )
     assert "would not be removed (refused)" in predicted["msg"]
     assert [reason for outcome, reason in outcomes(done)] == [None, "dependents", None, None, None, "mismatch"]
-    assert [outcome for outcome, reason in outcomes(done)] == ["removed", "refused", "removed", "removed", "already_absent", "refused"]
+    assert [outcome for outcome, reason in outcomes(done)] == [
+        "removed",
+        "refused",
+        "removed",
+        "removed",
+        "already_absent",
+        "refused",
+    ]
     left = ids(stub)
     for vm in vms:
         for backup in (backup for chain in vm.chains for backup in chain):
@@ -246,13 +286,20 @@ def test_second_run_changes_nothing(stub, vms):
     assert remove(stub, *chain, vm=vms[0].uuid)["changed"]
     stub("log", "--clear")
     again = remove(stub, *chain, vm=vms[0].uuid)
-    assert not again["changed"] and not again.get("failed") and outcomes(again) == [("already_absent", None)] * 4 and mutating(stub) == []
+    assert (
+        not again["changed"]
+        and not again.get("failed")
+        and outcomes(again) == [("already_absent", None)] * 4
+        and mutating(stub) == []
+    )
 
 
 def test_any_number_of_removals_takes_one_login_and_one_tree_for_each(stub, vms):
     chain = vms[0].chains[0]
     remove(stub, *chain[1:], vm=vms[0].uuid)
-    assert stub.call_names() == ["login_local", "get_backup_tree"] + ["remove_vm_backup", "get_backup_tree"] * 3 + ["logoff"]
+    assert stub.call_names() == ["login_local", "get_backup_tree"] + ["remove_vm_backup", "get_backup_tree"] * 3 + [
+        "logoff"
+    ]
     assert {call["args"]["sUuid"] for call in stub.calls() if call["call"] == "get_backup_tree"} == {vms[0].uuid}
 
 
@@ -296,7 +343,12 @@ def test_backup_of_a_named_vm_left_in_the_default_directory_is_not_called_absent
 
 def test_remote_storage_is_addressed_by_its_session(stub, vms):
     stub("server", "add", "store", "--host", "backup.example", "--user", "root", "--password", "secret")
-    result = remove(stub, vms[0].chains[0][-1], vm=vms[0].uuid, storage={"host": "backup.example", "username": "root", "password": "secret"})
+    result = remove(
+        stub,
+        vms[0].chains[0][-1],
+        vm=vms[0].uuid,
+        storage={"host": "backup.example", "username": "root", "password": "secret"},
+    )
     assert outcomes(result) == [("already_absent", None)], "the backup server has none of them"
     assert len(vms[0].ids()) == 8
 
@@ -314,7 +366,12 @@ def test_crash_of_the_sdk_is_looked_into_and_told(stub, vms, fault):
     chain = vms[0].chains[0]
     stub("fault", "add", "remove_vm_backup", fault, "SEGV", "--nth", 2)
     result = remove(stub, *chain[1:], vm=vms[0].uuid)
-    assert result["failed"] and result["changed"] and result["error"]["symbol"] == "WORKER_DIED" and "SIGSEGV" in result["msg"]
+    assert (
+        result["failed"]
+        and result["changed"]
+        and result["error"]["symbol"] == "WORKER_DIED"
+        and "SIGSEGV" in result["msg"]
+    )
     told = {identity for backup in result["backups"] for identity in backup["removed"]}
     assert told == set(chain) - vms[0].ids(), "what is gone, and only that, is reported"
     again = remove(stub, *chain[1:], vm=vms[0].uuid)
@@ -345,19 +402,26 @@ def test_other_backups_of_the_chain_that_vanish_stop_everything(stub, vms):
     end = text.index("</BackupItem>")
     first = text.rindex("<PartialBackupItem", 0, text.rindex("<PartialBackupItem", 0, end))
     path = stub.state.parent / "less.xml"
-    path.write_text(text[:first] + text[text.rindex("</PartialBackupItem>", 0, end) + len("</PartialBackupItem>"):])
+    path.write_text(text[:first] + text[text.rindex("</PartialBackupItem>", 0, end) + len("</PartialBackupItem>") :])
     stub("fault", "add", "get_backup_tree", "answer", path, "--nth", 2, "--always")
     result = remove(stub, chain[-1], other[-1], vm=vms[0].uuid, on_error="continue")
     assert outcomes(result) == [("failed", "unexpected"), ("not_attempted", "unexpected")]
-    assert chain[-2] in result["msg"] and chain[0] + "." not in result["msg"].replace(chain[-1], "").replace(chain[-2], "")
+    assert chain[-2] in result["msg"] and chain[0] + "." not in result["msg"].replace(chain[-1], "").replace(
+        chain[-2], ""
+    )
     assert result["msg"].startswith("After the removal of %s" % chain[-1]) and mutating(stub) == ["remove_vm_backup"]
 
 
 def test_no_secret_and_no_trace_in_a_failure(stub, vms):
     stub("server", "add", "store", "--host", "backup.example", "--user", "root", "--password", "tops3cret")
     stub("fault", "add", "remove_vm_backup", "crash")
-    for fault in (None, "crash"):
-        result = remove(stub, vms[0].chains[0][-1], vm=vms[0].uuid, storage={"host": "backup.example", "username": "root", "password": "tops3cret"})
+    for _fault in (None, "crash"):
+        result = remove(
+            stub,
+            vms[0].chains[0][-1],
+            vm=vms[0].uuid,
+            storage={"host": "backup.example", "username": "root", "password": "tops3cret"},
+        )
         assert "tops3cret" not in json.dumps(result) and "Traceback" not in json.dumps(result)
 
 
@@ -372,7 +436,9 @@ def test_a_backup_of_another_vm_is_refused_and_not_called_absent(stub, vms):
 
 
 def test_a_backup_that_nobody_has_takes_no_look_at_the_whole_tree(stub, vms):
-    assert outcomes(remove(stub, "{11111111-2222-4333-8444-555555555555}.3", vm=vms[0].uuid)) == [("already_absent", None)]
+    assert outcomes(remove(stub, "{11111111-2222-4333-8444-555555555555}.3", vm=vms[0].uuid)) == [
+        ("already_absent", None)
+    ]
     assert "" not in {call["args"]["sUuid"] for call in stub.calls() if call["call"] == "get_backup_tree"}
 
 
@@ -386,14 +452,17 @@ def test_an_id_that_two_vms_have_is_refused_where_no_vm_is_named(stub, vms, tmp_
     assert vms[0].uuid in result["backups"][0]["message"] and copy in result["backups"][0]["message"]
 
 
-@pytest.mark.parametrize("options, named", [
-    ({"state": "present", "backups": []}, "backups"),
-    ({"state": "present", "debts": []}, "debts"),
-    ({"state": "absent", "backups": [], "type": "full"}, "type"),
-    ({"state": "absent", "backups": [], "description": "nightly"}, "description"),
-    ({"state": "absent", "backups": [], "max_age": "20h"}, "max_age"),
-    ({}, "state"),
-])
+@pytest.mark.parametrize(
+    "options, named",
+    [
+        ({"state": "present", "backups": []}, "backups"),
+        ({"state": "present", "debts": []}, "debts"),
+        ({"state": "absent", "backups": [], "type": "full"}, "type"),
+        ({"state": "absent", "backups": [], "description": "nightly"}, "description"),
+        ({"state": "absent", "backups": [], "max_age": "20h"}, "max_age"),
+        ({}, "state"),
+    ],
+)
 def test_options_of_the_other_state_are_refused_and_so_is_no_state(stub, vms, options, named):
     result = run_module("prl_backup", stub, vm=vms[0].name, **options)
     assert result["failed"] and named in result["msg"] and stub.calls() == []
@@ -409,7 +478,9 @@ def test_permission_to_take_the_last_backup_is_for_one_entry(stub, vms):
     assert vms[0].ids() == set(vms[0].chains[1]) and vms[1].ids() == set()
 
 
-@pytest.mark.parametrize("known, named", [({"size": 1}, "1."), ({"created": "2020-01-01T00:00:00Z"}, "2020-01-01T00:00:00Z")])
+@pytest.mark.parametrize(
+    "known, named", [({"size": 1}, "1."), ({"created": "2020-01-01T00:00:00Z"}, "2020-01-01T00:00:00Z")]
+)
 def test_a_backup_that_a_plan_takes_along_has_to_be_the_one_it_meant(stub, vms, known, named):
     chain = vms[0].chains[0]
     removes = [{"id": one} for one in chain]
@@ -423,15 +494,21 @@ def test_a_debt_that_is_given_keeps_two_backups_and_is_given_back(stub, vms):
     one, two = vms[0].chains
     debt = {"vm": vms[0].uuid, "id": two[0]}
     result = remove(stub, *one, vm=vms[0].uuid, debts=[debt], on_error="continue", allow_remove_last=True)
-    assert set(outcomes(result)) == {("failed", "connection_lost")} and mutating(stub) == [] and result["debts"] == [debt]
+    assert (
+        set(outcomes(result)) == {("failed", "connection_lost")} and mutating(stub) == [] and result["debts"] == [debt]
+    )
     assert two[0] in result["backups"][0]["message"]
-    assert outcomes(remove(stub, one[-1], vm=vms[0].uuid, debts=[dict(debt, id=one[-1])])) == [("removed", None)], "many are left"
+    assert outcomes(remove(stub, one[-1], vm=vms[0].uuid, debts=[dict(debt, id=one[-1])])) == [("removed", None)], (
+        "many are left"
+    )
 
 
 def test_a_removal_that_runs_at_login_keeps_two_backups_of_each_vm(stub, vms):
     stub("set", "remove_seconds", 4)
     with subprocess.Popen(
-        [stub.python, "-c", RAW, vms[1].uuid, vms[1].chains[0][-1], str(KEEP_CHAIN)], env=stub.environment(PYTHONPATH=str(STUB_SDK)), stdout=subprocess.DEVNULL
+        [stub.python, "-c", RAW, vms[1].uuid, vms[1].chains[0][-1], str(KEEP_CHAIN)],
+        env=stub.environment(PYTHONPATH=str(STUB_SDK)),
+        stdout=subprocess.DEVNULL,
     ):
         wait_for(lambda: "remove_vm_backup" in stub.call_names())
         first = remove(stub, *vms[0].chains[0], vm=vms[0].uuid, busy_timeout=0)
@@ -483,7 +560,9 @@ def test_what_is_left_of_a_vm_that_is_gone_is_nothing(stub, vms):
     first = remove(stub, *wanted, vm=vm.name, allow_remove_last=True)
     assert not first.get("failed") and vm.ids() == set()
     again = remove(stub, *wanted, vm=vm.name, allow_remove_last=True)
-    assert not again.get("failed") and not again["changed"] and set(outcomes(again)) == {("already_absent", "unknown_vm")}
+    assert (
+        not again.get("failed") and not again["changed"] and set(outcomes(again)) == {("already_absent", "unknown_vm")}
+    )
     assert "There is no VM '%s', and no backup of one." % vm.name in json.dumps(again["warnings"])
 
 
@@ -496,9 +575,13 @@ def test_stop_after_leaves_the_rest_to_the_next_task_and_is_no_failure(stub, vms
     wanted = [chain[-1] for vm in vms for chain in vm.chains]
     result = remove(stub, *wanted, stop_after=0)
     assert not result.get("failed") and result["unfinished"] and not result["changed"] and mutating(stub) == []
-    assert set(outcomes(result)) == {("not_attempted", "stop_after")} and all(backup["message"] for backup in result["backups"])
+    assert set(outcomes(result)) == {("not_attempted", "stop_after")} and all(
+        backup["message"] for backup in result["backups"]
+    )
     assert "unfinished" in remove(stub, wanted[0], stop_after=0, check=True) and mutating(stub) == []
-    assert outcomes(remove(stub, wanted[0], stop_after=0, check=True)) == [("removed", None)], "check mode predicts all of it"
+    assert outcomes(remove(stub, wanted[0], stop_after=0, check=True)) == [("removed", None)], (
+        "check mode predicts all of it"
+    )
     result = remove(stub, *wanted, stop_after=600)
     assert not result["unfinished"] and set(outcomes(result)) == {("removed", None)}
     assert "stop_after: must be 0 or more seconds, not -1." in remove(stub, wanted[0], stop_after=-1)["msg"]

@@ -26,10 +26,14 @@ class Scene:
         self.vms = small_server(self.stub, vms=3, weeks=CHAINS, increments=INCREMENTS)
         self.before = ids(self.stub)
         self.wanted = [
-            {"id": chain[0], "vm": vm.uuid, "removes": [{"id": one} for one in chain], "action": "chain"} for vm in self.vms[:2] for chain in vm.chains[:3]
+            {"id": chain[0], "vm": vm.uuid, "removes": [{"id": one} for one in chain], "action": "chain"}
+            for vm in self.vms[:2]
+            for chain in vm.chains[:3]
         ]
         increments = [(self.vms[2], chain) for chain in self.vms[2].chains] + [(self.vms[0], self.vms[0].chains[3])]
-        self.wanted += [{"id": identity, "vm": vm.uuid, "removes": []} for vm, chain in increments for identity in chain[1:]]
+        self.wanted += [
+            {"id": identity, "vm": vm.uuid, "removes": []} for vm, chain in increments for identity in chain[1:]
+        ]
         self.asked = {identity for vm in self.vms[:2] for chain in vm.chains[:3] for identity in chain}
         self.asked |= {identity for vm, chain in increments for identity in chain[1:]}
         assert len(self.asked) == 50
@@ -44,8 +48,14 @@ class Scene:
 
     def options(self, folder):
         return {
-            "state": "absent", "backups": self.wanted, "sdk_python": self.stub.python, "sdk_path": str(STUB_SDK), "timeout": 60, "busy_timeout": 10,
-            "_ansible_remote_tmp": str(folder), "_ansible_keep_remote_files": False,
+            "state": "absent",
+            "backups": self.wanted,
+            "sdk_python": self.stub.python,
+            "sdk_path": str(STUB_SDK),
+            "timeout": 60,
+            "busy_timeout": 10,
+            "_ansible_remote_tmp": str(folder),
+            "_ansible_keep_remote_files": False,
         }
 
     def work(self, state, name):
@@ -75,7 +85,10 @@ def calls(state):
 
 def fault(state, action, value, nth, call="*"):
     with sqlite3.connect(state) as db:
-        db.execute("INSERT INTO faults (call, action, value, nth, times, match) VALUES (?, ?, ?, ?, 1, '')", (call, action, value, nth))
+        db.execute(
+            "INSERT INTO faults (call, action, value, nth, times, match) VALUES (?, ?, ?, ?, 1, '')",
+            (call, action, value, nth),
+        )
 
 
 def settle(scene, state):
@@ -123,7 +136,10 @@ REQUESTS = 1 + 3 + 2 * REMOVALS + 1
 
 def test_the_positions_below_are_all_there_are(undisturbed):
     assert undisturbed.count("remove_vm_backup") == REMOVALS
-    assert len([name for name in undisturbed if name in ("login_local", "get_backup_tree", "remove_vm_backup", "logoff")]) == REQUESTS
+    assert (
+        len([name for name in undisturbed if name in ("login_local", "get_backup_tree", "remove_vm_backup", "logoff")])
+        == REQUESTS
+    )
     assert len(undisturbed) <= REQUESTS + 3
 
 

@@ -35,7 +35,9 @@ def remove_beside(stub, moment, neighbour, *wanted, **options):
     call, nth = moment
     stub("fault", "add", call, "delay", 1.5, "--nth", nth)
     with concurrent.futures.ThreadPoolExecutor(1) as pool:
-        ours = pool.submit(run_module, "prl_backup", stub, state="absent", backups=[{"id": identity} for identity in wanted], **options)
+        ours = pool.submit(
+            run_module, "prl_backup", stub, state="absent", backups=[{"id": identity} for identity in wanted], **options
+        )
         while stub.call_names().count(call) < nth and not ours.done():
             time.sleep(0.05)
         neighbour()
@@ -45,7 +47,15 @@ def remove_beside(stub, moment, neighbour, *wanted, **options):
 
 def test_a_neighbours_chain_of_the_same_vm_goes_meanwhile_and_nobody_fails(stub, vms, moment):
     ours, theirs, newest = vms[0].chains
-    result = remove_beside(stub, moment, lambda: neighbour_removes(stub, vms[0].uuid, theirs[0]), ours[-1], ours[-2], vm=vms[0].uuid, diff=True)
+    result = remove_beside(
+        stub,
+        moment,
+        lambda: neighbour_removes(stub, vms[0].uuid, theirs[0]),
+        ours[-1],
+        ours[-2],
+        vm=vms[0].uuid,
+        diff=True,
+    )
     assert not result.get("failed") and outcomes(result) == [("removed", None)] * 2, result
     assert result["gone_meanwhile"] == [{"vm": vms[0].uuid, "id": identity} for identity in theirs]
     assert vms[0].ids() == {*ours[:2], *newest}
@@ -61,22 +71,40 @@ def test_a_neighbours_removal_in_another_vm_does_not_even_show(stub, vms, moment
 
 def test_the_chain_itself_gone_a_moment_before_is_no_failure_and_nothing_else_goes(stub, vms):
     ours, next_one, newest = vms[0].chains
-    result = remove_beside(stub, BEFORE, lambda: neighbour_removes(stub, vms[0].uuid, ours[0]), ours[-1], next_one[-1], vm=vms[0].uuid)
+    result = remove_beside(
+        stub, BEFORE, lambda: neighbour_removes(stub, vms[0].uuid, ours[0]), ours[-1], next_one[-1], vm=vms[0].uuid
+    )
     assert not result.get("failed") and outcomes(result) == [("already_absent", "gone_meanwhile"), ("removed", None)]
     assert vms[0].ids() == {*next_one[:-1], *newest} and [gone["id"] for gone in result["gone_meanwhile"]] == ours
 
 
 def test_an_increment_gone_a_moment_before_does_not_cost_its_chain(stub, vms):
     ours = vms[0].chains[0]
-    result = remove_beside(stub, BEFORE, lambda: neighbour_removes(stub, vms[0].uuid, ours[-1], KEEP_CHAIN), ours[-1], ours[-2], vm=vms[0].uuid)
+    result = remove_beside(
+        stub,
+        BEFORE,
+        lambda: neighbour_removes(stub, vms[0].uuid, ours[-1], KEEP_CHAIN),
+        ours[-1],
+        ours[-2],
+        vm=vms[0].uuid,
+    )
     assert not result.get("failed") and outcomes(result) == [("already_absent", "gone_meanwhile"), ("removed", None)]
-    assert vms[0].ids() & set(ours) == set(ours[:2]), "without the keep-chain flag the server would have deleted the chain"
+    assert vms[0].ids() & set(ours) == set(ours[:2]), (
+        "without the keep-chain flag the server would have deleted the chain"
+    )
 
 
 def test_more_gone_of_the_same_chain_after_our_call_stops_everything(stub, vms):
     ours = vms[0].chains[0]
     wanted = (ours[-1], vms[0].chains[1][-1])
-    result = remove_beside(stub, AFTER, lambda: neighbour_removes(stub, vms[0].uuid, ours[1]), *wanted, vm=vms[0].uuid, on_error="continue")
+    result = remove_beside(
+        stub, AFTER, lambda: neighbour_removes(stub, vms[0].uuid, ours[1]), *wanted, vm=vms[0].uuid, on_error="continue"
+    )
     assert result["failed"] and outcomes(result) == [("failed", "unexpected"), ("not_attempted", "unexpected")]
-    assert ours[1] in result["msg"] and ours[2] in result["msg"] and result["changed"] and result["backups"][0]["removed"] == [ours[-1]]
+    assert (
+        ours[1] in result["msg"]
+        and ours[2] in result["msg"]
+        and result["changed"]
+        and result["backups"][0]["removed"] == [ours[-1]]
+    )
     assert mutating(stub) == ["remove_vm_backup"] and vms[0].chains[1][-1] in vms[0].ids()

@@ -28,7 +28,9 @@ POLICY = {
     "min_chains": 2,
 }
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-needs_chromium = pytest.mark.skipif(CHROMIUM is None, reason="this machine has no Chromium, in which the pages are looked at")
+needs_chromium = pytest.mark.skipif(
+    CHROMIUM is None, reason="this machine has no Chromium, in which the pages are looked at"
+)
 
 
 def tree(number, name, weeks=20, age=0, increments=6):
@@ -51,12 +53,31 @@ def tree(number, name, weeks=20, age=0, increments=6):
             for night in range(increments + 1)
         ]
         chains.append({"uuid": chain, "backups": backups})
-    return {"vm": {"uuid": "{%s}" % uuid.UUID(int=number), "name": name, "type": "ct" if number % 5 == 0 else "vm", "storage_version": 5}, "chains": chains}
+    return {
+        "vm": {
+            "uuid": "{%s}" % uuid.UUID(int=number),
+            "name": name,
+            "type": "ct" if number % 5 == 0 else "vm",
+            "storage_version": 5,
+        },
+        "chains": chains,
+    }
 
 
 def host(name, trees, **more):
     plan = make_plan(trees, POLICY, NOW) if trees is not None else None
-    return dict({"host": name, "started": NOW, "finished": NOW, "plan": plan, "applied": None, "status": "planned", "message": ""}, **more)
+    return dict(
+        {
+            "host": name,
+            "started": NOW,
+            "finished": NOW,
+            "plan": plan,
+            "applied": None,
+            "status": "planned",
+            "message": "",
+        },
+        **more,
+    )
 
 
 def report(*hosts):
@@ -65,20 +86,44 @@ def report(*hosts):
 
 def rich():
     names = [EVIL, "billing & invoices", "x" * 120, "db-1\u202egpj", *("web-%02d" % number for number in range(6))]
-    trees = [tree(number, name) for number, name in enumerate(names, 1)] + [tree(50, "stopped", age=9), tree(51, "young", weeks=1)]
-    node = host("node-a.example.com", trees, status="failed", message="Not everything was removed. <img src=x onerror=alert(2)>")
+    trees = [tree(number, name) for number, name in enumerate(names, 1)] + [
+        tree(50, "stopped", age=9),
+        tree(51, "young", weeks=1),
+    ]
+    node = host(
+        "node-a.example.com", trees, status="failed", message="Not everything was removed. <img src=x onerror=alert(2)>"
+    )
     steps = [(vm["vm"]["uuid"], step) for vm in node["plan"]["vms"] for step in vm["remove"]]
     node["applied"] = [
-        {"id": step["id"], "vm": vm, "outcome": "removed", "reason": None, "message": None, "removed": [gone["id"] for gone in step["removes"]], "error": None}
+        {
+            "id": step["id"],
+            "vm": vm,
+            "outcome": "removed",
+            "reason": None,
+            "message": None,
+            "removed": [gone["id"] for gone in step["removes"]],
+            "error": None,
+        }
         for vm, step in steps[3:]
     ] + [
-        {"id": step["id"], "vm": vm, "outcome": "failed", "reason": "error", "message": "It said <no> & meant it.", "removed": [], "error": None}
+        {
+            "id": step["id"],
+            "vm": vm,
+            "outcome": "failed",
+            "reason": "error",
+            "message": "It said <no> & meant it.",
+            "removed": [],
+            "error": None,
+        }
         for vm, step in steps[:3]
     ]
     lost = host("node-b.example.com", None, status="failed", message="No SDK was found.")
     # As the plan of a role whose groups of VMs have policies of their own.
     grouped = host("node-c.example.com", [tree(60, "alone")])
-    grouped["plan"]["groups"] = [{"name": "default", "policy": grouped["plan"]["policy"]}, {"name": "unused", "policy": grouped["plan"]["policy"]}]
+    grouped["plan"]["groups"] = [
+        {"name": "default", "policy": grouped["plan"]["policy"]},
+        {"name": "unused", "policy": grouped["plan"]["policy"]},
+    ]
     grouped["plan"]["excluded"] = [{"vm": {"uuid": "{1}", "name": EVIL, "type": "vm"}, "backups": 1, "size": 1}]
     for vm in grouped["plan"]["vms"]:
         vm["group"] = "default"
@@ -87,7 +132,12 @@ def rich():
 
 def many():
     trees = [tree(number, "vm-%04d" % number, weeks=1, increments=1) for number in range(1000)]
-    return report(host("node", trees + [tree(1000 + number, "prune-%03d" % number, weeks=12, increments=0) for number in range(110)]))
+    return report(
+        host(
+            "node",
+            trees + [tree(1000 + number, "prune-%03d" % number, weeks=12, increments=0) for number in range(110)],
+        )
+    )
 
 
 @pytest.fixture(scope="module")
@@ -108,7 +158,12 @@ def parsed(folder, name):
 def test_nothing_on_a_page_runs_or_leads_outside(folder, name):
     text, document = (folder / (name + ".html")).read_text(), parsed(folder, name)
     assert not document.xpath("//script | //iframe | //object | //embed | //img | //form | //base")
-    attributes = [(key, value) for element in document.iter() if isinstance(element.tag, str) for key, value in element.attrib.items()]
+    attributes = [
+        (key, value)
+        for element in document.iter()
+        if isinstance(element.tag, str)
+        for key, value in element.attrib.items()
+    ]
     assert not [key for key, value in attributes if key.startswith("on") or key in ("src", "srcset", "action", "style")]
     assert {value[:1] for key, value in attributes if key in ("href", "xlink:href")} <= {"#", "d"}
     assert [value for key, value in attributes if key == "href" and value[:1] == "d"] == ["data:,"]
@@ -116,7 +171,9 @@ def test_nothing_on_a_page_runs_or_leads_outside(folder, name):
     assert "Content-Security-Policy" in text
     ids = [element.get("id") for element in document.xpath("//*[@id]")]
     assert len(ids) == len(set(ids))
-    assert {value[1:] for key, value in attributes if key == "href" and value[:1] == "#"} <= set(ids), "every reference leads somewhere"
+    assert {value[1:] for key, value in attributes if key == "href" and value[:1] == "#"} <= set(ids), (
+        "every reference leads somewhere"
+    )
 
 
 def test_names_are_text(folder):
@@ -133,8 +190,12 @@ def test_names_are_text(folder):
 def test_every_mark_has_a_title(folder):
     document = parsed(folder, "rich")
     # An XPath over so many elements takes ten seconds to put them in order.
-    elements = [element for details in document.iter("details") for element in details.iter() if isinstance(element.tag, str)]
-    marks = [element for element in elements if element.tag.rpartition("}")[2] == "use" or "part" in element.get("class", "")]
+    elements = [
+        element for details in document.iter("details") for element in details.iter() if isinstance(element.tag, str)
+    ]
+    marks = [
+        element for element in elements if element.tag.rpartition("}")[2] == "use" or "part" in element.get("class", "")
+    ]
     assert len(marks) > 1000
     for mark in marks:
         holder = next(ancestor for ancestor in mark.iterancestors() if ancestor.tag in ("g", "svg"))
@@ -147,8 +208,12 @@ def test_what_a_vm_shows_is_what_the_plan_says(folder):
     document = parsed(folder, "rich")
     sections = document.xpath("//details[@class='vm']")
     for vm in plan["vms"]:
-        (details,) = [each for each in sections if each.xpath("summary/bdi/text()") == [pages.words.shown(vm["vm"]["name"])]]
-        states = [use.get("href").split("-")[-1] for use in details.xpath(".//*[@class='lanes']//*[local-name()='use']")]
+        (details,) = [
+            each for each in sections if each.xpath("summary/bdi/text()") == [pages.words.shown(vm["vm"]["name"])]
+        ]
+        states = [
+            use.get("href").split("-")[-1] for use in details.xpath(".//*[@class='lanes']//*[local-name()='use']")
+        ]
         assert states.count("gone") == vm["counts"]["remove"] and states.count("refused") == vm["counts"]["refused"]
         assert states.count("own") == sum(backup["verdict"] == "keep" and backup["own"] for backup in vm["backups"])
         slots = [use.get("href") for use in details.xpath(".//*[@class='ladder']//*[local-name()='use']")]
@@ -182,17 +247,36 @@ def browse(page, profile, *flags, width=1600, height=1400, dark=False):
     net_log = profile / "net.json"
     done = subprocess.run(
         [
-            CHROMIUM, "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
-            "--disable-component-update", "--disable-sync", "--hide-scrollbars", "--enable-logging=stderr", "--host-resolver-rules=MAP * ~NOTFOUND",
-            "--user-data-dir=%s" % (profile / "profile"), "--log-net-log=%s" % net_log, "--window-size=%d,%d" % (width, height),
-            *(["--blink-settings=preferredColorScheme=0", "--force-dark-mode"] if dark else []), *flags, page.as_uri(),
+            CHROMIUM,
+            "--headless",
+            "--no-sandbox",
+            "--disable-gpu",
+            "--disable-quic",
+            "--no-first-run",
+            "--disable-background-networking",
+            "--disable-component-update",
+            "--disable-sync",
+            "--hide-scrollbars",
+            "--enable-logging=stderr",
+            "--host-resolver-rules=MAP * ~NOTFOUND",
+            "--user-data-dir=%s" % (profile / "profile"),
+            "--log-net-log=%s" % net_log,
+            "--window-size=%d,%d" % (width, height),
+            *(["--blink-settings=preferredColorScheme=0", "--force-dark-mode"] if dark else []),
+            *flags,
+            page.as_uri(),
         ],
-        text=True, capture_output=True, timeout=120, check=False,
+        text=True,
+        capture_output=True,
+        timeout=120,
+        check=False,
     )
     assert done.returncode == 0, done.stderr[-2000:]
     # What has no page as its initiator is Chromium's own, such as its look for updates.
     requests = [event.get("params", {}) for event in json.loads(net_log.read_text())["events"]]
-    return done, [request["url"] for request in requests if request.get("initiator", "not an origin") != "not an origin"]
+    return done, [
+        request["url"] for request in requests if request.get("initiator", "not an origin") != "not an origin"
+    ]
 
 
 def pixels(path):
@@ -213,7 +297,9 @@ def pixels(path):
 @pytest.mark.parametrize("width", [400, 1600])
 @pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
 def test_a_browser_shows_it_and_asks_nobody_for_anything(folder, tmp_path, width, dark):
-    done, asked = browse(folder / "rich.html", tmp_path, "--screenshot=%s" % (tmp_path / "shot.png"), width=width, dark=dark)
+    done, asked = browse(
+        folder / "rich.html", tmp_path, "--screenshot=%s" % (tmp_path / "shot.png"), width=width, dark=dark
+    )
     assert asked == []
     assert "CONSOLE" not in done.stderr, done.stderr
     shown_width, height, first, colours = pixels(tmp_path / "shot.png")

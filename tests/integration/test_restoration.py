@@ -40,7 +40,9 @@ def test_chosen_backup_is_restored_in_place(stub, vms):
 
 def test_vm_of_a_backup_is_found(stub, vms):
     result = restore(stub, mode="copy", backup_id=vms[1].chains[0][0], check=True)
-    assert result["changed"] and result["source"]["uuid"] == vms[1].uuid and result["vm"] is None and mutating(stub) == []
+    assert (
+        result["changed"] and result["source"]["uuid"] == vms[1].uuid and result["vm"] is None and mutating(stub) == []
+    )
 
 
 def test_vm_that_is_gone_is_made_anew(stub, vms):
@@ -53,7 +55,11 @@ def test_vm_that_is_gone_is_made_anew(stub, vms):
 def test_running_vm_is_refused_with_the_servers_code_before_it_is_asked(stub, vms, check):
     stub("vm", "set", vms[0].uuid, "--state", "running")
     result = restore(stub, vms[0].name, mode="in_place", check=check)
-    assert result["failed"] and result["error"]["code"] == 0x80037010 and result["error"]["symbol"] == "PRL_ERR_BACKUP_RESTORE_VM_RUNNING"
+    assert (
+        result["failed"]
+        and result["error"]["code"] == 0x80037010
+        and result["error"]["symbol"] == "PRL_ERR_BACKUP_RESTORE_VM_RUNNING"
+    )
     assert mutating(stub) == [] and "Stop it" in result["msg"]
 
 
@@ -66,7 +72,9 @@ def test_destination_of_a_vm_that_exists_is_refused(stub, vms, check):
 
 @pytest.mark.parametrize("check", [True, False])
 def test_live_container_is_refused(node, check):
-    container = next(tree["vm"] for tree in run_module("prl_backup_info", node)["backup_trees"] if tree["vm"]["type"] == "ct")
+    container = next(
+        tree["vm"] for tree in run_module("prl_backup_info", node)["backup_trees"] if tree["vm"]["type"] == "ct"
+    )
     node("log", "--clear")
     result = restore(node, container["uuid"], mode="copy", live=True, check=check)
     assert result["failed"] and result["error"]["code"] == 0x80000008 and mutating(node) == []

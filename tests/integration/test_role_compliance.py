@@ -30,7 +30,11 @@ def test_the_role_fails_and_names_the_worst(node):
 def test_files_change_only_when_the_result_does_and_check_mode_writes_none(node, tmp_path):
     folder = tmp_path / "reports"
     node("vm", "add", '<script>alert("1")</script> & more')
-    settings = {"backup_compliance_report_dir": str(folder), "backup_compliance_fail": False, "backup_compliance_exclude": [{"name": ["dns-*"]}]}
+    settings = {
+        "backup_compliance_report_dir": str(folder),
+        "backup_compliance_fail": False,
+        "backup_compliance_exclude": [{"name": ["dns-*"]}],
+    }
     done = compliance(node, "--check", **settings)
     assert done.returncode == 0, done.stdout
     assert not folder.exists()
@@ -55,11 +59,15 @@ def test_two_hosts_never_share_a_file_and_the_mode_of_a_folder_that_is_there_sta
     local = {"ansible_connection": "local", "ansible_python_interpreter": sys.executable}
     good = {"backup_compliance_exclude": [{"name": "fresh-install"}]}
     inventory = tmp_path / "inventory.yml"
-    inventory.write_text(json.dumps({"all": {"vars": local, "hosts": {host: {} if host == "db 1" else good for host in hosts}}}))
+    inventory.write_text(
+        json.dumps({"all": {"vars": local, "hosts": {host: {} if host == "db 1" else good for host in hosts}}})
+    )
     folder = tmp_path / "reports"
     folder.mkdir(mode=0o711)
     done = compliance(node, "-i", inventory, backup_compliance_hosts="all", backup_compliance_report_dir=str(folder))
-    assert {path.name for path in folder.iterdir()} == {name + suffix for name in hosts.values() for suffix in (".json", ".junit.xml")}, done.stdout
+    assert {path.name for path in folder.iterdir()} == {
+        name + suffix for name in hosts.values() for suffix in (".json", ".junit.xml")
+    }, done.stdout
     for host, name in hosts.items():
         result, suite = files(folder, name)
         assert result["host"] == suite.get("name") == host
@@ -71,9 +79,15 @@ def test_two_hosts_never_share_a_file_and_the_mode_of_a_folder_that_is_there_sta
     ("settings", "said"),
     [
         ({"backup_compliance_objective": {"rpo": "26"}}, "objective.rpo: '26' is ambiguous as a duration"),
-        ({"backup_compliance_overrides": [{"match": {"name": "web-*"}, "objective": {"rpo": "0h"}}]}, "overrides[0].objective.rpo is nothing"),
+        (
+            {"backup_compliance_overrides": [{"match": {"name": "web-*"}, "objective": {"rpo": "0h"}}]},
+            "overrides[0].objective.rpo is nothing",
+        ),
         ({"backup_compliance_fail_on": ["rp0"]}, "value of backup_compliance_fail_on must be one or more of"),
-        ({"backup_compliance_overides": []}, "backup_compliance_overides is set, which is no variable of the role. Did you mean backup_compliance_overrides?"),
+        (
+            {"backup_compliance_overides": []},
+            "backup_compliance_overides is set, which is no variable of the role. Did you mean backup_compliance_overrides?",
+        ),
     ],
 )
 def test_bad_input_is_one_clear_message(node, settings, said):
@@ -95,7 +109,9 @@ def test_overrides_and_a_full_that_is_due(node):
 
 def test_texts_that_say_false_are_false(node):
     """As ``-e backup_compliance_fail=false`` makes them."""
-    done = compliance(node, backup_compliance_fail="false", backup_compliance_orphans="false", backup_compliance_templates="false")
+    done = compliance(
+        node, backup_compliance_fail="false", backup_compliance_orphans="false", backup_compliance_templates="false"
+    )
     assert done.returncode == 0, done.stdout
     assert "1 of 29 VMs and containers do not comply" in done.stdout and "decommissioned-win2008" not in done.stdout
 
@@ -104,12 +120,18 @@ def files(folder, name="localhost"):
     return json.loads((folder / (name + ".json")).read_text()), etree.parse(folder / (name + ".junit.xml")).getroot()[0]
 
 
-def test_a_node_that_shows_nothing_fails_and_one_that_cannot_be_looked_at_does_not_keep_the_files_of_a_good_run(stub, tmp_path):
+def test_a_node_that_shows_nothing_fails_and_one_that_cannot_be_looked_at_does_not_keep_the_files_of_a_good_run(
+    stub, tmp_path
+):
     done = compliance(stub, backup_compliance_report_dir=str(tmp_path))
     assert done.returncode == 2 and "The node shows no VM or container to this login" in done.stdout, done.stdout
     result, suite = files(tmp_path)
     assert result["compliant"] is False and result["findings"][0]["code"] == "no_vms"
-    assert suite.get("failures") == suite.get("tests") == "1" and suite[0].get("name") == "no_vms" and suite[0][0].tag == "failure"
+    assert (
+        suite.get("failures") == suite.get("tests") == "1"
+        and suite[0].get("name") == "no_vms"
+        and suite[0][0].tag == "failure"
+    )
 
     stub("fault", "add", "login_local", "fail", "PRL_ERR_CANT_CONNECT_TO_DISPATCHER", "--times", "0")
     done = compliance(stub, backup_compliance_report_dir=str(tmp_path), backup_compliance_fail=False)
@@ -126,11 +148,16 @@ def test_a_vm_whose_backups_cannot_be_read_is_a_finding_and_the_others_are_check
     node("fault", "add", "get_backup_tree", "answer", tmp_path / "broken.xml", "--match", found["uuid"], "--always")
     done = compliance(node, backup_compliance_report_dir=str(tmp_path), backup_compliance_orphans=False)
     assert done.returncode == 2, done.stdout
-    assert "2 of 29 VMs and containers do not comply: web-01 (backups cannot be read), fresh-install (never backed up)." in done.stdout
+    assert (
+        "2 of 29 VMs and containers do not comply: web-01 (backups cannot be read), fresh-install (never backed up)."
+        in done.stdout
+    )
     result, suite = files(tmp_path)
     assert result["totals"]["findings"]["damaged"] == 1 and result["totals"]["status"]["ok"] == 27
     (case,) = [case for case in suite if case.get("name") == "web-01"]
-    assert case.find("failure").get("type") == "damaged" and "The backups of VM web-01" in case.find("failure").get("message")
+    assert case.find("failure").get("type") == "damaged" and "The backups of VM web-01" in case.find("failure").get(
+        "message"
+    )
 
 
 def test_defaults_equal_the_specification():

@@ -26,13 +26,27 @@ def stub(tmp_path_factory):
 @pytest.fixture
 def server(stub):
     """Three VMs, vm-0001 to vm-0003, with three weekly chains each."""
-    stub("demo", "--now", time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()), "--vms", "3", "--weeks", "3", "--increments", "6")
+    stub(
+        "demo",
+        "--now",
+        time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+        "--vms",
+        "3",
+        "--weeks",
+        "3",
+        "--increments",
+        "6",
+    )
     return stub
 
 
 def extra(reports, policy=None, **options):
     """Arguments of a run on localhost."""
-    variables = {"backup_retention_hosts": "localhost", "backup_retention_report_dir": str(reports), "backup_retention_policy": policy or POLICY}
+    variables = {
+        "backup_retention_hosts": "localhost",
+        "backup_retention_report_dir": str(reports),
+        "backup_retention_policy": policy or POLICY,
+    }
     variables.update({"backup_retention_" + name: value for name, value in options.items()})
     return ["-e", json.dumps(variables)]
 
@@ -59,7 +73,9 @@ def mutating(stub):
     return [call["call"] for call in stub.calls() if call["mutating"]]
 
 
-def test_a_policy_alone_shows_and_removes_nothing_then_its_digest_applies_it_then_nothing_is_left_to_do(server, tmp_path):
+def test_a_policy_alone_shows_and_removes_nothing_then_its_digest_applies_it_then_nothing_is_left_to_do(
+    server, tmp_path
+):
     reports = tmp_path / "reports"
     before = ids(server)
     status, said, planned = retention(server, reports)
@@ -84,7 +100,9 @@ def test_a_policy_alone_shows_and_removes_nothing_then_its_digest_applies_it_the
     assert {backup["outcome"] for backup in predicted["applied"]} == {"removed"}
     assert "Check mode, nothing was changed." in said
     gone = re.findall(r"^-\S+ (\{\S+)", said, re.M)
-    assert sorted(gone) == sorted(gone["id"] for step in planned["plan"]["remove"] for gone in step["removes"]), "--diff shows what goes"
+    assert sorted(gone) == sorted(gone["id"] for step in planned["plan"]["remove"] for gone in step["removes"]), (
+        "--diff shows what goes"
+    )
 
     status, said, applied = retention(server, reports, confirm=digest[:12])
     assert status == 0 and "changed=1" in said and "Removed " in said
@@ -100,8 +118,11 @@ def test_a_policy_alone_shows_and_removes_nothing_then_its_digest_applies_it_the
 
 def test_a_refused_vm_stays_whole_the_others_are_pruned_and_the_run_fails(server, tmp_path):
     status, said, report = retention(
-        server, tmp_path, confirm=True,
-        overrides=[{"name": "careful", "match": {"name": "*1"}, "policy": {"max_remove": 1}}], exclude=[{"name": "*2"}],
+        server,
+        tmp_path,
+        confirm=True,
+        overrides=[{"name": "careful", "match": {"name": "*1"}, "policy": {"max_remove": 1}}],
+        exclude=[{"name": "*2"}],
     )
     assert status != 0, said
     by_status = {vm["status"] for vm in report["plan"]["vms"]}
@@ -113,10 +134,14 @@ def test_a_refused_vm_stays_whole_the_others_are_pruned_and_the_run_fails(server
     assert touched == {vm["vm"]["uuid"] for vm in report["plan"]["vms"] if vm["status"] == "planned"}
 
     server("log", "--clear")
-    status, said, report = retention(server, tmp_path, confirm=True, policy=dict(POLICY, last=2, max_remove=1), on_refused="stop")
+    status, said, report = retention(
+        server, tmp_path, confirm=True, policy=dict(POLICY, last=2, max_remove=1), on_refused="stop"
+    )
     assert status != 0 and mutating(server) == [] and report["status"] == "guarded"
     assert "backup_retention_on_refused is stop" in said
-    status, said, checked = retention(server, tmp_path, "--check", confirm=True, policy=dict(POLICY, last=2, max_remove=1), on_refused="stop")
+    status, said, checked = retention(
+        server, tmp_path, "--check", confirm=True, policy=dict(POLICY, last=2, max_remove=1), on_refused="stop"
+    )
     assert status != 0 and (checked["status"], checked["message"]) == (report["status"], report["message"])
 
 
@@ -142,8 +167,13 @@ def test_a_killed_run_leaves_a_report_that_says_so_and_the_next_run_finishes(ser
     server("fault", "add", "remove_vm_backup", "hang", "20", "--nth", "2")
     leads = {"PRL_" + key.upper(): value for key, value in server.options().items()}
     with subprocess.Popen(
-        [str(BIN / "ansible-playbook"), BOOK, *extra(tmp_path, confirm=True)], cwd=ROOT, env=server.environment(**leads),
-        stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True,
+        [str(BIN / "ansible-playbook"), BOOK, *extra(tmp_path, confirm=True)],
+        cwd=ROOT,
+        env=server.environment(**leads),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
     ) as run:
         for _wait in range(600):
             if "remove_vm_backup" in mutating(server):
@@ -166,7 +196,10 @@ def test_a_killed_run_leaves_a_report_that_says_so_and_the_next_run_finishes(ser
     [
         ({"policy": {"dayly": 7}}, "did you mean daily?"),
         ({"confirm": "perhaps"}, "which is no confirmation"),
-        ({"overrides": [{"name": "db", "match": {"name": "db-*"}, "policy": {"max_remove_total": 1}}]}, "set it in the default policy"),
+        (
+            {"overrides": [{"name": "db", "match": {"name": "db-*"}, "policy": {"max_remove_total": 1}}]},
+            "set it in the default policy",
+        ),
         ({"exclude": [{}]}, "exclude[0] is empty and would fit every VM"),
         ({"show": "some"}, "backup_retention_show"),
     ],
@@ -183,7 +216,12 @@ def test_a_wrong_option_ends_before_the_server_is_asked(stub, tmp_path, options,
 
 
 def test_without_a_policy_or_an_sdk_the_message_says_what_to_do(stub, tmp_path):
-    done = playbook(stub, BOOK, "-e", json.dumps({"backup_retention_hosts": "localhost", "backup_retention_report_dir": str(tmp_path)}))
+    done = playbook(
+        stub,
+        BOOK,
+        "-e",
+        json.dumps({"backup_retention_hosts": "localhost", "backup_retention_report_dir": str(tmp_path)}),
+    )
     assert done.returncode != 0 and "No retention policy is set" in done.stdout
     assert json.loads((tmp_path / "localhost.json").read_text())["status"] == "failed"
     stub.options = lambda: {"sdk_python": stub.python, "sdk_path": str(tmp_path / "nowhere")}
@@ -207,11 +245,20 @@ def uuid(kind, node, number=0):
 def test_the_wait_ends_at_once_where_the_backup_is_there_and_tells_when_none_came(server, tmp_path):
     status, said, report = retention(server, tmp_path, wait=[{"vm": "vm-0001", "newer_than": "30d"}])
     assert status == 0 and report["status"] == "planned", said
-    status, said, report = retention(server, tmp_path, wait=[{"vm": "vm-0001", "newer_than": "1min"}], wait_timeout=2, confirm=True)
+    status, said, report = retention(
+        server, tmp_path, wait=[{"vm": "vm-0001", "newer_than": "1min"}], wait_timeout=2, confirm=True
+    )
     assert status != 0 and "No backup newer than 1min of vm-0001 came within 2 seconds" in said
     assert report["status"] == "failed" and mutating(server) == []
-    status, said, report = retention(server, tmp_path, wait=[{"vm": "vm-0001", "newer_than": "30d"}, {"vm": "nowhere", "newer_than": "1d"}])
-    assert status != 0 and report["status"] == "failed" and "nowhere" in report["message"] and "One or more items failed" not in report["message"]
+    status, said, report = retention(
+        server, tmp_path, wait=[{"vm": "vm-0001", "newer_than": "30d"}, {"vm": "nowhere", "newer_than": "1d"}]
+    )
+    assert (
+        status != 0
+        and report["status"] == "failed"
+        and "nowhere" in report["message"]
+        and "One or more items failed" not in report["message"]
+    )
 
 
 def test_a_backup_that_somebody_writes_after_the_plan_is_looked_for_again_and_not_said_to_be_gone(server, tmp_path):
@@ -224,8 +271,13 @@ def test_a_backup_that_somebody_writes_after_the_plan_is_looked_for_again_and_no
     server("fault", "add", "remove_vm_backup", "delay", "5", "--nth", "2")
     leads = {"PRL_" + key.upper(): value for key, value in server.options().items()}
     with subprocess.Popen(
-        [str(BIN / "ansible-playbook"), BOOK, *extra(tmp_path, confirm=True, busy_timeout=20)], cwd=ROOT, env=server.environment(**leads),
-        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+        [str(BIN / "ansible-playbook"), BOOK, *extra(tmp_path, confirm=True, busy_timeout=20)],
+        cwd=ROOT,
+        env=server.environment(**leads),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
     ) as run:
         wait_for(lambda: "remove_vm_backup" in mutating(server))
         server("lock", first, "writing")
@@ -236,7 +288,9 @@ def test_a_backup_that_somebody_writes_after_the_plan_is_looked_for_again_and_no
         said = run.communicate(timeout=300)[0]
     report = json.loads((tmp_path / "localhost.json").read_text())
     assert run.returncode != 0 and report["status"] == "failed", said[-3000:]
-    assert "backups that the plan keeps are not in the list (removed, or in use): " in report["message"], report["message"]
+    assert "backups that the plan keeps are not in the list (removed, or in use): " in report["message"], report[
+        "message"
+    ]
     assert second in report["message"] and first not in report["message"] and "gone" not in report["message"]
 
 
@@ -262,16 +316,23 @@ def test_a_vm_whose_backups_cannot_be_read_stays_whole_and_is_named(server, tmp_
     assert [one["name"] for one in report["plan"]["damaged"]] == ["vm-0002"]
     assert {backup["vm"] for backup in report["applied"]} == {vm_uuid(server, name) for name in ("vm-0001", "vm-0003")}
     assert "Nothing was planned for vm-0002, because it is not known which backups it has." in report["message"]
-    assert " ".join(said.split()).count("nothing is planned for vm-0002") == 1 and "[WARNING]: The backups of VM" not in said, said
+    assert (
+        " ".join(said.split()).count("nothing is planned for vm-0002") == 1
+        and "[WARNING]: The backups of VM" not in said
+    ), said
 
 
 def test_after_a_removal_a_vm_that_cannot_be_read_is_unknown_and_not_missing(server, tmp_path):
     """It is read once for the plan, lets nothing go, and then is looked at again only by the verification."""
     damage(server, "vm-0002", "--nth", "2", "--always")
     whole = [{"name": "whole", "match": {"name": "vm-0002"}, "policy": {"last": "all"}}]
-    status, said, report = retention(server, tmp_path, scope="registered", confirm=True, overrides=whole, busy_timeout=0)
+    status, said, report = retention(
+        server, tmp_path, scope="registered", confirm=True, overrides=whole, busy_timeout=0
+    )
     assert status != 0 and report["status"] == "failed" and report["applied"], said
-    assert report["message"].startswith("The removal was reported as done, and what could be looked at is as planned. What is there of vm-0002 now is ")
+    assert report["message"].startswith(
+        "The removal was reported as done, and what could be looked at is as planned. What is there of vm-0002 now is "
+    )
     assert "not in the list" not in report["message"]
 
 
@@ -286,13 +347,34 @@ def wait_for(true):
 def test_names_of_hosts_that_are_no_file_names_hosts_without_a_report_and_selectors_that_fit_nothing(server, tmp_path):
     inventory = tmp_path / "inventory.yml"
     local = {"ansible_connection": "local", "ansible_python_interpreter": sys.executable}
-    inventory.write_text(json.dumps({"all": {"vars": local, "hosts": {"rack1/n4": {}, "Rack1/N4": {}, "late": {"backup_retention_show": "some"}}}}))
+    inventory.write_text(
+        json.dumps(
+            {
+                "all": {
+                    "vars": local,
+                    "hosts": {"rack1/n4": {}, "Rack1/N4": {}, "late": {"backup_retention_show": "some"}},
+                }
+            }
+        )
+    )
     done = playbook(
-        server, BOOK, "-i", inventory,
-        *extra(tmp_path / "reports", hosts="all", exclude=[{"name": "stagng-*"}], overrides=[{"name": "db", "match": {"name": "bd-*"}, "policy": {"last": 9}}]),
+        server,
+        BOOK,
+        "-i",
+        inventory,
+        *extra(
+            tmp_path / "reports",
+            hosts="all",
+            exclude=[{"name": "stagng-*"}],
+            overrides=[{"name": "db", "match": {"name": "bd-*"}, "policy": {"last": 9}}],
+        ),
     )
     assert "rack1/n4                   : ok=" in done.stdout and "failed=1" in done.stdout, done.stdout[-3000:]
-    assert {path.name for path in (tmp_path / "reports").iterdir()} == {"rack1%2fn4.json", "%52ack1%2f%4e4.json", "index.html"}
+    assert {path.name for path in (tmp_path / "reports").iterdir()} == {
+        "rack1%2fn4.json",
+        "%52ack1%2f%4e4.json",
+        "index.html",
+    }
     for host, name in (("rack1/n4", "rack1%2fn4.json"), ("Rack1/N4", "%52ack1%2f%4e4.json")):
         report = json.loads((tmp_path / "reports" / name).read_text())
         assert report["host"] == host and report["status"] == "planned"
@@ -305,7 +387,10 @@ def test_where_reports_cannot_be_written_nothing_is_asked_and_a_page_that_fails_
     (tmp_path / "file").write_text("")
     done = playbook(server, BOOK, *extra(tmp_path / "file" / "reports", confirm=True))
     assert done.returncode != 0 and server.calls() == []
-    assert "The reports cannot be written to" in done.stdout and "set backup_retention_report_dir to another folder" in done.stdout, done.stdout[-3000:]
+    assert (
+        "The reports cannot be written to" in done.stdout
+        and "set backup_retention_report_dir to another folder" in done.stdout
+    ), done.stdout[-3000:]
 
     (tmp_path / "index.html" / "report.html.j2").mkdir(parents=True)
     status, said, report = retention(server, tmp_path)
@@ -322,8 +407,16 @@ def test_fifty_hosts_that_share_a_backup_server_prune_their_own_and_nothing_else
     for vm in range(5):
         sharers = [*range(10 * vm + 1, 10 * vm + 11), 51]
         chains = "".join(
-            CHAIN % {"number": number, "chain": uuid(3, node, 10 * vm + number), "host": "node-%d" % node, "server": uuid(1, node), "month": number + 1}
-            for node in sharers for number in range(6)
+            CHAIN
+            % {
+                "number": number,
+                "chain": uuid(3, node, 10 * vm + number),
+                "host": "node-%d" % node,
+                "server": uuid(1, node),
+                "month": number + 1,
+            }
+            for node in sharers
+            for number in range(6)
         )
         tree = tmp_path / "tree.xml"
         tree.write_text(TREE % {"count": 6 * len(sharers), "vm": uuid(2, vm), "name": "vm-%d" % vm, "chains": chains})
@@ -331,12 +424,29 @@ def test_fifty_hosts_that_share_a_backup_server_prune_their_own_and_nothing_else
     others = {uuid(3, 51, 10 * vm + number) for vm in range(5) for number in range(6)}
     assert len(ids(stub, "backup")) == 50 * 6 + len(others)
     inventory = tmp_path / "inventory.yml"
-    inventory.write_text(json.dumps({"all": {"vars": {"ansible_connection": "local", "ansible_python_interpreter": sys.executable}, "hosts": {
-        "node-%d" % node: {} for node in nodes}}}))
+    inventory.write_text(
+        json.dumps(
+            {
+                "all": {
+                    "vars": {"ansible_connection": "local", "ansible_python_interpreter": sys.executable},
+                    "hosts": {"node-%d" % node: {} for node in nodes},
+                }
+            }
+        )
+    )
     book = tmp_path / "book.yml"
-    book.write_text(json.dumps([{
-        "hosts": "all", "gather_facts": False, "environment": {"PRL_STUB_NODE": "{{ inventory_hostname }}"}, "roles": ["prlsdk.core.backup_retention"],
-    }]))
+    book.write_text(
+        json.dumps(
+            [
+                {
+                    "hosts": "all",
+                    "gather_facts": False,
+                    "environment": {"PRL_STUB_NODE": "{{ inventory_hostname }}"},
+                    "roles": ["prlsdk.core.backup_retention"],
+                }
+            ]
+        )
+    )
     storage = {"host": "backup.example", "username": "root", "password": "secret"}
     policy = {"last": 1, "grace": "0h", "max_remove_share": 1.0}
     options = extra(tmp_path / "reports", policy=policy, confirm=True, storage=storage, show="totals", report=False)

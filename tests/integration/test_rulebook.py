@@ -17,7 +17,11 @@ from tests.integration.near import NearStub
 from tests.venvs import python_of
 
 RULES = [
-    {"name": "state", "condition": 'event.kind == "event" and event.type == "vm_state_changed"', "action": {"debug": {"msg": "STATE {{ event.vm_state }}"}}},
+    {
+        "name": "state",
+        "condition": 'event.kind == "event" and event.type == "vm_state_changed"',
+        "action": {"debug": {"msg": "STATE {{ event.vm_state }}"}},
+    },
     {"name": "gap", "condition": 'event.kind == "gap"', "action": {"debug": {"msg": "GAP {{ event.reason }}"}}},
     {"name": "beat", "condition": 'event.kind == "heartbeat"', "action": {"debug": {"msg": "BEAT"}}},
 ]
@@ -41,21 +45,39 @@ def wait_for(true):
         time.sleep(0.1)
 
 
-def test_a_state_that_changes_reaches_a_rule_also_after_a_lost_connection_and_an_interrupt_leaves_no_process(rulebook, tmp_path):
+def test_a_state_that_changes_reaches_a_rule_also_after_a_lost_connection_and_an_interrupt_leaves_no_process(
+    rulebook, tmp_path
+):
     (tmp_path / "server").mkdir()
     stub = NearStub(tmp_path / "server")
     stub("demo", "--vms", "2", "--weeks", "1", "--increments", "1")
-    (tmp_path / "inventory.yml").write_text(json.dumps({"all": {"hosts": {"localhost": {"ansible_connection": "local"}}}}))
-    arguments = {"sdk_python": sys.executable, "sdk_path": str(STUB_SDK), "events": ["vm_state_changed"], "heartbeat": 1}
-    (tmp_path / "rulebook.yml").write_text(json.dumps([
-        {"name": "Test", "hosts": "all", "sources": [{"prlsdk.core.prl_events": arguments}], "rules": RULES}
-    ]))
+    (tmp_path / "inventory.yml").write_text(
+        json.dumps({"all": {"hosts": {"localhost": {"ansible_connection": "local"}}}})
+    )
+    arguments = {
+        "sdk_python": sys.executable,
+        "sdk_path": str(STUB_SDK),
+        "events": ["vm_state_changed"],
+        "heartbeat": 1,
+    }
+    (tmp_path / "rulebook.yml").write_text(
+        json.dumps(
+            [{"name": "Test", "hosts": "all", "sources": [{"prlsdk.core.prl_events": arguments}], "rules": RULES}]
+        )
+    )
     log = tmp_path / "log"
     environment = stub.environment(PATH="%s:%s" % (rulebook, os.environ["PATH"]))
-    with open(log, "w", encoding="utf-8") as output, subprocess.Popen(
-        [str(rulebook / "ansible-rulebook"), "-i", "inventory.yml", "--rulebook", "rulebook.yml"], cwd=tmp_path, env=environment, stdin=subprocess.DEVNULL,
-        stdout=output, stderr=subprocess.STDOUT,
-    ) as run:
+    with (
+        open(log, "w", encoding="utf-8") as output,
+        subprocess.Popen(
+            [str(rulebook / "ansible-rulebook"), "-i", "inventory.yml", "--rulebook", "rulebook.yml"],
+            cwd=tmp_path,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+        ) as run,
+    ):
         try:
             wait_for(lambda: "BEAT" in log.read_text() or run.poll() is not None)
             stub("vm", "set", "vm-0001", "--state", "stopped")
@@ -71,7 +93,9 @@ def test_a_state_that_changes_reaches_a_rule_also_after_a_lost_connection_and_an
             except subprocess.TimeoutExpired:
                 run.kill()
     text = log.read_text()
-    assert re.findall("STATE [a-z]+", text) == ["STATE stopped", "STATE paused"] and text.count("GAP") == 1, text[-3000:]
+    assert re.findall("STATE [a-z]+", text) == ["STATE stopped", "STATE paused"] and text.count("GAP") == 1, text[
+        -3000:
+    ]
     wait_for(lambda: not any(alive(call["pid"]) for call in stub.calls()))
 
 
@@ -82,7 +106,12 @@ def test_the_rulebooks_of_the_collection_name_what_there_is():
     for path in sorted((ROOT / "extensions" / "eda" / "rulebooks").glob("*.yml")):
         for ruleset in yaml.safe_load(path.read_text()):
             (source,) = ruleset["sources"]
-            assert set(source) == {"prlsdk.core.prl_events"} and set(source["prlsdk.core.prl_events"]) <= {"hosts", "events", "heartbeat", "snapshot"}
+            assert set(source) == {"prlsdk.core.prl_events"} and set(source["prlsdk.core.prl_events"]) <= {
+                "hosts",
+                "events",
+                "heartbeat",
+                "snapshot",
+            }
             for rule in ruleset["rules"]:
                 playbook = rule["action"]["run_playbook"]["name"]
                 assert (ROOT / "playbooks" / (playbook.rpartition(".")[2] + ".yml")).exists(), playbook

@@ -7,7 +7,6 @@ import time
 import unicodedata
 
 import pytest
-
 from prl_stub.tree import escape
 
 from tests.harness import ROOT, ansible, playbook, run_module
@@ -21,7 +20,11 @@ FULL = {"state": "present", "type": "full", "diff": True}
 
 
 def unprintable(text, allowed="\n"):
-    return [character for character in text if unicodedata.category(character) in ("Cc", "Cf", "Cs", "Zl", "Zp") and character not in allowed]
+    return [
+        character
+        for character in text
+        if unicodedata.category(character) in ("Cc", "Cf", "Cs", "Zl", "Zp") and character not in allowed
+    ]
 
 
 def texts(value):
@@ -86,8 +89,11 @@ def test_gathering(node, module):
 
 def damaged(node):
     path = node.state.parent / "damaged.xml"
-    path.write_text("<BackupTree><VmItem><Uuid>%s</Uuid><Name>%s</Name><BackupItem><Uuid>%s</Uuid><Id>%s</Id><Size>\x9b1</Size>"
-                    "<DateTime>2026-11-01 02:00:00</DateTime></BackupItem></VmItem></BackupTree>" % (uuid_of(node), EVIL, uuid_of(node), uuid_of(node)))
+    path.write_text(
+        "<BackupTree><VmItem><Uuid>%s</Uuid><Name>%s</Name><BackupItem><Uuid>%s</Uuid><Id>%s</Id><Size>\x9b1</Size>"
+        "<DateTime>2026-11-01 02:00:00</DateTime></BackupItem></VmItem></BackupTree>"
+        % (uuid_of(node), EVIL, uuid_of(node), uuid_of(node))
+    )
     return path
 
 
@@ -96,7 +102,15 @@ def test_prl_backup_and_its_differences(node):
     made = run_module("prl_backup", node, vm=uuid, **FULL)
     assert made["vm"]["name"] == EVIL
     assert spoken(made).count(SHOWN) == 1 and made["diff"]["after"].count("\n") == 1
-    removed = run_module("prl_backup", node, state="absent", vm=EVIL, backups=[{"id": made["backup"]["id"]}], diff=True, allow_remove_last=True)
+    removed = run_module(
+        "prl_backup",
+        node,
+        state="absent",
+        vm=EVIL,
+        backups=[{"id": made["backup"]["id"]}],
+        diff=True,
+        allow_remove_last=True,
+    )
     assert not removed.get("failed"), removed
     assert "web\ufffd]0;x" in spoken(removed)
     assert removed["diff"]["before"].count("\n") == 1 and removed["diff"]["after"] == ""
@@ -127,7 +141,10 @@ def test_prl_event_wait(node):
 
 
 def test_backup_ids_that_are_none_are_told_printable(node):
-    for module, options in (("prl_backup_info", {"backup_ids": [EVIL]}), ("prl_backup_restore", {"backup_id": EVIL, "mode": "copy"})):
+    for module, options in (
+        ("prl_backup_info", {"backup_ids": [EVIL]}),
+        ("prl_backup_restore", {"backup_id": EVIL, "mode": "copy"}),
+    ):
         assert SHOWN in spoken(run_module(module, node, **options))
 
 
@@ -149,12 +166,19 @@ def test_roles_and_their_differences(node, tmp_path, arguments):
         assert run_module("prl_backup", node, vm=uuid, **FULL)["changed"]
     alter(node, "UPDATE items SET description = ?, host = ?", EVIL, EVIL)
     settings = {
-        "backup_retention_hosts": "localhost", "backup_retention_policy": {"last": 1, "timezone": "UTC", "grace": "0h"}, "backup_retention_confirm": True,
-        "backup_retention_report_dir": str(tmp_path / "reports"), "backup_retention_guards": {"max_remove_share": None},
+        "backup_retention_hosts": "localhost",
+        "backup_retention_policy": {"last": 1, "timezone": "UTC", "grace": "0h"},
+        "backup_retention_confirm": True,
+        "backup_retention_report_dir": str(tmp_path / "reports"),
+        "backup_retention_guards": {"max_remove_share": None},
     }
     done = playbook(node, ROOT / "playbooks" / "retention.yml", "-e", json.dumps(settings), "--diff", *arguments)
     assert "XML" in done.stdout and unprintable(done.stdout, "\n") == [], done.stdout
-    settings = {"backup_compliance_hosts": "localhost", "backup_compliance_report_dir": str(tmp_path / "compliance"), "backup_compliance_fail": False}
+    settings = {
+        "backup_compliance_hosts": "localhost",
+        "backup_compliance_report_dir": str(tmp_path / "compliance"),
+        "backup_compliance_fail": False,
+    }
     done = playbook(node, ROOT / "playbooks" / "compliance.yml", "-e", json.dumps(settings), "--diff", *arguments)
     assert "1 of" in done.stdout or "All" in done.stdout or "meets its objective" in done.stdout, done.stdout
     assert unprintable(done.stdout, "\n") == [], done.stdout
@@ -165,7 +189,20 @@ def test_roles_and_their_differences(node, tmp_path, arguments):
 # --- text that XML cannot hold
 
 
-XML_CANNOT_HOLD = ["\x00", "\x01", "\x08", "\x0b", "\x0c", "\x0e", "\x1f", "\x1b", "\ufffe", "\uffff", "\ud800", "\udfff"]
+XML_CANNOT_HOLD = [
+    "\x00",
+    "\x01",
+    "\x08",
+    "\x0b",
+    "\x0c",
+    "\x0e",
+    "\x1f",
+    "\x1b",
+    "\ufffe",
+    "\uffff",
+    "\ud800",
+    "\udfff",
+]
 
 
 @pytest.mark.parametrize("character", XML_CANNOT_HOLD)
@@ -177,7 +214,9 @@ def test_what_xml_cannot_hold_is_refused_on_input(node, character):
     ):
         result = run_module(module, node, **options)
         assert result["failed"] and result["error"]["symbol"] == "INVALID_INPUT"
-        assert list(options)[-1] + ": " in result["msg"] and ("U+%04X at place 5" % ord(character) in result["msg"] or "surrogate" in result["msg"])
+        assert list(options)[-1] + ": " in result["msg"] and (
+            "U+%04X at place 5" % ord(character) in result["msg"] or "surrogate" in result["msg"]
+        )
     assert node.calls() == []
 
 
@@ -205,7 +244,9 @@ def test_such_a_backup_is_seen_extended_restored_and_removed(blinded):
     assert seen["backup_trees"][0]["chains"][0]["backups"][0]["description"] == "red \ufffd[31m alert \ufffd\ufffd"
     assert blinded.id in spoken(seen) and "'seven'" in spoken(seen)
     more = run_module("prl_backup", blinded, state="present", vm="seven", description="the next one")
-    assert more["backup"]["type"] == "incremental" and more["changed"] and blinded.id in spoken(more), "the warning names it"
+    assert more["backup"]["type"] == "incremental" and more["changed"] and blinded.id in spoken(more), (
+        "the warning names it"
+    )
     again = run_module("prl_backup", blinded, state="present", vm="seven", max_age="1h")
     assert not again["changed"] and again["backup"]["id"] == more["backup"]["id"]
     copy = run_module("prl_backup_restore", blinded, backup_id=blinded.id, mode="copy", name="copy")

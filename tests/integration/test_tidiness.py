@@ -31,8 +31,12 @@ def node(stub):
 def start(module, stub, remote_tmp, preexec_fn=None, **options):
     arguments = dict(stub.options(timeout=60, **options), _ansible_remote_tmp=str(remote_tmp))
     process = subprocess.Popen(
-        [sys.executable, "-m", "ansible_collections.prlsdk.core.plugins.modules." + module], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE, env=stub.environment(PYTHONPATH=str(COLLECTIONS)), preexec_fn=preexec_fn,
+        [sys.executable, "-m", "ansible_collections.prlsdk.core.plugins.modules." + module],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env=stub.environment(PYTHONPATH=str(COLLECTIONS)),
+        preexec_fn=preexec_fn,
     )
     process.stdin.write(json.dumps({"ANSIBLE_MODULE_ARGS": arguments}).encode())
     process.stdin.close()
@@ -84,7 +88,13 @@ print("not behind it", flush=True)
 
 
 def test_a_program_is_never_left_half_started():
-    done = subprocess.run([sys.executable, "-c", HELD_BACK], env=environment(PYTHONPATH=str(COLLECTIONS)), capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [sys.executable, "-c", HELD_BACK],
+        env=environment(PYTHONPATH=str(COLLECTIONS)),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     assert (done.returncode, done.stdout, done.stderr) == (128 + signal.SIGTERM, "to the end of the block\n", "")
 
 
@@ -103,7 +113,9 @@ def test_a_module_that_is_ended_at_any_moment_leaves_no_folder(node, tmp_path, m
 def refused(process, *words):
     output, errors = process.communicate(timeout=60)
     result = json.loads(output)
-    assert result["failed"] and result["error"]["symbol"] == "TEMPORARY_FOLDER_FAILED" and not result.get("changed"), result
+    assert result["failed"] and result["error"]["symbol"] == "TEMPORARY_FOLDER_FAILED" and not result.get("changed"), (
+        result
+    )
     for word in (*words, "'ansible_remote_tmp'"):
         assert word in result["msg"], result["msg"]
     assert "Traceback" not in result["msg"] and b"Traceback" not in errors
@@ -141,7 +153,9 @@ def tiny_disk(tmp_path):
     """A folder in which there is room for the worker's files, and not for much more."""
     folder = tmp_path / "tiny"
     folder.mkdir()
-    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m", "none", str(folder)], stderr=subprocess.DEVNULL, check=False).returncode:
+    if subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=1m", "none", str(folder)], stderr=subprocess.DEVNULL, check=False
+    ).returncode:
         pytest.skip("no file system can be mounted here")
     yield folder
     subprocess.run(["umount", str(folder)], check=True)
@@ -162,6 +176,8 @@ def test_a_full_file_system_before_anything_is_begun_is_told(node, tiny_disk):
                 filler.write(b"x" * 4096)
         except OSError:
             pass
-    refused(start("prl_backup", node, tiny_disk, state="present", vm="web-01"), str(tiny_disk), "No space left on device")
+    refused(
+        start("prl_backup", node, tiny_disk, state="present", vm="web-01"), str(tiny_disk), "No space left on device"
+    )
     assert not node.calls()
     assert [found.name for found in tiny_disk.iterdir()] == ["filler"]

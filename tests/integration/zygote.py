@@ -17,10 +17,18 @@ class Zygote:
     """The process, seen from a test."""
 
     def __init__(self, folder):
-        variables = environment(PYTHONPATH=os.pathsep.join(map(str, (ROOT, COLLECTIONS, STUB_SDK))), PYTHONPYCACHEPREFIX=str(folder / "pycache"))
+        variables = environment(
+            PYTHONPATH=os.pathsep.join(map(str, (ROOT, COLLECTIONS, STUB_SDK))),
+            PYTHONPYCACHEPREFIX=str(folder / "pycache"),
+        )
         variables.pop("PYTHONDONTWRITEBYTECODE", None)
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "tests.integration.zygote"], cwd=ROOT, env=variables, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+            [sys.executable, "-m", "tests.integration.zygote"],
+            cwd=ROOT,
+            env=variables,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
         )
 
     def _ask(self, **command):
@@ -42,7 +50,6 @@ class Zygote:
 
 def main():
     from ansible.module_utils import basic
-
     from ansible_collections.prlsdk.core.plugins.modules import prl_backup
 
     for line in sys.stdin:

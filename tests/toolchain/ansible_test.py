@@ -61,7 +61,10 @@ def copy_collection(destination):
     """The files that git tracks or would track, as a collection below ``destination``; returns its folder."""
     target = destination / "ansible_collections" / "prlsdk" / "core"
     listing = subprocess.run(
-        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"], cwd=ROOT, check=True, capture_output=True
+        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
+        cwd=ROOT,
+        check=True,
+        capture_output=True,
     ).stdout
     for name in filter(None, listing.decode().split("\0")):
         source = ROOT / name
@@ -77,14 +80,24 @@ def run(arguments, collection):
     Its pylint plugin never comes to an end on a class that says ``name = name``; TimeoutExpired tells of that.
     """
     prepare_home()
-    environment = dict(os.environ, HOME=str(HOME), PATH=real_path(), ANSIBLE_COLLECTIONS_PATH=str(collection.parents[2]))
+    environment = dict(
+        os.environ, HOME=str(HOME), PATH=real_path(), ANSIBLE_COLLECTIONS_PATH=str(collection.parents[2])
+    )
     return subprocess.run(
         [str(pathlib.Path(sys.executable).parent / "ansible-test")] + arguments,
-        cwd=collection, env=environment, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False, timeout=900,
+        cwd=collection,
+        env=environment,
+        text=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        check=False,
+        timeout=900,
     )
 
 
 def real_path():
     """PATH without the folders of pyenv's shims: ansible-test believes a shim that exists for a version that is not selected."""
     here = str(pathlib.Path(sys.executable).parent)
-    return os.pathsep.join([here] + [folder for folder in os.environ["PATH"].split(os.pathsep) if not folder.endswith("shims")])
+    return os.pathsep.join(
+        [here] + [folder for folder in os.environ["PATH"].split(os.pathsep) if not folder.endswith("shims")]
+    )

@@ -20,8 +20,14 @@ SCENARIOS = sorted(path.parent.name for path in ROOT.glob("extensions/molecule/*
 def run(*command, **environment):
     """The command's output; fails the test with all of it when the command fails."""
     done = subprocess.run(
-        [str(BIN / command[0]), *command[1:]], cwd=ROOT, env=dict(os.environ, NO_COLOR="1", PATH="%s:%s" % (BIN, os.environ["PATH"]), **environment),
-        text=True, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False,
+        [str(BIN / command[0]), *command[1:]],
+        cwd=ROOT,
+        env=dict(os.environ, NO_COLOR="1", PATH="%s:%s" % (BIN, os.environ["PATH"]), **environment),
+        text=True,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        check=False,
     )
     assert done.returncode == 0, "%s ended with status %d\n%s" % (" ".join(command), done.returncode, done.stdout)
     return done.stdout
@@ -29,6 +35,14 @@ def run(*command, **environment):
 
 def test_ansible_lint_production_profile():
     run("ansible-lint", "--offline", "--profile", "production", "--strict")
+
+
+def test_ruff_lint():
+    run("ruff", "check", "--no-cache", ".")
+
+
+def test_format_lint():
+    run("ruff", "format", "--no-cache", "--diff", ".")
 
 
 def test_changelog_lint():
@@ -52,7 +66,9 @@ def test_sanity(tmp_path):
     collection = ansible_test.copy_collection(tmp_path)
     arguments = ["sanity", "--color", "no", "--python", "%d.%d" % sys.version_info[:2], "-v"]
     done = ansible_test.run(arguments, collection)
-    assert done.returncode == 0, "\n".join(line for line in done.stdout.splitlines() if line.startswith(("ERROR", "FATAL", "WARNING")))
+    assert done.returncode == 0, "\n".join(
+        line for line in done.stdout.splitlines() if line.startswith(("ERROR", "FATAL", "WARNING"))
+    )
     # "No tests applicable" also ends with status 0.
     assert "validate-modules" in done.stdout, done.stdout[-2000:]
 

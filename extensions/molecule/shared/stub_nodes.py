@@ -15,7 +15,9 @@ from tests.pythons import interpreters
 def main(folder, hosts):
     mine = "%d.%d" % sys.version_info[:2]
     others = [path for version, path in sorted(interpreters().items()) if version != mine] or [sys.executable]
-    (folder / "pythons.json").write_text(json.dumps({host: others[number % len(others)] for number, host in enumerate(hosts)}))
+    (folder / "pythons.json").write_text(
+        json.dumps({host: others[number % len(others)] for number, host in enumerate(hosts)})
+    )
     for host in hosts:
         state = folder / (host + ".sqlite")
         for stale in folder.glob(state.name + "*"):

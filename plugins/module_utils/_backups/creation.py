@@ -7,14 +7,16 @@ A request that the server refused because something is in use is made again, aft
 request whose connection was lost is never made again: the server goes on with it, so the backup is looked for.
 """
 
-from __future__ import absolute_import, division, print_function
-
-__metaclass__ = type
-
 from ansible_collections.prlsdk.core.plugins.module_utils._backups.retry import Tries, reserve
 from ansible_collections.prlsdk.core.plugins.module_utils._errors import PrlError
 from ansible_collections.prlsdk.core.plugins.module_utils._ids import key as key_of
-from ansible_collections.prlsdk.core.plugins.module_utils._sdk.messages import BUSY, LOST, TIMEOUT, WORKER_DIED, CallError
+from ansible_collections.prlsdk.core.plugins.module_utils._sdk.messages import (
+    BUSY,
+    LOST,
+    TIMEOUT,
+    WORKER_DIED,
+    CallError,
+)
 
 TOO_LATE = "The time was over before the server was asked, so nothing was done."
 # After a lost connection the backup is looked for during so many seconds.
@@ -72,7 +74,14 @@ class Creation:
             backup = place[0].backups[place[1]] if place else None
         answer = self._answer(True, before, after, backup, warnings)
         if made is not None and backup is None:
-            answer["backup"] = {"id": made, "type": type_of(made), "number": None, "created": None, "size": None, "description": self.wish.description}
+            answer["backup"] = {
+                "id": made,
+                "type": type_of(made),
+                "number": None,
+                "created": None,
+                "size": None,
+                "description": self.wish.description,
+            }
         if made is not None:
             answer["became_full"] = not self.wish.full and answer["backup"]["type"] == "full"
         return answer
@@ -87,26 +96,44 @@ class Creation:
             while True:
                 after = self.server.read(self.uuid)
                 new = [
-                    backup for chain in after.chains for backup in chain.backups
+                    backup
+                    for chain in after.chains
+                    for backup in chain.backups
                     if vm.place(backup.key) is None and as_read(backup.description) == as_read(self.wish.description)
                 ]
                 if new:
                     newest = max(new, key=lambda backup: backup.created)
                     answer = self._answer(True, before, after, newest)
-                    return dict(answer, recovered=True, became_full=not self.wish.full and answer["backup"]["type"] == "full")
+                    return dict(
+                        answer, recovered=True, became_full=not self.wish.full and answer["backup"]["type"] == "full"
+                    )
                 if waited >= SEARCH or self.server.left() <= self.reserve:
                     break
                 attempt += 1
                 waited += self.server.pause(attempt, SEARCH - waited)
         except PrlError:
             pass
-        how = failure.message if failure.error["symbol"] == WORKER_DIED else "The connection was lost while the backup was made."
-        raise CallError.of(failure.error, message="%s The backup has not shown up since. It may still be under way, so it was not asked for again." % how)
+        how = (
+            failure.message
+            if failure.error["symbol"] == WORKER_DIED
+            else "The connection was lost while the backup was made."
+        )
+        raise CallError.of(
+            failure.error,
+            message="%s The backup has not shown up since. It may still be under way, so it was not asked for again."
+            % how,
+        )
 
     def _answer(self, created, before, after, backup, warnings=()):
         return {
-            "created": created, "backup": backup and described(after, backup), "became_full": False, "recovered": False, "warnings": list(warnings),
-            "before": before.ids(), "after": after.ids(), "name": after.name or before.name,
+            "created": created,
+            "backup": backup and described(after, backup),
+            "became_full": False,
+            "recovered": False,
+            "warnings": list(warnings),
+            "before": before.ids(),
+            "after": after.ids(),
+            "name": after.name or before.name,
         }
 
 
@@ -140,6 +167,10 @@ def type_of(backup_id):
 
 def described(vm, backup):
     return {
-        "id": backup.id, "type": "incremental" if vm.place(backup.key)[1] else "full", "number": backup.number, "created": backup.created, "size": backup.size,
+        "id": backup.id,
+        "type": "incremental" if vm.place(backup.key)[1] else "full",
+        "number": backup.number,
+        "created": backup.created,
+        "size": backup.size,
         "description": backup.description,
     }

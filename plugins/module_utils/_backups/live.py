@@ -6,10 +6,6 @@
 A tree that is not wholly understood is an error here, never a smaller tree.
 """
 
-from __future__ import absolute_import, division, print_function
-
-__metaclass__ = type
-
 import collections
 import random
 import time
@@ -40,7 +36,7 @@ class Chain:
         """``backups``: the full first, then the increments by number. ``last_number``: the highest ever given, 0 if none."""
         self.uuid, self.backups, self.last_number = uuid, tuple(backups), last_number
         self.key = _ids.key(uuid)
-        self.positions = dict((backup.key, position) for position, backup in enumerate(self.backups))
+        self.positions = {backup.key: position for position, backup in enumerate(self.backups)}
         if len(self.positions) < len(self.backups):
             raise TreeError("two backups of chain %s have the same id" % uuid)
         # Of equal times the later in the tree is the newer.
@@ -62,7 +58,7 @@ class Vm:
 
     def __init__(self, uuid, name=None, container=False, version=0, chains=()):
         self.uuid, self.name, self.container, self.version, self.chains = uuid, name, container, version, list(chains)
-        self._by_key = dict((chain.key, chain) for chain in self.chains)
+        self._by_key = {chain.key: chain for chain in self.chains}
         if len(self._by_key) < len(self.chains):
             raise TreeError("two chains of VM %s have the same UUID" % uuid)
         self._keys = None
@@ -111,12 +107,16 @@ def vm_from(trees, uuid):
     if len(own) > 1:
         raise TreeError("VM %s is in the answer %d times" % (uuid, len(own)))
     for tree in own:
-        return Vm(tree.uuid, tree.name, tree.type == "ct", tree.storage_version, [_chain_from(chain) for chain in tree.chains])
+        return Vm(
+            tree.uuid, tree.name, tree.type == "ct", tree.storage_version, [_chain_from(chain) for chain in tree.chains]
+        )
     return Vm(uuid)
 
 
 def _chain_from(chain):
-    backups = [Backup(one.id, _ids.key(one.id), one.number, one.created, one.size, one.description) for one in chain.backups]
+    backups = [
+        Backup(one.id, _ids.key(one.id), one.number, one.created, one.size, one.description) for one in chain.backups
+    ]
     return Chain(chain.uuid, backups, chain.last_number)
 
 
@@ -152,7 +152,7 @@ class Backups:
         try:
             return vm_from(found, uuid)
         except TreeError as error:
-            raise locate.damaged(error, uuid)
+            raise locate.damaged(error, uuid) from None
 
     def find(self, uuid, ids):
         """{backup's key: [UUIDs of the VMs that have it]} for backups that this VM's own tree does not show."""
@@ -174,10 +174,19 @@ class Backups:
         """-> (id, or None if nobody waits for it; warnings)."""
         if not wish.wait:
             limit = min(limit, START)
-        with Reports(self.client, self._progress, "create_vm_backup", uuid, lambda issuer: _ids.key(issuer) == _ids.key(uuid)) as reports:
+        with Reports(
+            self.client, self._progress, "create_vm_backup", uuid, lambda issuer: _ids.key(issuer) == _ids.key(uuid)
+        ) as reports:
             try:
                 made = self.client.call(
-                    "create_backup", limit, reports.look, uuid, vm=uuid, full=wish.full, description=wish.description, compress=wish.compress
+                    "create_backup",
+                    limit,
+                    reports.look,
+                    uuid,
+                    vm=uuid,
+                    full=wish.full,
+                    description=wish.description,
+                    compress=wish.compress,
                 )
             except CallError as failure:
                 if wish.wait or failure.error["symbol"] != TIMEOUT:
@@ -188,11 +197,21 @@ class Backups:
 
     def restore(self, uuid, backup_id, wish, known, limit):
         """-> (the VM's uuid, the backup's id, warnings). ``known`` are the VMs of the node."""
-        others = set(_ids.key(vm["uuid"]) for vm in known if vm["uuid"]) - set([_ids.key(uuid)])
+        others = {_ids.key(vm["uuid"]) for vm in known if vm["uuid"]} - {_ids.key(uuid)}
         # A copy's UUID is not known yet: its progress is what no other VM's is.
-        with Reports(self.client, self._progress, "restore_vm_backup", backup_id, lambda issuer: _ids.key(issuer) not in others) as reports:
+        with Reports(
+            self.client, self._progress, "restore_vm_backup", backup_id, lambda issuer: _ids.key(issuer) not in others
+        ) as reports:
             done = self.client.call(
-                "restore_backup", limit, reports.look, backup_id, vm=uuid, id=backup_id, copy=wish.copy, name=wish.name, destination=wish.destination,
+                "restore_backup",
+                limit,
+                reports.look,
+                backup_id,
+                vm=uuid,
+                id=backup_id,
+                copy=wish.copy,
+                name=wish.name,
+                destination=wish.destination,
                 live=wish.live,
             )
             reports.finish()
@@ -206,7 +225,13 @@ class Reports:
     """
 
     def __init__(self, client, progress, operation, subject, issuer):
-        self._client, self._progress, self._operation, self._subject, self._issuer = client, progress, operation, subject, issuer
+        self._client, self._progress, self._operation, self._subject, self._issuer = (
+            client,
+            progress,
+            operation,
+            subject,
+            issuer,
+        )
         self._last, self._done = None, False
         self.warnings = []
 
@@ -255,7 +280,7 @@ class Reports:
             text = " ".join((event["message"] or "").split())
             self.warnings.append({"code": event["code"], "symbol": event["symbol"], "message": text})
             return
-        values = dict((name, event["params"][name]["value"]) for name in event["params"])
+        values = {name: event["params"][name]["value"] for name in event["params"]}
         stage = "disk %s" % values["device_index"] if "device_index" in values else "files"
         try:
             report = (stage, min(100, int(values.get("progress_changed", ""))))

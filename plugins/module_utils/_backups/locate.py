@@ -3,10 +3,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Which VM is meant, in which spelling, in which directory, and which trees to ask for. ``client`` is a Client of _sdk."""
 
-from __future__ import absolute_import, division, print_function
-
-__metaclass__ = type
-
 import fnmatch
 
 from ansible_collections.prlsdk.core.plugins.module_utils import _ids
@@ -23,7 +19,11 @@ def resolve(wanted, vms):
     """[(word, the VM that it means, or None)] for names, container ids and UUIDs. A word that means several: CallError."""
     by_uuid, by_name, by_ct_id = {}, {}, {}
     for vm in vms:
-        for index, value in ((by_uuid, vm["uuid"] and uuid_key(vm["uuid"])), (by_name, vm["name"]), (by_ct_id, vm["ct_id"])):
+        for index, value in (
+            (by_uuid, vm["uuid"] and uuid_key(vm["uuid"])),
+            (by_name, vm["name"]),
+            (by_ct_id, vm["ct_id"]),
+        ):
             if value:
                 index.setdefault(value, []).append(vm)
     found = []
@@ -33,8 +33,12 @@ def resolve(wanted, vms):
         if len(fits) > 1:
             uuids = ", ".join(vm["uuid"] or "one whose UUID cannot be read" for vm in fits)
             raise CallError(
-                "AMBIGUOUS_VM_NAME", "%d VMs are called '%s': %s." % (len(fits), word, uuids), subject=word,
-                candidates=[{"uuid": vm["uuid"], "name": vm["name"], "type": vm["type"], "home": vm["home"]} for vm in fits],
+                "AMBIGUOUS_VM_NAME",
+                "%d VMs are called '%s': %s." % (len(fits), word, uuids),
+                subject=word,
+                candidates=[
+                    {"uuid": vm["uuid"], "name": vm["name"], "type": vm["type"], "home": vm["home"]} for vm in fits
+                ],
             )
         found.append((word, fits[0] if fits else None))
     return found
@@ -42,7 +46,11 @@ def resolve(wanted, vms):
 
 def unreadable(word, prefix=""):
     """The error where a VM is meant whose configuration is damaged: without its UUID nothing can be asked about it."""
-    return CallError("UNREADABLE_VM", "%sThe configuration of '%s' cannot be read, and so its UUID is not known. Give the UUID." % (prefix, word), subject=word)
+    return CallError(
+        "UNREADABLE_VM",
+        "%sThe configuration of '%s' cannot be read, and so its UUID is not known. Give the UUID." % (prefix, word),
+        subject=word,
+    )
 
 
 def is_glob(word):
@@ -67,7 +75,7 @@ def find_registered(client, types, wanted):
     vms, unknown = client.vms(types), []
     if wanted is not None:
         found = resolve_globs(wanted, vms)
-        chosen = dict((id(vm), vm) for _word, fits, _glob in found for vm in fits)
+        chosen = {id(vm): vm for _word, fits, _glob in found for vm in fits}
         vms = list(chosen.values())
         unknown = [word for word, fits, _glob in found if not fits]
     client.complete(vms, "state", "template", "home", "backup_directory")
@@ -85,7 +93,9 @@ def fetch_trees(client, types, wanted, scope):
     registered: UUIDs of the VMs that the node knows (None when nobody had to ask); unread: whether the UUID of some could not be read.
     """
     whole = known = kept = spellings = None
-    if wanted is None and scope == "all":  # all of it is needed for certain, and the servers work on it at the same time
+    if (
+        wanted is None and scope == "all"
+    ):  # all of it is needed for certain, and the servers work on it at the same time
         client.ensure_open()
         listing = client.start_vms(types)
         other = None if client.same_server else client.start_vms(types, of="store")
@@ -93,10 +103,11 @@ def fetch_trees(client, types, wanted, scope):
         known, kept = client.listed_vms(listing), other and client.listed_vms(other)
     elif not only_uuids(wanted):
         known = client.vms(types)
-    names = dict((uuid_key(vm["uuid"]), vm["name"]) for vm in known or () if vm["uuid"])
+    names = {uuid_key(vm["uuid"]): vm["name"] for vm in known or () if vm["uuid"]}
     plan, registered, words = plan_trees(client, types, wanted, scope, known, kept)
     found = []
-    for uuid, directory in plan:
+    for asked, directory in plan:
+        uuid = asked
         text = client.told_tree(whole) if whole and not uuid else client.tree(uuid, types)
         if words is not None and uuid and not text.holds_backups():
             registered = registered_uuids(client, types) if registered is None else registered
@@ -126,7 +137,7 @@ def plan_trees(client, types, words, scope, known=None, kept=None):
     if words is not None:
         kept = kept_by(client, known, types)
         place = places(client, kept)
-        apart = set(uuid_key(vm["uuid"]) for vm in kept if vm["uuid"] and vm["backup_directory"])
+        apart = {uuid_key(vm["uuid"]) for vm in kept if vm["uuid"] and vm["backup_directory"]}
         plan, wanted = [], []
         for word, fits, glob in resolve_globs(words, known):
             uuids = [vm["uuid"] for vm in fits] or ([braced(word)] if uuid_key(word) else [])
@@ -137,7 +148,11 @@ def plan_trees(client, types, words, scope, known=None, kept=None):
             if search:
                 plan.append(whole)  # which alone knows the names of VMs that are gone from the node
             if search and glob:  # it shows what fits, but for directories of a VM's own
-                uuids = [uuid for uuid in uuids + [vm["uuid"] for vm in named_like(word, kept) if vm["uuid"]] if uuid_key(uuid) in apart]
+                uuids = [
+                    uuid
+                    for uuid in uuids + [vm["uuid"] for vm in named_like(word, kept) if vm["uuid"]]
+                    if uuid_key(uuid) in apart
+                ]
             plan += [(uuid, place(uuid)) for uuid in uuids]
         return each_vm_once(plan), registered, wanted
     if scope == "registered":
@@ -146,7 +161,11 @@ def plan_trees(client, types, words, scope, known=None, kept=None):
     # The whole tree shows the server's default directory only. A VM known there with a directory of its own has to be asked for.
     kept = kept_by(client, known, types, kept)
     place = places(client, kept)
-    return [whole] + [(vm["uuid"], place(vm["uuid"])) for vm in kept if vm["uuid"] and vm["backup_directory"]], registered, None
+    return (
+        [whole] + [(vm["uuid"], place(vm["uuid"])) for vm in kept if vm["uuid"] and vm["backup_directory"]],
+        registered,
+        None,
+    )
 
 
 def kept_by(client, known, types, kept=None):
@@ -161,7 +180,7 @@ def places(client, kept):
     """A function that gives the backup directory of its own that a VM (by its UUID) has on the server with the backups, or None."""
     # Which server is the node's default one, and whether it has any, is not told: the node's own directories say nothing about it.
     told = client.local or not client.same_server
-    own = dict((uuid_key(vm["uuid"]), vm["backup_directory"]) for vm in kept if told and vm["uuid"])
+    own = {uuid_key(vm["uuid"]): vm["backup_directory"] for vm in kept if told and vm["uuid"]}
     return lambda uuid: own.get(uuid_key(uuid))
 
 
@@ -221,7 +240,7 @@ def find_vms(client, words, keys=(), gone_ok=False):
     -> {word: uuid}, {key: [uuid]}. Names that no VM of the node has, and backups, are looked for in the whole tree. CallError for a
     word that means several VMs, or none unless ``gone_ok``, which leaves it out.
     """
-    found = dict((word, spelled(client, word)) for word in words if uuid_key(word))
+    found = {word: spelled(client, word) for word in words if uuid_key(word)}
     names = set(words) - set(found)
     if names:
         known = [vm for vm in client.vms() if vm["uuid"]]
@@ -233,8 +252,12 @@ def find_vms(client, words, keys=(), gone_ok=False):
     for word in sorted(names):
         uuids = gone.get(word, [])
         if len(uuids) > 1:
-            raise CallError("AMBIGUOUS_VM_NAME", "%d VMs with backups were called '%s'." % (len(uuids), word), subject=word,
-                            candidates=[{"uuid": uuid, "name": word, "type": None, "home": None} for uuid in uuids])
+            raise CallError(
+                "AMBIGUOUS_VM_NAME",
+                "%d VMs with backups were called '%s'." % (len(uuids), word),
+                subject=word,
+                candidates=[{"uuid": uuid, "name": word, "type": None, "home": None} for uuid in uuids],
+            )
         if uuids:
             found[word] = uuids[0]
         elif not gone_ok:
@@ -247,8 +270,8 @@ def search(client, keys, names):
     backups, vms = {}, {}
     for uuid, _directory in plan_trees(client, BOTH, None, "all")[0]:
         for vm in read(client.tree(uuid), uuid):
-            own = set(_ids.key(backup.id) for chain in vm.chains for backup in chain.backups) if keys else set()
-            for found, wanted in [(backups, keys & own), (vms, names & set([vm.name]))]:
+            own = {_ids.key(backup.id) for chain in vm.chains for backup in chain.backups} if keys else set()
+            for found, wanted in [(backups, keys & own), (vms, names & {vm.name})]:
                 for word in wanted:
                     if vm.uuid not in found.setdefault(word, []):
                         found[word].append(vm.uuid)
@@ -261,12 +284,16 @@ def find_backups(client, uuid, ids):
     They may be another VM's, or lie in the server's default directory while it looks for this VM's in another. The default directory is asked
     for single chains: their answers are short, while the whole tree takes a large server minutes to write.
     """
-    wanted = set(_ids.key(identity) for identity in ids)
-    chains = set(identity.partition(".")[0] for identity in ids)
+    wanted = {_ids.key(identity) for identity in ids}
+    chains = {identity.partition(".")[0] for identity in ids}
     kept = client.vms(of="store")
     client.complete(kept, "backup_directory")
-    elsewhere = [vm["uuid"] for vm in kept if vm["uuid"] and vm["backup_directory"] and uuid_key(vm["uuid"]) != uuid_key(uuid)]
-    asked = [(chain, True) for chain in sorted(chains.union(chain.lower() for chain in chains))] + [(other, False) for other in elsewhere]
+    elsewhere = [
+        vm["uuid"] for vm in kept if vm["uuid"] and vm["backup_directory"] and uuid_key(vm["uuid"]) != uuid_key(uuid)
+    ]
+    asked = [(chain, True) for chain in sorted(chains.union(chain.lower() for chain in chains))] + [
+        (other, False) for other in elsewhere
+    ]
     found = {}
     for subject, is_chain in asked:
         # Chains that come after the wanted one are in the answer, too.
@@ -283,11 +310,16 @@ def read(text, subject, altered=None):
     try:
         return list(trees.parse(text.source(), altered=altered))
     except TreeError as error:
-        raise damaged(error, subject)
+        raise damaged(error, subject) from None
     finally:
         text.drop()
 
 
 def damaged(error, subject):
-    return CallError("DAMAGED_TREE", error.message, "get_backup_tree", subject=subject or "all VMs", told="The backups of %s cannot be read. %s" % (
-        subject or "all VMs", error.message))
+    return CallError(
+        "DAMAGED_TREE",
+        error.message,
+        "get_backup_tree",
+        subject=subject or "all VMs",
+        told="The backups of %s cannot be read. %s" % (subject or "all VMs", error.message),
+    )

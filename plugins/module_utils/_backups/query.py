@@ -7,10 +7,6 @@ The server's own filters are not used: they drop what they do not find without a
 chains that were not asked for. Everything is asked for and chosen here.
 """
 
-from __future__ import absolute_import, division, print_function
-
-__metaclass__ = type
-
 import bisect
 from typing import Dict, FrozenSet, List, NamedTuple, Optional
 
@@ -57,7 +53,9 @@ class Selected(NamedTuple):
     """The ``backup_ids`` that no chosen VM has, as keys, sorted."""
 
 
-def filters(vms=None, types=None, backup_ids=None, newer_than=None, older_than=None, latest_only=False, owner=None, now=None):
+def filters(
+    vms=None, types=None, backup_ids=None, newer_than=None, older_than=None, latest_only=False, owner=None, now=None
+):
     """The Filters for what a user gave: lists of text, times in ISO 8601 UTC. InputError for a malformed backup id."""
     for text in backup_ids or ():
         _ids.parse_backup_id(text)
@@ -136,20 +134,19 @@ def owner(chain):
     return ""
 
 
-def select(trees, chosen=Filters(), limit=None, keep=True, offset=0):
+def select(trees, chosen=None, limit=None, keep=True, offset=0):
     """Filter and order the trees and count what they hold, in one pass.
 
     ``limit`` is the greatest number of backups to return; the first ones in the order of the result stay, after ``offset`` of them. With
     ``keep`` false nothing is returned or held but the numbers. AmbiguousNameError if a name fits more than one VM.
     """
-    found = _Found(chosen, whole=limit is None)
+    found = _Found(chosen or Filters(), whole=limit is None)
     summary = _Summary()
     if limit is not None:
         limit += offset
     kept = []  # of (sorting key, running number, tree), in order
     backups = 0
-    for number, tree in enumerate(trees):
-        tree = found.filter(tree)
+    for number, tree in enumerate(map(found.filter, trees)):
         if tree is None:
             continue
         summary.add(tree)
@@ -180,7 +177,7 @@ def select(trees, chosen=Filters(), limit=None, keep=True, offset=0):
     )
 
 
-class _Summary(object):
+class _Summary:
     """Counts trees without holding them.
 
     ``vms``, ``containers``, ``chains``, ``backups``, ``full``, ``incremental``: how many. ``size``: bytes of all
@@ -222,19 +219,23 @@ class _Summary(object):
         }
 
 
-class _Found(object):
+class _Found:
     """Filters one tree after another and remembers which of the things asked for were met."""
 
     def __init__(self, chosen, whole):
         self._chosen = chosen
-        self._by_name = dict((text, []) for text in chosen.vms or ())  # text asked for -> (UUID, type) of the VMs met that have it as a name
+        self._by_name = {
+            text: [] for text in chosen.vms or ()
+        }  # text asked for -> (UUID, type) of the VMs met that have it as a name
         self._asked_uuids = frozenset(_ids.key(text) for text in self._by_name if _ids.looks_like_uuid(text))
         self._met_uuids = set()
         self._met_ids = set()
         self._owner = None if chosen.owner is None else _ids.key(chosen.owner)
         self._some = chosen.backup_ids is not None or chosen.newer_than is not None or chosen.older_than is not None
         # Of a part of a VM's own chains nothing is concluded from what others have.
-        self._tells_others = whole and self._owner is not None and chosen.now is not None and not self._some and not chosen.latest_only
+        self._tells_others = (
+            whole and self._owner is not None and chosen.now is not None and not self._some and not chosen.latest_only
+        )
 
     def filter(self, tree):
         """The tree without what was not asked for, or None if no backup stays."""
@@ -287,12 +288,15 @@ class _Found(object):
             fits = sorted(self._by_name[name])
             if len(fits) > 1:
                 raise AmbiguousNameError(
-                    "%d VMs with backups are called '%s': %s. Use the UUID instead of the name." % (len(fits), name, ", ".join(uuid for uuid, kind in fits)),
+                    "%d VMs with backups are called '%s': %s. Use the UUID instead of the name."
+                    % (len(fits), name, ", ".join(uuid for uuid, kind in fits)),
                     candidates=[{"uuid": uuid, "name": name, "type": kind, "home": None} for uuid, kind in fits],
                 )
 
     def missing_vms(self):
-        return sorted(text for text, fits in self._by_name.items() if not fits and _ids.key(text) not in self._met_uuids)
+        return sorted(
+            text for text, fits in self._by_name.items() if not fits and _ids.key(text) not in self._met_uuids
+        )
 
     def missing_backup_ids(self):
         return sorted((self._chosen.backup_ids or frozenset()) - self._met_ids)
@@ -343,7 +347,7 @@ def _after(trees, offset):
     for place, tree in enumerate(trees):
         number = _count(tree)
         if offset < number:
-            return ([_without_first(tree, offset)] if offset else [tree]) + trees[place + 1:]
+            return ([_without_first(tree, offset)] if offset else [tree]) + trees[place + 1 :]
         offset -= number
     return []
 

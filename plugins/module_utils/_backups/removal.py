@@ -23,16 +23,18 @@ Three rules hold on every path.
    so, when its chain shows without it, or when the server answers that it is not there.
 """
 
-from __future__ import absolute_import, division, print_function
-
-__metaclass__ = type
-
 import collections
 
 from ansible_collections.prlsdk.core.plugins.module_utils._backups.retry import Tries, reserve
 from ansible_collections.prlsdk.core.plugins.module_utils._errors import PrlError
 from ansible_collections.prlsdk.core.plugins.module_utils._ids import key as key_of
-from ansible_collections.prlsdk.core.plugins.module_utils._sdk.messages import BUSY, LOST, NOT_THERE, TIMEOUT, WORKER_DIED
+from ansible_collections.prlsdk.core.plugins.module_utils._sdk.messages import (
+    BUSY,
+    LOST,
+    NOT_THERE,
+    TIMEOUT,
+    WORKER_DIED,
+)
 
 # A chain that was just written may stay hidden for a moment. This is how long to look again, at least, before that is an alarm.
 SETTLE = 3.0
@@ -41,7 +43,14 @@ KEEP_CHAIN_VERSION = 4
 # With fewer backups of a VM left, a late request of whatever id could take the last one.
 LEFT_WITH_DEBTS = 2
 
-REMOVED, ABSENT, REFUSED, BUSY_OUTCOME, FAILED, NOT_ATTEMPTED = "removed", "already_absent", "refused", "busy", "failed", "not_attempted"
+REMOVED, ABSENT, REFUSED, BUSY_OUTCOME, FAILED, NOT_ATTEMPTED = (
+    "removed",
+    "already_absent",
+    "refused",
+    "busy",
+    "failed",
+    "not_attempted",
+)
 GOOD = (REMOVED, ABSENT)
 
 # outcome, reason (a word or None), message (a sentence or None)
@@ -59,15 +68,30 @@ Debts = collections.namedtuple("Debts", "ids running")
 NO_DEBTS = Debts((), 0)
 ANYTHING = Known(None, None)
 
-GONE_MEANWHILE = Verdict(ABSENT, "gone_meanwhile", "It was there a moment ago and is not there any more: somebody else removed it, or is at it.")
-OUT_OF_REACH = Verdict(REFUSED, "other_directory", (
-    "It is in the server's default backup directory, but the VM has a backup directory of its own, and the server looks only there for this VM's backups. "
-    "Remove it while the VM has no directory of its own."
-))
-TOO_FEW_LEFT = "After that fewer than %d backups of the VM could be left, so it was not asked for. Run again when that removal has ended." % LEFT_WITH_DEBTS
-NOT_ASKED_AGAIN = "The connection was lost during its removal, which the server may still do. It was not asked for again. %s"
+GONE_MEANWHILE = Verdict(
+    ABSENT,
+    "gone_meanwhile",
+    "It was there a moment ago and is not there any more: somebody else removed it, or is at it.",
+)
+OUT_OF_REACH = Verdict(
+    REFUSED,
+    "other_directory",
+    (
+        "It is in the server's default backup directory, but the VM has a backup directory of its own, and the server looks only there for this VM's backups. "
+        "Remove it while the VM has no directory of its own."
+    ),
+)
+TOO_FEW_LEFT = (
+    "After that fewer than %d backups of the VM could be left, so it was not asked for. Run again when that removal has ended."
+    % LEFT_WITH_DEBTS
+)
+NOT_ASKED_AGAIN = (
+    "The connection was lost during its removal, which the server may still do. It was not asked for again. %s"
+)
 REMOVAL_RUNNING = Verdict(
-    BUSY_OUTCOME, "removal_running", "The server was at another removal when this task logged in, which may be one of this VM. " + TOO_FEW_LEFT
+    BUSY_OUTCOME,
+    "removal_running",
+    "The server was at another removal when this task logged in, which may be one of this VM. " + TOO_FEW_LEFT,
 )
 
 
@@ -75,14 +99,21 @@ class Options:
     """What holds for all entries of a request."""
 
     def __init__(self, dependents="refuse", allow_remove_last=False, on_error="stop", busy_timeout=60.0, stop_at=None):
-        self.dependents, self.allow_remove_last, self.on_error, self.busy_timeout = dependents, allow_remove_last, on_error, busy_timeout
+        self.dependents, self.allow_remove_last, self.on_error, self.busy_timeout = (
+            dependents,
+            allow_remove_last,
+            on_error,
+            busy_timeout,
+        )
         self.stop_at = stop_at  # no removal begins when no more than so many seconds are left; None: no such limit
 
 
 class Entry:
     """One backup that somebody asked to be gone, and what became of it. ``removes``: {key: Known} of what its plan says goes with it."""
 
-    def __init__(self, index, id, key, vm=None, created=None, size=None, action=None, removes=None, allow_remove_last=False):
+    def __init__(
+        self, index, id, key, vm=None, created=None, size=None, action=None, removes=None, allow_remove_last=False
+    ):
         self.index, self.id, self.key, self.vm, self.action = index, id, key, vm, action
         self.known, self.removes, self.allow_remove_last = Known(created, size), dict(removes or {}), allow_remove_last
         # Whether a look at the whole tree has found it: then it is not absent, even if its VM's own tree does not show it.
@@ -98,8 +129,13 @@ class Entry:
     def result(self):
         verdict = self.verdict or Verdict(NOT_ATTEMPTED, "stopped", None)
         return {
-            "id": self.id, "vm": self.vm, "outcome": verdict.outcome, "reason": verdict.reason, "message": verdict.message,
-            "error": self.error, "removed": list(self.removed),
+            "id": self.id,
+            "vm": self.vm,
+            "outcome": verdict.outcome,
+            "reason": verdict.reason,
+            "message": verdict.message,
+            "error": self.error,
+            "removed": list(self.removed),
         }
 
 
@@ -136,13 +172,23 @@ def decide(vm, entries, pending, options, excluded=frozenset(), debts=NO_DEBTS):
     _refuse_contradictions(chain, by_position, refuse)
     by_position = dict(item for item in by_position.items() if item[1] not in verdicts)
     head = by_position.get(0)
-    if by_position and not (options.allow_remove_last or head and head.allow_remove_last) and _would_be_last(vm, chain, pending, options):
+    if (
+        by_position
+        and not (options.allow_remove_last or head and head.allow_remove_last)
+        and _would_be_last(vm, chain, pending, options)
+    ):
         for entry in by_position.values():
-            refuse(entry, "last_backup", "It belongs to the newest restore point of the VM, and nothing else would be left. "
-                   "'allow_remove_last' permits that.")
+            refuse(
+                entry,
+                "last_backup",
+                "It belongs to the newest restore point of the VM, and nothing else would be left. "
+                "'allow_remove_last' permits that.",
+            )
         return verdicts, []
     excluded = excluded.union(entry.key for entry, verdict in verdicts.items() if verdict.outcome == REFUSED)
-    steps = _chain_step(chain, by_position, excluded, refuse, options) or _increment_steps(chain, by_position, excluded, refuse, vm, options)
+    steps = _chain_step(chain, by_position, excluded, refuse, options) or _increment_steps(
+        chain, by_position, excluded, refuse, vm, options
+    )
     # What would go for an entry that is refused itself stays.
     steps = [step for step in steps if step.owner not in verdicts]
     if not steps:
@@ -150,7 +196,11 @@ def decide(vm, entries, pending, options, excluded=frozenset(), debts=NO_DEBTS):
     step = steps[0]
     problem = None
     if len(vm.keys()) <= len(step.intended) and not (options.allow_remove_last or step.owner.allow_remove_last):
-        problem = Verdict(REFUSED, "last_backup", "It is the last restorable backup of the VM. 'allow_remove_last' permits its removal.")
+        problem = Verdict(
+            REFUSED,
+            "last_backup",
+            "It is the last restorable backup of the VM. 'allow_remove_last' permits its removal.",
+        )
     problem = problem or too_few_left(vm, step, debts)
     if problem:
         verdicts.update((entry, problem) for entry in settled_with(step))
@@ -186,7 +236,10 @@ def too_few_left(vm, step, debts):
     if len(left_after(vm, step.intended, debts._replace(running=0))) >= LEFT_WITH_DEBTS:
         return REMOVAL_RUNNING
     return Verdict(
-        FAILED, "connection_lost", "The connection was lost during the removal of %s, which the server may still do. %s" % (", ".join(debts.ids), TOO_FEW_LEFT)
+        FAILED,
+        "connection_lost",
+        "The connection was lost during the removal of %s, which the server may still do. %s"
+        % (", ".join(debts.ids), TOO_FEW_LEFT),
     )
 
 
@@ -195,12 +248,14 @@ def left_after(vm, intended, debts):
     left = vm.keys() - intended
     for identity in debts.ids:
         place = vm.place(key_of(identity))
-        if place is not None:  # a full, also one that was promoted to it, takes its chain along; an increment is asked for alone
+        if (
+            place is not None
+        ):  # a full, also one that was promoted to it, takes its chain along; an increment is asked for alone
             left -= frozenset(place[0].positions if place[1] == 0 else [key_of(identity)])
     if debts.running:
         # A request that nobody knows, one chain at the worst. What it is at already is hidden, and was not counted.
         chains = sorted((left & frozenset(chain.positions) for chain in vm.chains), key=len, reverse=True)
-        left -= frozenset().union(*chains[:debts.running])
+        left -= frozenset().union(*chains[: debts.running])
     return left
 
 
@@ -240,7 +295,11 @@ def _refuse_contradictions(chain, by_position, refuse):
     for position, entry in by_position.items():
         if position == 0 and entry.action in ("increment", "merge"):
             # Taking a full out and keeping what depends on it is broken in the server.
-            refuse(entry, "not_an_increment", "It is the full backup of its chain, which goes only with the whole chain, not as '%s'." % entry.action)
+            refuse(
+                entry,
+                "not_an_increment",
+                "It is the full backup of its chain, which goes only with the whole chain, not as '%s'." % entry.action,
+            )
         elif position > 0 and entry.action == "chain":
             refuse(entry, "not_a_full", "It is an increment of the chain %s, not its full backup." % chain.uuid)
 
@@ -265,25 +324,49 @@ def _chain_step(chain, by_position, excluded, refuse, options):
         asked.update(backup.key for backup in chain.backups)
     left_out = [backup.id for backup in chain.backups if backup.key not in asked - excluded]
     if left_out:
-        refuse(head, "dependents",
-               "Other backups of its chain are not asked for, or refused: %s. 'dependents: remove' permits the removal of those not asked for."
-               % ", ".join(left_out))
+        refuse(
+            head,
+            "dependents",
+            "Other backups of its chain are not asked for, or refused: %s. 'dependents: remove' permits the removal of those not asked for."
+            % ", ".join(left_out),
+        )
         del by_position[0]
         return []
     intended = frozenset(backup.key for backup in chain.backups)
-    return [Step("chain", chain.backups[0].id, False, intended, head, tuple(by_position[position] for position in sorted(by_position)))]
+    return [
+        Step(
+            "chain",
+            chain.backups[0].id,
+            False,
+            intended,
+            head,
+            tuple(by_position[position] for position in sorted(by_position)),
+        )
+    ]
 
 
 def _increment_steps(chain, by_position, excluded, refuse, vm, options):
     steps, kept_later = [], []
     if options.dependents == "remove":
-        last_excluded = max([position for position, backup in enumerate(chain.backups) if backup.key in excluded] or [0])
-        for position in [position for position, entry in by_position.items() if position < last_excluded and entry.action != "merge"]:
-            refuse(by_position.pop(position), "dependents", "%s depends on it and is refused itself." % chain.backups[last_excluded].id)
+        last_excluded = max(
+            [position for position, backup in enumerate(chain.backups) if backup.key in excluded] or [0]
+        )
+        for position in [
+            position for position, entry in by_position.items() if position < last_excluded and entry.action != "merge"
+        ]:
+            refuse(
+                by_position.pop(position),
+                "dependents",
+                "%s depends on it and is refused itself." % chain.backups[last_excluded].id,
+            )
     with_others = set()
     for position, entry in by_position.items():
         if entry.action != "merge":
-            with_others.update(backup.key for backup in chain.backups[position:] if backup.key in entry.removes and backup.key not in excluded)
+            with_others.update(
+                backup.key
+                for backup in chain.backups[position:]
+                if backup.key in entry.removes and backup.key not in excluded
+            )
     # With 'dependents: remove' everything after the first increment that is to go, other than by a merge, goes with it.
     cascade = [position for position, entry in by_position.items() if entry.action != "merge"]
     cascade_from = min(cascade) if cascade and options.dependents == "remove" else None
@@ -294,22 +377,42 @@ def _increment_steps(chain, by_position, excluded, refuse, vm, options):
             continue
         if vm.version < KEEP_CHAIN_VERSION:
             if entry is not None:
-                refuse(entry, "old_format", "Its storage format (version %d) knows no safe removal of single increments; remove the whole chain." % vm.version)
+                refuse(
+                    entry,
+                    "old_format",
+                    "Its storage format (version %d) knows no safe removal of single increments; remove the whole chain."
+                    % vm.version,
+                )
             kept_later.append(backup.id)
             continue
         if entry is not None and kept_later and entry.action != "merge":
-            refuse(entry, "dependents", "Later increments depend on it and are not asked for: %s. 'dependents: remove' permits their removal, "
-                   "'action: merge' keeps them." % ", ".join(reversed(kept_later)))
+            refuse(
+                entry,
+                "dependents",
+                "Later increments depend on it and are not asked for: %s. 'dependents: remove' permits their removal, "
+                "'action: merge' keeps them." % ", ".join(reversed(kept_later)),
+            )
             kept_later.append(backup.id)
             continue
         owner = entry or _owner(by_position, position)
-        steps.append(Step("merge" if kept_later else "increment", backup.id, True, frozenset([backup.key]), owner, (entry,) if entry else ()))
+        steps.append(
+            Step(
+                "merge" if kept_later else "increment",
+                backup.id,
+                True,
+                frozenset([backup.key]),
+                owner,
+                (entry,) if entry else (),
+            )
+        )
     return steps
 
 
 def _owner(by_position, position):
     """The nearest earlier increment that a dependent has to go for."""
-    return by_position[max(earlier for earlier, entry in by_position.items() if earlier < position and entry.action != "merge")]
+    return by_position[
+        max(earlier for earlier, entry in by_position.items() if earlier < position and entry.action != "merge")
+    ]
 
 
 # --- doing it ---------------------------------------------------------------------------------------------------------------
@@ -319,7 +422,7 @@ class Stop(Exception):
     """Nothing more may be done; ``reason`` and ``message`` are for what is left."""
 
     def __init__(self, reason, message, error=None):
-        super(Stop, self).__init__(message)
+        super().__init__(message)
         self.reason, self.message, self.error = reason, message, error
 
 
@@ -385,8 +488,16 @@ class Removal:
     backup's id)] of earlier requests that the server may still do, ``running`` is how many removals it was at when we logged in.
     """
 
-    def __init__(self, server, entries, options, report=lambda entry: None, attempt=lambda step, vm: None, debts=(), running=0):
-        self.server, self.entries, self.options, self.report, self.attempt = FreshServer(server), entries, options, report, attempt
+    def __init__(
+        self, server, entries, options, report=lambda entry: None, attempt=lambda step, vm: None, debts=(), running=0
+    ):
+        self.server, self.entries, self.options, self.report, self.attempt = (
+            FreshServer(server),
+            entries,
+            options,
+            report,
+            attempt,
+        )
         self.before, self.after = collections.OrderedDict(), collections.OrderedDict()
         self.stop = self.died = None
         # Keys of the backups that are gone by this run, or may be.
@@ -415,7 +526,9 @@ class Removal:
             self._note_death(failure)
             self.stop = Stop("error", failure.message, failure.error)
         # That the SDK crashed is told where nothing worse is.
-        if self.died and (self.stop or any(entry.verdict and entry.verdict.outcome not in GOOD for entry in self.entries)):
+        if self.died and (
+            self.stop or any(entry.verdict and entry.verdict.outcome not in GOOD for entry in self.entries)
+        ):
             if self.stop is None or self.stop.reason in ("stopped", "error", "connection_lost"):
                 self.stop = Stop("worker_died", self.died.message, self.died.error)
         for entry in self.entries:
@@ -424,11 +537,16 @@ class Removal:
         return {
             "backups": [entry.result() for entry in self.entries],
             "stop": self.stop and {"reason": self.stop.reason, "message": self.stop.message, "error": self.stop.error},
-            "removed_by_others": [{"vm": uuid, "id": identity} for uuid in self.before for identity in self._removed_by_others(uuid)],
+            "removed_by_others": [
+                {"vm": uuid, "id": identity} for uuid in self.before for identity in self._removed_by_others(uuid)
+            ],
             "debts": self.open_requests(),
             "died": self.died and self.died.message,
-            "before": dict((uuid, {"name": vm.name, "ids": self._without(vm.ids(), self._removed_by_others(uuid))}) for uuid, vm in self.before.items()),
-            "after": dict((uuid, {"name": vm.name, "ids": vm.ids()}) for uuid, vm in self.after.items()),
+            "before": {
+                uuid: {"name": vm.name, "ids": self._without(vm.ids(), self._removed_by_others(uuid))}
+                for uuid, vm in self.before.items()
+            },
+            "after": {uuid: {"name": vm.name, "ids": vm.ids()} for uuid, vm in self.after.items()},
         }
 
     def _removed_by_others(self, uuid):
@@ -445,7 +563,9 @@ class Removal:
         self.report(entry)
 
     def _check_errors(self, entries):
-        if self.options.on_error == "stop" and any(entry.verdict and entry.verdict.outcome not in GOOD for entry in entries):
+        if self.options.on_error == "stop" and any(
+            entry.verdict and entry.verdict.outcome not in GOOD for entry in entries
+        ):
             raise Stop("stopped", None)
 
     def open_requests(self):
@@ -481,9 +601,14 @@ class Removal:
             elif any(key_of(owner) == key_of(uuid) for owner in owners):
                 entry.located = True
             elif owners:
-                self.settle(entry, Verdict(REFUSED, "other_vm", "It is a backup of VM %s, not of %s." % (", ".join(owners), uuid)))
+                self.settle(
+                    entry,
+                    Verdict(REFUSED, "other_vm", "It is a backup of VM %s, not of %s." % (", ".join(owners), uuid)),
+                )
         self._check_errors(entries)
-        for _chain_key, group in grouped([entry for entry in entries if entry.verdict is None], lambda entry: entry.chain_key):
+        for _chain_key, group in grouped(
+            [entry for entry in entries if entry.verdict is None], lambda entry: entry.chain_key
+        ):
             vm = self._do_chain(vm, group, entries)
             self._check_errors(group)
 
@@ -501,7 +626,9 @@ class Removal:
         while True:
             vm = self._fresh(vm)
             self._seen(vm)
-            if tries.lost and tries.lost.step.intended - vm.keys() - self.removed_by_us:  # it was done since, or is being done
+            if (
+                tries.lost and tries.lost.step.intended - vm.keys() - self.removed_by_us
+            ):  # it was done since, or is being done
                 lost, tries.lost = tries.lost, None
                 vm = self._pursue(lost.before, lost.step, tries, lost.answer)
                 self._give_up_chain_after(lost.step, group)
@@ -520,7 +647,11 @@ class Removal:
                         verdict = GONE_MEANWHILE
                     elif tries.lost and verdict.outcome not in GOOD and entry in settled_with(tries.lost.step):
                         verdict = Verdict(FAILED, "connection_lost", NOT_ASKED_AGAIN % verdict.message)
-                    self.settle(entry, verdict, tries.lost.answer.error if verdict.reason == "connection_lost" and tries.lost else None)
+                    self.settle(
+                        entry,
+                        verdict,
+                        tries.lost.answer.error if verdict.reason == "connection_lost" and tries.lost else None,
+                    )
             self._check_errors(group)
             if any(verdict.outcome in (FAILED, BUSY_OUTCOME) for verdict in verdicts.values()):
                 self._give_up_chain(group)
@@ -538,7 +669,9 @@ class Removal:
     def _give_up_chain(self, group):
         for entry in group:
             if entry.verdict is None:
-                self.settle(entry, Verdict(NOT_ATTEMPTED, "chain_failed", "Another backup of its chain could not be removed."))
+                self.settle(
+                    entry, Verdict(NOT_ATTEMPTED, "chain_failed", "Another backup of its chain could not be removed.")
+                )
 
     def _was_there(self, uuid, key):
         return key not in self.removed_by_us and self.before[uuid].place(key) is not None
@@ -547,7 +680,10 @@ class Removal:
         """Ask for one removal. Settles the step, or leaves it to be decided anew; returns the last tree that was read."""
         self._stop_after_death()
         if self.server.left() <= self.reserve:
-            raise Stop("timeout", "The time is over. What was removed so far is removed; run again for the rest, or raise 'timeout'.")
+            raise Stop(
+                "timeout",
+                "The time is over. What was removed so far is removed; run again for the rest, or raise 'timeout'.",
+            )
         if self.options.stop_at is not None and self.server.left() <= self.options.stop_at:
             raise Stop("stop_after", None)
         return self._pursue(vm, step, tries, self._ask(vm, vm, step, tries))
@@ -613,8 +749,12 @@ class Removal:
         other backup is left, a request for what is gone by then might take that one.
         """
         return (
-            step.kind == "chain" and not answer.done and tries.open_requests.count(step.id) < 2 and self.server.left() > self.reserve
-            and len(vm.keys()) >= LEFT_WITH_DEBTS and not too_few_left(vm, step, self._debts_of(vm.uuid))
+            step.kind == "chain"
+            and not answer.done
+            and tries.open_requests.count(step.id) < 2
+            and self.server.left() > self.reserve
+            and len(vm.keys()) >= LEFT_WITH_DEBTS
+            and not too_few_left(vm, step, self._debts_of(vm.uuid))
         )
 
     def _compare(self, before, vm, step, tries, answer):
@@ -640,7 +780,9 @@ class Removal:
         if answer.busy:
             shows = vm.has_chain(chain_key(next(iter(step.intended))))
             where = "It is still in use" if shows else "Its chain does not show, so it is in use or gone,"
-            self._fail(step, BUSY_OUTCOME, "locked", "%s after %d seconds of trying." % (where, tries.waited), answer.error)
+            self._fail(
+                step, BUSY_OUTCOME, "locked", "%s after %d seconds of trying." % (where, tries.waited), answer.error
+            )
         elif answer.done:
             self._stop_for_damage(before, step, step.intended, collateral(before, step, vm), None)
         elif answer.lost:
@@ -649,8 +791,13 @@ class Removal:
             self._fail(step, FAILED, "error", "Its chain does not show, so it is in use or gone.", answer.error)
 
     def _fail_as_lost(self, step, state, answer):
-        how, reason = ("The SDK's process died", "worker_died") if answer.died else ("The connection was lost", "connection_lost")
-        message = "%s during its removal, and %s. The server may still be at it. Look at the backups later, before you run again." % (how, state)
+        how, reason = (
+            ("The SDK's process died", "worker_died") if answer.died else ("The connection was lost", "connection_lost")
+        )
+        message = (
+            "%s during its removal, and %s. The server may still be at it. Look at the backups later, before you run again."
+            % (how, state)
+        )
         self._fail(step, FAILED, reason, message, answer.error)
 
     def _stop_for_damage(self, before, step, gone, unmeant, error):
@@ -659,7 +806,8 @@ class Removal:
         names = ", ".join(backup.id for chain in before.chains for backup in chain.backups if backup.key in unmeant)
         message = (
             "After the removal of %s, other backups of VM %s do not show any more: %s. Nothing more is removed. If nobody else removed them or is writing to "
-            "them, this is damage by the server: look at the VM's backups now, and make a full backup." % (step.id, before.uuid, names)
+            "them, this is damage by the server: look at the VM's backups now, and make a full backup."
+            % (step.id, before.uuid, names)
         )
         self._fail(step, FAILED, "unexpected", message, error)
         raise Stop("unexpected", message, error)
@@ -683,7 +831,7 @@ class Removal:
         """Write down, where it belongs, what this step removed."""
         gone = gone & step.intended
         self.removed_by_us.update(gone)
-        own = dict((entry.key, entry) for entry in step.covers)
+        own = {entry.key: entry for entry in step.covers}
         for backup in before.place(next(iter(step.intended)))[0].backups:
             if backup.key in gone:
                 own.get(backup.key, step.owner).removed.append(backup.id)
@@ -693,7 +841,7 @@ class Removal:
             self.server.reopen()
         except PrlError as failure:
             self._fail_as_lost(step, "the connection could not be made again", answer)
-            raise Stop("connection_lost", "The connection to the server was lost.", failure.error)
+            raise Stop("connection_lost", "The connection to the server was lost.", failure.error) from None
 
     def _read_after(self, before, step, answer):
         try:
@@ -704,7 +852,7 @@ class Removal:
                 self._credit(before, step, step.intended)
                 message = "The server said that it removed it; the backups could not be read afterwards. Look at them before you run again."
             self._fail(step, FAILED, "unverified", message, answer.error or failure.error)
-            raise Stop("unverified", "The backups could not be read any more.", failure.error)
+            raise Stop("unverified", "The backups could not be read any more.", failure.error) from None
         self._seen(vm)
         return vm
 

@@ -6,10 +6,6 @@
 What the server is known to refuse is refused before it is asked, with the code that it would give, so that check mode tells it too.
 """
 
-from __future__ import absolute_import, division, print_function
-
-__metaclass__ = type
-
 from ansible_collections.prlsdk.core.plugins.module_utils._backups.creation import TOO_LATE
 from ansible_collections.prlsdk.core.plugins.module_utils._backups.retry import Tries, reserve
 from ansible_collections.prlsdk.core.plugins.module_utils._errors import PrlError
@@ -23,7 +19,14 @@ class Wish:
     """What is asked for. ``key``: of the backup, None for the newest. ``name``, ``destination``: '' for the server's choice."""
 
     def __init__(self, key=None, copy=False, name="", destination="", live=False, busy_timeout=60.0):
-        self.key, self.copy, self.name, self.destination, self.live, self.busy_timeout = key, copy, name, destination, live, busy_timeout
+        self.key, self.copy, self.name, self.destination, self.live, self.busy_timeout = (
+            key,
+            copy,
+            name,
+            destination,
+            live,
+            busy_timeout,
+        )
 
 
 class Restoration:
@@ -49,13 +52,16 @@ class Restoration:
             if self.server.left() <= kept_back:
                 raise CallError(TIMEOUT, TOO_LATE)
             try:
-                uuid, used, warnings = self.server.restore(tree.uuid, backup.id, self.wish, known, self.server.left() - kept_back)
+                uuid, used, warnings = self.server.restore(
+                    tree.uuid, backup.id, self.wish, known, self.server.left() - kept_back
+                )
             except CallError as failure:
                 symbol = failure.error["symbol"]
                 if LOST.match(symbol):
                     raise CallError.of(
-                        failure.error, message="The connection was lost while the backup was restored. The server may go on with it, so it was not asked again."
-                    )
+                        failure.error,
+                        message="The connection was lost while the backup was restored. The server may go on with it, so it was not asked again.",
+                    ) from None
                 if not BUSY.match(symbol) or not tries.again():
                     raise
                 continue
@@ -76,7 +82,9 @@ class Restoration:
             return chain.backups[-1], chain
         place = tree.place(self.wish.key)
         if place is None:
-            raise refusal("PRL_ERR_BACKUP_BACKUP_UUID_NOT_FOUND", 0x80037004, "The VM has no backup with this id.", self.wish.key)
+            raise refusal(
+                "PRL_ERR_BACKUP_BACKUP_UUID_NOT_FOUND", 0x80037004, "The VM has no backup with this id.", self.wish.key
+            )
         return place[0].backups[place[1]], place[0]
 
     def _existing(self, known):
@@ -96,27 +104,41 @@ class Restoration:
     def _refuse_what_cannot_be(self, tree, known):
         existing = None if self.wish.copy else self._existing(known)
         if self.wish.live and tree.container:
-            raise refusal("PRL_ERR_UNIMPLEMENTED", 0x80000008, "A container cannot be restored while it runs. Leave out 'live'.", self.uuid)
+            raise refusal(
+                "PRL_ERR_UNIMPLEMENTED",
+                0x80000008,
+                "A container cannot be restored while it runs. Leave out 'live'.",
+                self.uuid,
+            )
         if existing is None:
             return
         if existing["state"] not in AT_REST:
             raise refusal(
-                "PRL_ERR_BACKUP_RESTORE_VM_RUNNING", 0x80037010,
-                "'%s' is %s. Stop it first, or restore with 'mode: copy'." % (existing["name"], existing["state"]), self.uuid,
+                "PRL_ERR_BACKUP_RESTORE_VM_RUNNING",
+                0x80037010,
+                "'%s' is %s. Stop it first, or restore with 'mode: copy'." % (existing["name"], existing["state"]),
+                self.uuid,
             )
         if self.wish.destination:
             raise refusal(
-                "PRL_ERR_BACKUP_RESTORE_EXISTING_SET_PRIVATE", 0x80037043,
-                "'%s' exists and stays where it is. Leave out 'destination', or restore with 'mode: copy'." % existing["name"], self.uuid,
+                "PRL_ERR_BACKUP_RESTORE_EXISTING_SET_PRIVATE",
+                0x80037043,
+                "'%s' exists and stays where it is. Leave out 'destination', or restore with 'mode: copy'."
+                % existing["name"],
+                self.uuid,
             )
 
     def _answer(self, restored, tree, chain, backup, vm, warnings=()):
         return {
             "restored": restored,
-            "vm": vm and dict((name, vm[name]) for name in ("uuid", "name", "state")),
+            "vm": vm and {name: vm[name] for name in ("uuid", "name", "state")},
             "backup": {
-                "id": backup.id, "type": "full" if backup is chain.backups[0] else "incremental", "number": backup.number, "created": backup.created,
-                "size": backup.size, "description": backup.description,
+                "id": backup.id,
+                "type": "full" if backup is chain.backups[0] else "incremental",
+                "number": backup.number,
+                "created": backup.created,
+                "size": backup.size,
+                "description": backup.description,
             },
             "source": {"uuid": tree.uuid, "name": tree.name, "type": "ct" if tree.container else "vm"},
             "warnings": list(warnings),

@@ -3,10 +3,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """When another try makes sense, and when it is. No clock of its own."""
 
-from __future__ import absolute_import, division, print_function
-
-__metaclass__ = type
-
 # A change is waited for so many seconds less than there are (a tenth of them at most), so that what it did can still be told.
 RESERVE = 5.0
 

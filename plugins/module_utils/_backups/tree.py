@@ -7,10 +7,6 @@ The tree is ``BackupTree / VmItem / BackupItem (a chain and its head) / PartialB
 piece by piece and each backup's XML is dropped as soon as it is read, so that memory follows the largest VM.
 """
 
-from __future__ import absolute_import, division, print_function
-
-__metaclass__ = type
-
 import datetime
 import functools
 import re
@@ -27,7 +23,11 @@ else:
     HAS_LXML = True
     LXML_IMPORT_ERROR = None
 
-from ansible_collections.prlsdk.core.plugins.module_utils._errors import MissingLibraryError, TemporaryFolderError, TreeError
+from ansible_collections.prlsdk.core.plugins.module_utils._errors import (
+    MissingLibraryError,
+    TemporaryFolderError,
+    TreeError,
+)
 from ansible_collections.prlsdk.core.plugins.module_utils._terminal_text import printable
 from ansible_collections.prlsdk.core.plugins.module_utils._xml_text import MendedStream
 
@@ -135,7 +135,8 @@ def require_lxml():
         raise MissingLibraryError(
             "Backup trees cannot be read, because the Python library lxml is missing for %s, the interpreter that Ansible uses on this host. Install "
             "it there (the package is python3-lxml, on Virtuozzo 7 python36-lxml), or choose another interpreter with 'ansible_python_interpreter'."
-            % sys.executable, exception=LXML_IMPORT_ERROR
+            % sys.executable,
+            exception=LXML_IMPORT_ERROR,
         )
 
 
@@ -154,8 +155,8 @@ def parse(source, disks=False, files=False, altered=None):
         return
     try:
         stream = open(source, "rb")
-    except EnvironmentError as error:
-        raise unreadable(error)
+    except OSError as error:
+        raise unreadable(error) from None
     with stream:
         yield from _Parser(stream, disks, files, altered).trees()
 
@@ -198,7 +199,13 @@ def _backup_result(backup):
     }
     if backup.disks is not None:
         result["disks"] = [
-            {"name": disk.name, "original_path": disk.original_path, "size": disk.size, "encryption_key_id": disk.encryption_key_id} for disk in backup.disks
+            {
+                "name": disk.name,
+                "original_path": disk.original_path,
+                "size": disk.size,
+                "encryption_key_id": disk.encryption_key_id,
+            }
+            for disk in backup.disks
         ]
     if backup.files is not None:
         result["files"] = list(backup.files)
@@ -220,7 +227,9 @@ def _damaged(problem, line=None, column=None):
 
 
 def unreadable(error):
-    return TemporaryFolderError("The server's backup tree could not be read back from the temporary folder: %s." % error)
+    return TemporaryFolderError(
+        "The server's backup tree could not be read back from the temporary folder: %s." % error
+    )
 
 
 def _shorten(text, limit=160):
@@ -229,7 +238,7 @@ def _shorten(text, limit=160):
     return text if len(text) <= limit else text[: limit - 3] + "..."
 
 
-class _Prologue(object):
+class _Prologue:
     """A parser target that notes what comes before the tree: lxml calls it while the text is fed."""
 
     def __init__(self):
@@ -247,7 +256,7 @@ class _Prologue(object):
         return None
 
 
-class _Parser(object):
+class _Parser:
     """One pass over one document."""
 
     def __init__(self, stream, disks, files, altered):
@@ -259,7 +268,14 @@ class _Parser(object):
     def trees(self):
         # The tree has no use for any of these: entities stay unexpanded, no DTD and no address is ever opened, and
         # libxml2's limits on the size and the depth of a document's parts stay on. xml:id is an attribute like others.
-        options = {"resolve_entities": False, "load_dtd": False, "dtd_validation": False, "no_network": True, "huge_tree": False, "collect_ids": False}
+        options = {
+            "resolve_entities": False,
+            "load_dtd": False,
+            "dtd_validation": False,
+            "no_network": True,
+            "huge_tree": False,
+            "collect_ids": False,
+        }
         beginning = self._check_prologue(options)
         parser = etree.XMLPullParser(
             events=("start", "end"),
@@ -267,15 +283,15 @@ class _Parser(object):
             # Without comments and instructions the text of an element is always one piece.
             remove_comments=True,
             remove_pis=True,
-            **options
+            **options,
         )
         return self._walk(parser, beginning)
 
     def _read(self, size):
         try:
             return self._stream.read(size)
-        except (EnvironmentError, ValueError) as error:  # ValueError: the stream was closed
-            raise unreadable(error)
+        except (OSError, ValueError) as error:  # ValueError: the stream was closed
+            raise unreadable(error) from None
 
     def _check_prologue(self, options):
         """Read up to the root element; refuse a DOCTYPE and a foreign root. Return the bytes read so far.
@@ -289,7 +305,9 @@ class _Parser(object):
         fault = None
         while target.root is None and not target.has_doctype and fault is None:
             piece = self._read(1024)
-            while 0 < len(piece) < 4 and not beginning:  # lxml recognises the encoding by the first four bytes it is given
+            while (
+                0 < len(piece) < 4 and not beginning
+            ):  # lxml recognises the encoding by the first four bytes it is given
                 more = self._read(1024)
                 if not more:
                     break
@@ -305,7 +323,9 @@ class _Parser(object):
         if fault is not None and not piece and not target.has_doctype:
             raise fault
         if target.has_doctype:
-            raise _damaged("it has a document type declaration (DOCTYPE), which the server never writes and which is refused")
+            raise _damaged(
+                "it has a document type declaration (DOCTYPE), which the server never writes and which is refused"
+            )
         if target.root is not None and target.root != "BackupTree":
             raise _damaged("it is not a backup tree, its root element is %s and not BackupTree" % _shorten(target.root))
         if target.root is None:
@@ -385,7 +405,9 @@ class _Parser(object):
             if root is not None and len(root) > 1:
                 del root[:-1]
             if unknown > _UNKNOWN_LIMIT and element is not None:
-                raise _damaged("it goes on for more than %d bytes without the end of a backup" % _UNKNOWN_LIMIT, _line(element))
+                raise _damaged(
+                    "it goes on for more than %d bytes without the end of a backup" % _UNKNOWN_LIMIT, _line(element)
+                )
             piece = self._read(_CHUNK)
 
     def _vm(self, element, chains):
@@ -395,8 +417,12 @@ class _Parser(object):
         number = _number(element, fields, "VmType", 0)
         if number not in _VM_TYPES:
             raise _damaged("VmType is %d, where 0 to 3 are known," % number, _line(element))
-        chains.sort(key=lambda chain: chain.backups[0].created)  # of equal times the server's order stays: its last one is its newest
-        return VmTree(uuid, fields.get("Name") or "", _VM_TYPES[number], _number(element, fields, "Version", 0), tuple(chains))
+        chains.sort(
+            key=lambda chain: chain.backups[0].created
+        )  # of equal times the server's order stays: its last one is its newest
+        return VmTree(
+            uuid, fields.get("Name") or "", _VM_TYPES[number], _number(element, fields, "Version", 0), tuple(chains)
+        )
 
     def _chain(self, element, increments):
         fields = _fields(element, _HEAD_FIELDS)
@@ -514,7 +540,10 @@ def _number(element, fields, name, default):
         number = int(text)
         if number <= _NUMBER_MAX:
             return number
-    raise _damaged("the %s of a %s is %s, which is not a number of up to 64 bits," % (name, element.tag, _shorten(text, 40)), _line(element))
+    raise _damaged(
+        "the %s of a %s is %s, which is not a number of up to 64 bits," % (name, element.tag, _shorten(text, 40)),
+        _line(element),
+    )
 
 
 def _created(element, fields):
@@ -522,7 +551,10 @@ def _created(element, fields):
     text = _required(element, fields, "DateTime")
     match = _DATE_TIME.match(text)
     if match is None or not _is_day(match.group(1)):
-        raise _damaged("the DateTime of a %s is %s, which is not a YYYY-MM-DD HH:MM:SS time," % (element.tag, _shorten(text, 40)), _line(element))
+        raise _damaged(
+            "the DateTime of a %s is %s, which is not a YYYY-MM-DD HH:MM:SS time," % (element.tag, _shorten(text, 40)),
+            _line(element),
+        )
     return "%sT%sZ" % match.groups()
 
 
@@ -538,4 +570,6 @@ def _is_day(text):
 def _same_chain(element, own, uuid, backup_id, line=None):
     """A removal goes by the id, so an id that belongs to another chain must never be offered."""
     if own != uuid and own.lower() != uuid.lower():
-        raise _damaged("the id %s stands in the chain %s" % (_shorten(backup_id, 60), _shorten(uuid, 60)), line or _line(element))
+        raise _damaged(
+            "the id %s stands in the chain %s" % (_shorten(backup_id, 60), _shorten(uuid, 60)), line or _line(element)
+        )

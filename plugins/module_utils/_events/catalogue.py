@@ -7,10 +7,6 @@ The numbers are the vendor's (PrlEventsValues.h). Which events a server really s
 Virtuozzo 9; it is told where somebody asks for one that never comes.
 """
 
-from __future__ import absolute_import, division, print_function
-
-__metaclass__ = type
-
 import difflib
 import fnmatch
 import re
@@ -88,16 +84,18 @@ _SYNONYMS = {"PET_DSP_EVT_VM_STATESAVED": 100016, "PET_DSP_EVT_VM_STATERESTORED"
 def short(name):
     """The collection's name of an event type: the vendor's in lower case, without PET_DSP_EVT_ or PET_."""
     prefix = _DISPATCHER_PREFIX if name.startswith(_DISPATCHER_PREFIX) else _PREFIX
-    return name[len(prefix):].lower()
+    return name[len(prefix) :].lower()
 
 
-_NAMES = dict((number, short(name)) for name, number in NUMBERS.items())
+_NAMES = {number: short(name) for name, number in NUMBERS.items()}
 # Everything that may be written for a type, in lower case.
 _SPELLINGS = {}
 for _name, _number in list(NUMBERS.items()) + list(_SYNONYMS.items()):
     _SPELLINGS.update({_name.lower(): _number, short(_name): _number})
 
-_STATE_CHANGED = "ordinary starts and stops are not announced by it; use vm_state_changed with the parameter vminfo_vm_state"
+_STATE_CHANGED = (
+    "ordinary starts and stops are not announced by it; use vm_state_changed with the parameter vminfo_vm_state"
+)
 #: Event types that no server of Virtuozzo 9 sends (or not when one thinks) -> what to do instead.
 NEVER_SENT = {
     "backup_started": "to notice that a backup runs, use backup_progress_changed",
@@ -122,15 +120,15 @@ MISLEADING = {
 
 #: What sends an event -> PIE_ number.
 ISSUERS = {"virtual_machine": 0, "dispatcher": 1, "io_service": 2, "web_service": 3, "unknown": 255}
-_ISSUER_NAMES = dict((number, name) for name, number in ISSUERS.items())
+_ISSUER_NAMES = {number: name for name, number in ISSUERS.items()}
 
 _STATES = (
     "stopped starting restoring running paused suspending stopping compacting suspended snapshoting resetting pausing continuing "
     "migrating deleting_state resuming suspending_sync reconnecting mounted"
 ).split()
 #: States of a VM -> VMS_ number.
-STATES = dict({"unknown": 0}, **dict((name, 0x30000001 + offset) for offset, name in enumerate(_STATES)))
-_STATE_NAMES = dict((number, name) for name, number in STATES.items())
+STATES = dict({"unknown": 0}, **{name: 0x30000001 + offset for offset, name in enumerate(_STATES)})
+_STATE_NAMES = {number: name for name, number in STATES.items()}
 STATE_PARAMETER = "vminfo_vm_state"
 
 _ANSWERS = (
@@ -139,7 +137,7 @@ _ANSWERS = (
     "change dont_change"
 ).split()
 #: Answers to questions -> PET_ANSWER_ number.
-ANSWERS = dict((name, 16000 + offset) for offset, name in enumerate(_ANSWERS))
+ANSWERS = {name: 16000 + offset for offset, name in enumerate(_ANSWERS)}
 
 #: What ordinary events answer when they are asked for a code.
 NO_CODE = 100000
@@ -171,9 +169,11 @@ def types_of(written, option):
     if word == "*":
         return None, []
     if any(mark in word for mark in "*?["):
-        numbers = sorted(set(number for name, number in _SPELLINGS.items() if fnmatch.fnmatchcase(name, word)))
+        numbers = sorted({number for name, number in _SPELLINGS.items() if fnmatch.fnmatchcase(name, word)})
         if not numbers:
-            raise InputError("%s: no event type fits '%s'. The names are in the guide docs/waiting.md." % (option, written))
+            raise InputError(
+                "%s: no event type fits '%s'. The names are in the guide docs/waiting.md." % (option, written)
+            )
         # A glob that takes in a type that is never sent is not asking for it.
         silent = all(name_of(number) in NEVER_SENT for number in numbers)
         return numbers, _warnings(numbers[:1], option) if silent else []
@@ -223,9 +223,11 @@ def specification(written, option):
 
     ``option`` is its place in the task, such as ``events[0]``, for messages.
     """
-    given = dict((key, value) for key, value in written.items() if value is not None)
+    given = {key: value for key, value in written.items() if value is not None}
     if not given:
-        raise InputError("%s: this would match every event. Say which, or write 'type: \"*\"' if you mean that." % option)
+        raise InputError(
+            "%s: this would match every event. Say which, or write 'type: \"*\"' if you mean that." % option
+        )
     types, warnings = types_of(given["type"], option + ".type") if "type" in given else (None, [])
     raw = {
         "option": option,
@@ -234,7 +236,10 @@ def specification(written, option):
         "issuer_id": given.get("issuer_id"),
         "issuer_type": ISSUERS[given["issuer_type"]] if "issuer_type" in given else None,
         "code": code(given["code"], option + ".code") if "code" in given else None,
-        "params": dict((name, condition(name, value, "%s.params.%s" % (option, name))) for name, value in given.get("params", {}).items()),
+        "params": {
+            name: condition(name, value, "%s.params.%s" % (option, name))
+            for name, value in given.get("params", {}).items()
+        },
     }
     return raw, warnings
 
@@ -257,21 +262,32 @@ def condition(name, wanted, option):
         return {"equals": scalar(name, wanted, option)}
     for key in wanted:
         if key not in _CONDITIONS:
-            raise InputError("%s: there is no condition '%s'; there are %s.%s" % (option, key, ", ".join(_CONDITIONS), nearest(str(key), _CONDITIONS)))
-    given = dict((key, value) for key, value in wanted.items() if value is not None)
+            raise InputError(
+                "%s: there is no condition '%s'; there are %s.%s"
+                % (option, key, ", ".join(_CONDITIONS), nearest(str(key), _CONDITIONS))
+            )
+    given = {key: value for key, value in wanted.items() if value is not None}
     if not given:
         raise InputError("%s: give a value, or one of %s." % (option, ", ".join(_CONDITIONS)))
     if len(given) > 1 and set(given) != {"min", "max"}:
-        raise InputError("%s: %s exclude each other; only min and max go together." % (option, " and ".join(sorted(given))))
+        raise InputError(
+            "%s: %s exclude each other; only min and max go together." % (option, " and ".join(sorted(given)))
+        )
     if "regex" in given:
         return {"regex": regex(given["regex"], option + ".regex")}
     if "one_of" in given:
         if not isinstance(given["one_of"], list) or not given["one_of"]:
             raise InputError("%s.one_of: give a list of values." % option)
-        return {"one_of": [scalar(name, one, "%s.one_of[%d]" % (option, place)) for place, one in enumerate(given["one_of"])]}
-    limits = dict((key, number(value, "%s.%s" % (option, key))) for key, value in given.items())
+        return {
+            "one_of": [
+                scalar(name, one, "%s.one_of[%d]" % (option, place)) for place, one in enumerate(given["one_of"])
+            ]
+        }
+    limits = {key: number(value, "%s.%s" % (option, key)) for key, value in given.items()}
     if len(limits) == 2 and limits["min"] > limits["max"]:
-        raise InputError("%s: min %s is greater than max %s, so no value fits." % (option, limits["min"], limits["max"]))
+        raise InputError(
+            "%s: min %s is greater than max %s, so no value fits." % (option, limits["min"], limits["max"])
+        )
     return limits
 
 
@@ -298,7 +314,7 @@ def regex(value, option):
     try:
         re.compile(value)
     except (re.error, OverflowError) as error:  # the latter for a repetition that is too large
-        raise InputError("%s: '%s' is not a regular expression: %s." % (option, value, error))
+        raise InputError("%s: '%s' is not a regular expression: %s." % (option, value, error)) from None
     return value
 
 
@@ -309,9 +325,12 @@ def answer(value, option):
         return found
     word = {True: "yes", False: "no"}[value] if isinstance(value, bool) else str(value).strip().lower()
     if word.startswith("pet_answer_"):
-        word = word[len("pet_answer_"):]
+        word = word[len("pet_answer_") :]
     if word not in ANSWERS:
-        raise InputError("%s: there is no answer '%s'; there are %s.%s" % (option, value, ", ".join(sorted(ANSWERS)), nearest(word, ANSWERS)))
+        raise InputError(
+            "%s: there is no answer '%s'; there are %s.%s"
+            % (option, value, ", ".join(sorted(ANSWERS)), nearest(word, ANSWERS))
+        )
     return ANSWERS[word]
 
 

@@ -3,10 +3,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """An event in the names that users see. Pure; the standard library only, since the event source loads it too."""
 
-from __future__ import absolute_import, division, print_function
-
-__metaclass__ = type
-
 from ansible_collections.prlsdk.core.plugins.module_utils import _instants
 from ansible_collections.prlsdk.core.plugins.module_utils._events import catalogue
 

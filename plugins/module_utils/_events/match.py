@@ -14,10 +14,6 @@ An event is a dictionary with ``type_id``, ``issuer_type``, ``issuer_id``, ``cod
 ``params``        {name: condition}; a condition is {equals}, {one_of}, {regex}, or {min}, {max} or both
 """
 
-from __future__ import absolute_import, division, print_function
-
-__metaclass__ = type
-
 import re
 
 UUID = re.compile(r"\{?([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})(?:\}|(?=[.])|$)", re.IGNORECASE)
@@ -72,7 +68,7 @@ def equal(wanted, value):
 
 
 def is_number(value):
-    return not isinstance(value, bool) and not isinstance(value, (type(u""), bytes)) and value is not None
+    return not isinstance(value, bool) and not isinstance(value, (str, bytes)) and value is not None
 
 
 def number(value):
@@ -86,13 +82,15 @@ def number(value):
 
 def text(value):
     if isinstance(value, bool):
-        return u"true" if value else u"false"
-    return value if isinstance(value, type(u"")) else u"%s" % (value,)
+        return "true" if value else "false"
+    return value if isinstance(value, str) else "%s" % (value,)
 
 
 def plain(value):
     """Text in which a UUID at the beginning has no braces and is lower case, so that ``{UUID}.2`` is ``uuid.2``."""
-    return UUID.sub(lambda found: found.group(1).lower(), text(value), count=1) if UUID.match(text(value)) else text(value)
+    return (
+        UUID.sub(lambda found: found.group(1).lower(), text(value), count=1) if UUID.match(text(value)) else text(value)
+    )
 
 
 class Tally:

@@ -3,10 +3,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Subscribe, look, wait, reconnect, answer: the life of a wait for events. Knows neither the SDK nor Ansible."""
 
-from __future__ import absolute_import, division, print_function
-
-__metaclass__ = type
-
 import os
 import random
 import time
@@ -44,21 +40,33 @@ class Wait:
         self._client, self._request, self._pause, self._spread = client, request, pause, spread
         self._names = {}
         self.tally = None
-        self.result = {"outcome": None, "satisfied_by": None, "seen": {}, "unreadable": 0, "reconnections": 0, "error": None}
+        self.result = {
+            "outcome": None,
+            "satisfied_by": None,
+            "seen": {},
+            "unreadable": 0,
+            "reconnections": 0,
+            "error": None,
+        }
 
     def run(self, look_only=False):
         """-> {server, outcome (matched, failed, satisfied, timed_out, error; None when nothing was waited for), error (a PrlError, with that outcome),
         events, failed_on, missing, satisfied_by, seen {type number: count}, unreadable, reconnections}. ``look_only``: do not subscribe."""
         self._client.ensure_open()  # also where nothing is looked at: that the login works is told by check mode
         specifications, state = self._prepare()
-        self.tally = Tally(specifications["events"], self._request["match"], self._request["count"], specifications["fail_on"])
+        self.tally = Tally(
+            specifications["events"], self._request["match"], self._request["count"], specifications["fail_on"]
+        )
         if look_only:
             self.result["satisfied_by"] = self._look(state)
         else:
             self._listen(state)
         return dict(
-            self.result, server=self._client.server, events=[self._complete(event) for event in self.tally.events],
-            failed_on=self._complete(self.tally.failed_on), missing=self.tally.missing,
+            self.result,
+            server=self._client.server,
+            events=[self._complete(event) for event in self.tally.events],
+            failed_on=self._complete(self.tally.failed_on),
+            missing=self.tally.missing,
         )
 
     # -- names and numbers
@@ -77,7 +85,11 @@ class Wait:
             if vm is not None and vm["uuid"] is None:
                 raise locate.unreadable(word, option + ": ")
             if vm is None:
-                raise CallError("UNKNOWN_VM", "%s: '%s' is no VM or container of %s." % (option, word, self._client.server["host"]), subject=word)
+                raise CallError(
+                    "UNKNOWN_VM",
+                    "%s: '%s' is no VM or container of %s." % (option, word, self._client.server["host"]),
+                    subject=word,
+                )
             return vm["uuid"]
 
         def ready(raw):
@@ -86,7 +98,7 @@ class Wait:
 
         state = self._request["satisfied_by"]
         return (
-            dict((key, [ready(raw) for raw in self._request[key]]) for key in ("events", "fail_on")),
+            {key: [ready(raw) for raw in self._request[key]] for key in ("events", "fail_on")},
             state and dict(state, vm=uuid_of(state["vm"], "satisfied_by.vm")),
         )
 
@@ -122,7 +134,11 @@ class Wait:
             self.result["outcome"], self.result["satisfied_by"] = self._wait(state)
             if self.result["outcome"] == "lost":
                 raise CallError(
-                    "PRL_ERR_WS_DISP_CONNECTION_CLOSED", "The connection to the server was lost.", "wait", CONNECTION_LOST, subject=self._client.server["host"]
+                    "PRL_ERR_WS_DISP_CONNECTION_CLOSED",
+                    "The connection to the server was lost.",
+                    "wait",
+                    CONNECTION_LOST,
+                    subject=self._client.server["host"],
                 )
         except PrlError as error:  # what was heard until then goes with it
             self.result.update(outcome="error", error=error)
@@ -202,12 +218,19 @@ class Wait:
         return False
 
     def _feed(self, event, question):
-        if self.tally.feed(event) and question is not None and self._request["answer"] is not None and event is not self.tally.failed_on:
+        if (
+            self.tally.feed(event)
+            and question is not None
+            and self._request["answer"] is not None
+            and event is not self.tally.failed_on
+        ):
             self._answer(question, event)
 
     def _answer(self, question, event):
         wanted = self._request["answer"]
-        offered = [value["value"] for name, value in sorted(event["params"].items()) if name.startswith("vm_message_choice_")]
+        offered = [
+            value["value"] for name, value in sorted(event["params"].items()) if name.startswith("vm_message_choice_")
+        ]
         if offered and wanted not in offered:
             names = self._client.call("answer_names", numbers=offered)
             choices = ", ".join("%s (%d)" % pair for pair in zip(names, offered))
@@ -217,7 +240,13 @@ class Wait:
         code = self._answer_code()
         if code:
             symbol = self._client.call("error_name", code=code)
-            raise CallError(symbol, "The server did not accept the answer.", "send_answer", code, subject=self._client.server["host"])
+            raise CallError(
+                symbol,
+                "The server did not accept the answer.",
+                "send_answer",
+                code,
+                subject=self._client.server["host"],
+            )
         event["answered"] = wanted
 
     def _forget_jobs(self):
@@ -286,7 +315,10 @@ def newest_backup(client, uuid):
     """When the newest backup of a VM was made, in seconds since 1970; None when there is none."""
     text = client.tree(uuid)
     if not text.holds_backups():
-        text = (locate.in_another_spelling(client, uuid, locate.BOTH, locate.by_key(locate.registered_uuids(client))) or (uuid, text))[1]
+        text = (
+            locate.in_another_spelling(client, uuid, locate.BOTH, locate.by_key(locate.registered_uuids(client)))
+            or (uuid, text)
+        )[1]
     times = [backup.created for vm in locate.read(text, uuid) for chain in vm.chains for backup in chain.backups]
     return _instants.parse(max(times)) if times else None
 
@@ -296,4 +328,8 @@ def make_ready(path):
     try:
         os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
     except OSError as error:
-        raise CallError(READY_FILE_FAILED, "ready_file: '%s' cannot be created: %s." % (path, os.strerror(error.errno)), subject=path)
+        raise CallError(
+            READY_FILE_FAILED,
+            "ready_file: '%s' cannot be created: %s." % (path, os.strerror(error.errno)),
+            subject=path,
+        ) from None

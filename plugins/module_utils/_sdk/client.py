@@ -3,10 +3,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Starts the worker under the SDK's Python and has it do single calls of the SDK; what it answers is a value, or a typed error."""
 
-from __future__ import absolute_import, division, print_function
-
-__metaclass__ = type
-
 import collections
 import contextlib
 import io
@@ -17,7 +13,11 @@ import zipfile
 
 # Ansible sends to the host what a module's sources import. These do nothing when they are imported; they are read, and run elsewhere.
 from ansible_collections.prlsdk.core.plugins.module_utils import _process, _worker
-from ansible_collections.prlsdk.core.plugins.module_utils._errors import SdkUnavailableError, TemporaryFolderError, WorkerError
+from ansible_collections.prlsdk.core.plugins.module_utils._errors import (
+    SdkUnavailableError,
+    TemporaryFolderError,
+    WorkerError,
+)
 from ansible_collections.prlsdk.core.plugins.module_utils._sdk import interpreters, vm_list
 from ansible_collections.prlsdk.core.plugins.module_utils._sdk.messages import CallError, WorkerDied
 from ansible_collections.prlsdk.core.plugins.module_utils._worker import __main__, calls, listener, protocol, session
@@ -36,8 +36,14 @@ SLICE = 0.5
 
 # Our calls -> the SDK's, for progress and messages.
 OPERATIONS = {
-    "list_vms": "get_vm_list_ex", "backup_tree": "get_backup_tree", "remove_backup": "remove_vm_backup", "create_backup": "create_vm_backup",
-    "restore_backup": "restore_vm_backup", "send_answer": "send_answer", "running_removals": "login", "subscribe": "reg_event_handler",
+    "list_vms": "get_vm_list_ex",
+    "backup_tree": "get_backup_tree",
+    "remove_backup": "remove_vm_backup",
+    "create_backup": "create_vm_backup",
+    "restore_backup": "restore_vm_backup",
+    "send_answer": "send_answer",
+    "running_removals": "login",
+    "subscribe": "reg_event_handler",
 }
 
 ARCHIVE = "worker.zip"
@@ -65,7 +71,8 @@ class Launcher:
                     target.write(worker_archive())
             except OSError as error:
                 raise TemporaryFolderError(
-                    "The file that the SDK's process needs cannot be written to the temporary folder '%s': %s." % (self.folder, error.strerror or error)
+                    "The file that the SDK's process needs cannot be written to the temporary folder '%s': %s."
+                    % (self.folder, error.strerror or error)
                 ) from None
         return path
 
@@ -77,7 +84,9 @@ def worker_archive():
         archive.writestr("__main__.py", "from _worker import __main__\n__main__.main()\n")
         for module in (_worker, __main__, calls, listener, protocol, session):
             name = os.path.basename(module.__file__)
-            archive.writestr("_worker/" + name, _worker.__loader__.get_data(os.path.join(os.path.dirname(_worker.__file__), name)))
+            archive.writestr(
+                "_worker/" + name, _worker.__loader__.get_data(os.path.join(os.path.dirname(_worker.__file__), name))
+            )
     return target.getvalue()
 
 
@@ -89,7 +98,13 @@ class Client:
     """
 
     def __init__(self, launcher, login, storage=None, timeout=300, read_only=True, progress=None, clock=time.monotonic):
-        self._launcher, self._login, self._storage, self._timeout, self._read_only = launcher, login, storage, timeout, read_only
+        self._launcher, self._login, self._storage, self._timeout, self._read_only = (
+            launcher,
+            login,
+            storage,
+            timeout,
+            read_only,
+        )
         self.progress, self._clock, self._end = progress or (lambda operation, subject: None), clock, None
         self._process = self._python = self._doing = self._died = None
         self._numbers, self._flying, self._answers = 0, collections.OrderedDict(), {}
@@ -149,7 +164,9 @@ class Client:
     def _error(self, error):
         symbol = error["symbol"]
         if symbol in ("WORKER_FAILED", "READ_ONLY"):
-            return WorkerError("The SDK worker failed: %s. This is a defect of the collection; please report it." % error["message"])
+            return WorkerError(
+                "The SDK worker failed: %s. This is a defect of the collection; please report it." % error["message"]
+            )
         if symbol == "TEMPORARY_FOLDER_FAILED":
             return TemporaryFolderError(error["message"])
         return CallError.of(error, self.asked)
@@ -197,12 +214,20 @@ class Client:
             try:
                 self._process = self._launcher.process([python, self._launcher.archive()])
             except OSError as error:
-                candidates.append({"python": python, "version": None, "why": os.strerror(error.errno) if error.errno else str(error)})
+                candidates.append(
+                    {"python": python, "version": None, "why": os.strerror(error.errno) if error.errno else str(error)}
+                )
                 continue
             self._python, self._doing = python, None
             self._say(
-                kind="open", protocol=PROTOCOL, sdk={"paths": self._launcher.paths, "mode": self._launcher.mode}, login=self._login, storage=self._storage,
-                deadline=max(0.1, self.left()), read_only=self._read_only, spool=self._launcher.folder,
+                kind="open",
+                protocol=PROTOCOL,
+                sdk={"paths": self._launcher.paths, "mode": self._launcher.mode},
+                login=self._login,
+                storage=self._storage,
+                deadline=max(0.1, self.left()),
+                read_only=self._read_only,
+                spool=self._launcher.folder,
             )
             candidate = self._greet(python)
             if candidate is None:
@@ -231,11 +256,20 @@ class Client:
         self._end_process()
         if error["symbol"] != "SDK_UNAVAILABLE":
             raise self._error(error)
-        return {"python": python, "version": error["python_version"], "why": interpreters.best_reason(error["attempts"]), "tried": error["attempts"]}
+        return {
+            "python": python,
+            "version": error["python_version"],
+            "why": interpreters.best_reason(error["attempts"]),
+            "tried": error["attempts"],
+        }
 
     def _log_in(self):
         host = self._login.get("host")
-        doing = ("login", "%s:%d" % (host, self._login.get("port") or session.DEFAULT_PORT)) if host else ("login_local", "this host")
+        doing = (
+            ("login", "%s:%d" % (host, self._login.get("port") or session.DEFAULT_PORT))
+            if host
+            else ("login_local", "this host")
+        )
         self.announce(*doing)
         told = self.result(self._start("connect", None, None, {}))
         if self.server is None:
@@ -310,7 +344,9 @@ class Client:
         """The worker is dead."""
         flying = dict(self._flying)
         status, errors = self._end_process()
-        died = WorkerDied(interpreters.crash_message(self._python, self._doing, status, errors, self._timeout), flying.values())
+        died = WorkerDied(
+            interpreters.crash_message(self._python, self._doing, status, errors, self._timeout), flying.values()
+        )
         died.ran_out = interpreters.ran_out(status)
         died.reason = None if died.ran_out else interpreters.exit_reason(status, errors)
         self._answers.update((number, ("died", died)) for number in flying if number)
@@ -332,7 +368,10 @@ class Client:
         """The list that was asked for."""
         of, number = asked
         told = self.result(number)
-        vms = [vm_list.ListedVm(one["vm"]) if "vm" in one else vm_list.read(one["text"].encode("latin-1"), told["states"]) for one in told["entries"]]
+        vms = [
+            vm_list.ListedVm(one["vm"]) if "vm" in one else vm_list.read(one["text"].encode("latin-1"), told["states"])
+            for one in told["entries"]
+        ]
         unread = [place for place, vm in enumerate(vms) if vm is None]
         if unread:
             for place, vm in zip(unread, self.call("describe_vms", of=of, places=unread)):
@@ -344,7 +383,7 @@ class Client:
     def complete(self, vms, *keys):
         """Ask the objects for what the texts of these VMs do not say of these keys. They are of the list that was asked for last."""
         lacking = [vm for vm in vms if vm.unsaid.intersection(keys)]
-        for of in sorted(set(vm.of for vm in lacking)):
+        for of in sorted({vm.of for vm in lacking}):
             own = [vm for vm in lacking if vm.of == of]
             for vm, told in zip(own, self.call("describe_vms", of=of, places=[vm.place for vm in own])):
                 if told["uuid"] == vm["uuid"]:
@@ -386,7 +425,9 @@ class Text:
                 with open(self.path, "rb") as source:
                     return source.read()
             except OSError as error:
-                raise TemporaryFolderError("A backup tree cannot be read back from the temporary folder: %s." % error)
+                raise TemporaryFolderError(
+                    "A backup tree cannot be read back from the temporary folder: %s." % error
+                ) from None
         return self._text
 
     def source(self):

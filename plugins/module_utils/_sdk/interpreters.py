@@ -3,10 +3,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Which Python can load the SDK, from which folder, and why the others cannot."""
 
-from __future__ import absolute_import, division, print_function
-
-__metaclass__ = type
-
 import os
 import shutil
 import signal
@@ -77,8 +73,13 @@ def crash_message(python, doing, status, errors, timeout):
             "The SDK did not answer within %g seconds while %s, and its process was ended. Raise 'timeout' if the server is only slow; "
             "otherwise check the dispatcher." % (timeout, act)
         )
-    return "The SDK's process (%s) died while %s: it %s. Nothing more is known of the request; check the state before you run again." % (
-        python, act, exit_reason(status, errors),
+    return (
+        "The SDK's process (%s) died while %s: it %s. Nothing more is known of the request; check the state before you run again."
+        % (
+            python,
+            act,
+            exit_reason(status, errors),
+        )
     )
 
 
@@ -90,8 +91,11 @@ def best_reason(attempts):
 
 
 def unavailable_message(candidates):
-    tried = "; ".join("%s: %s" % (candidate["python"] + (" (%s)" % candidate["version"] if candidate["version"] else ""), candidate["why"])
-                      for candidate in candidates)
+    tried = "; ".join(
+        "%s: %s"
+        % (candidate["python"] + (" (%s)" % candidate["version"] if candidate["version"] else ""), candidate["why"])
+        for candidate in candidates
+    )
     return (
         "The SDK (prlsdkapi) cannot be loaded on this host. Install the vendor's Python SDK, or set 'sdk_python' to the interpreter that it was "
         "built for and 'sdk_path' to the folder that holds prlsdkapi. Tried: %s." % (tried or "no interpreter at all")

@@ -3,10 +3,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What an error of the SDK means: whether it may pass, which act failed, and what the reader can do about it."""
 
-from __future__ import absolute_import, division, print_function
-
-__metaclass__ = type
-
 import re
 
 from ansible_collections.prlsdk.core.plugins.module_utils._errors import SdkError
@@ -21,7 +17,9 @@ LOST = re.compile(
     "PRL_ERR_(WS_DISP_CONNECTION_CLOSED|NOT_CONNECTED_TO_DISPATCHER|CANT_CONNECT_TO_DISPATCHER|IO_NO_CONNECTION|DISP2DISP_WRONG_USER_SESSION_UUID)$"
 )
 # A server is not to be had for now.
-AWAY = re.compile("PRL_ERR_(TIMEOUT|CANT_CONNECT_TO_DISPATCHER_ITERATIVELY|DISP_LOGON_ACTIONS_REACHED_UP_LIMIT|DISP_SHUTDOWN_IN_PROCESS)$")
+AWAY = re.compile(
+    "PRL_ERR_(TIMEOUT|CANT_CONNECT_TO_DISPATCHER_ITERATIVELY|DISP_LOGON_ACTIONS_REACHED_UP_LIMIT|DISP_SHUTDOWN_IN_PROCESS)$"
+)
 # What makes something new each time: never to be asked for again while an earlier request may still be under way.
 NOT_TWICE = ("create_vm_backup", "restore_vm_backup")
 TIMEOUT, WORKER_DIED = "PRL_ERR_TIMEOUT", "WORKER_DIED"
@@ -41,19 +39,27 @@ class CallError(SdkError):
     ``asked`` is what the task wanted, where the advice depends on it; ``told`` is the whole message, where there is nothing to add.
     """
 
-    def __init__(self, symbol, message, operation=None, code=None, details=None, subject=None, asked=None, told=None, **more):
+    def __init__(
+        self, symbol, message, operation=None, code=None, details=None, subject=None, asked=None, told=None, **more
+    ):
         error = dict(
-            more, symbol=symbol, message=message, operation=operation, code=code, details=details or {}, subject=subject,
+            more,
+            symbol=symbol,
+            message=message,
+            operation=operation,
+            code=code,
+            details=details or {},
+            subject=subject,
             retryable=is_retryable(symbol, operation),
         )
         result = {"candidates": more["candidates"]} if "candidates" in more else {}
-        super(CallError, self).__init__(told or explain(error, asked), error=public(error), **result)
+        super().__init__(told or explain(error, asked), error=public(error), **result)
         self.error = error
 
     @classmethod
     def of(cls, error, asked=None, **more):
         """The same from a dictionary, such as another one's ``error``."""
-        return cls(asked=asked, **dict((name, value) for name, value in dict(error, **more).items() if name != "retryable"))
+        return cls(asked=asked, **{name: value for name, value in dict(error, **more).items() if name != "retryable"})
 
 
 class WorkerDied(CallError):
@@ -61,12 +67,12 @@ class WorkerDied(CallError):
 
     def __init__(self, message, calls=()):
         self.calls = tuple(calls)
-        super(WorkerDied, self).__init__(WORKER_DIED, message, told=message)
+        super().__init__(WORKER_DIED, message, told=message)
 
 
 def public(error):
     """What a result has of an error."""
-    return dict((name, error.get(name)) for name in ("code", "symbol", "operation", "retryable", "details"))
+    return {name: error.get(name) for name in ("code", "symbol", "operation", "retryable", "details")}
 
 
 # The SDK's call -> what it was doing, for people. {subject} is the VM, backup or host that it was about.
@@ -127,10 +133,18 @@ ADVICE = {
 
 # The same for one call only: (the SDK's call, its symbol).
 ADVICE_FOR = {
-    ("create_vm_backup", "PRL_ERR_BACKUP_UNSUPPORTED_STORAGE_VERSION"): "The backup server keeps this VM in an old format. Remove its old chains first.",
-    ("remove_vm_backup", "PRL_ERR_BACKUP_CANNOT_REMOVE_DIRECTORY"): "Part of the chain may be gone. Check the rights and the disks of the backup server, "
-    "then run again.",
-    ("remove_vm_backup", "PRL_ERR_BACKUP_INTERNAL_ERROR"): "A merge fails so when an image takes the server more than a minute. Remove the whole chain when "
+    (
+        "create_vm_backup",
+        "PRL_ERR_BACKUP_UNSUPPORTED_STORAGE_VERSION",
+    ): "The backup server keeps this VM in an old format. Remove its old chains first.",
+    (
+        "remove_vm_backup",
+        "PRL_ERR_BACKUP_CANNOT_REMOVE_DIRECTORY",
+    ): "Part of the chain may be gone. Check the rights and the disks of the backup server, then run again.",
+    (
+        "remove_vm_backup",
+        "PRL_ERR_BACKUP_INTERNAL_ERROR",
+    ): "A merge fails so when an image takes the server more than a minute. Remove the whole chain when "
     "it is due instead.",
     ("remove_vm_backup", "PRL_ERR_BACKUP_UNSUPPORTED_KEEP_CHAIN"): "The storage format is old; remove the whole chain.",
 }
@@ -164,7 +178,11 @@ ADVICE_FOR_LOST = "Look at the VM and its backups before you run again."
 
 # The same where the task has options for it: (what the worker was asked to do, the SDK's call, its symbol).
 ADVICE_TO = {
-    ("trees", "get_backup_tree", "PRL_ERR_TIMEOUT"): "Raise 'timeout', or ask for less: name the VMs with 'vms', or use 'scope: registered' on a large "
+    (
+        "trees",
+        "get_backup_tree",
+        "PRL_ERR_TIMEOUT",
+    ): "Raise 'timeout', or ask for less: name the VMs with 'vms', or use 'scope: registered' on a large "
     "backup server.",
 }
 

@@ -6,10 +6,6 @@
 To take a VM's object the SDK parses its whole configuration, 6 to 8 milliseconds of processor time each. The same as text costs nothing.
 """
 
-from __future__ import absolute_import, division, print_function
-
-__metaclass__ = type
-
 from ansible_collections.prlsdk.core.plugins.module_utils import _xml_text
 
 try:
@@ -20,8 +16,13 @@ except ImportError:  # then the objects are asked
 ROOT = "VirtuozzoVirtualMachine"
 # What of a VM is where in its configuration.
 PLACES = {
-    "uuid": "Identification/VmUuid", "name": "Identification/VmName", "type": "VmType", "ct_id": "Identification/CtId", "home": "Identification/VmHome",
-    "template": "Settings/General/IsTemplate", "backup_directory": "Settings/General/BackupTargetPreferences/DefaultBackupDirectory",
+    "uuid": "Identification/VmUuid",
+    "name": "Identification/VmName",
+    "type": "VmType",
+    "ct_id": "Identification/CtId",
+    "home": "Identification/VmHome",
+    "template": "Settings/General/IsTemplate",
+    "backup_directory": "Settings/General/BackupTargetPreferences/DefaultBackupDirectory",
 }
 # Where the SDK takes a VM's state from.
 PARAMETERS = "Settings/Runtime/InternalVmInfo/ParallelsEvent/EventParameters/EventParameter"
@@ -42,22 +43,33 @@ def read(text, states):
     # XML parsers make line feeds of carriage returns.
     if etree is None or b"\r" in text or b"<!DOCTYPE" in text or _xml_text.mend(text) is not text:
         return None
-    parser = etree.XMLParser(resolve_entities=False, load_dtd=False, dtd_validation=False, no_network=True, huge_tree=False)
+    parser = etree.XMLParser(
+        resolve_entities=False, load_dtd=False, dtd_validation=False, no_network=True, huge_tree=False
+    )
     try:
         root = etree.fromstring(text, parser)
     except (etree.XMLSyntaxError, ValueError):
         return None
     if root.tag != ROOT:
         return None
-    told = dict((key, root.findtext(path)) for key, path in PLACES.items())
+    told = {key: root.findtext(path) for key, path in PLACES.items()}
     if not told["uuid"] or told["name"] is None or told["type"] is None:
         return None
     state = states.get(_state_number(root))
     vm = ListedVm(
-        uuid=told["uuid"], name=told["name"], type="vm" if told["type"] == "0" else "ct", ct_id=told["ct_id"] or None, state=state,
-        template=told["template"] not in (None, "", "0"), home=told["home"], backup_directory=told["backup_directory"] or None, problems=[],
+        uuid=told["uuid"],
+        name=told["name"],
+        type="vm" if told["type"] == "0" else "ct",
+        ct_id=told["ct_id"] or None,
+        state=state,
+        template=told["template"] not in (None, "", "0"),
+        home=told["home"],
+        backup_directory=told["backup_directory"] or None,
+        problems=[],
     )
-    vm.unsaid = frozenset([key for key in ("template", "home", "backup_directory") if told[key] is None] + ([] if state else ["state"]))
+    vm.unsaid = frozenset(
+        [key for key in ("template", "home", "backup_directory") if told[key] is None] + ([] if state else ["state"])
+    )
     return vm
 
 

@@ -22,7 +22,20 @@ from .objectives import Group, Objective, read_exclusions, read_groups
 from .text import table, worst
 
 #: Every finding, the worst first.
-FINDINGS = ("no_vms", "unreadable", "damaged", "never", "not_restorable", "rpo", "chain_age", "chain_length", "future", "full_due", "orphan", "new")
+FINDINGS = (
+    "no_vms",
+    "unreadable",
+    "damaged",
+    "never",
+    "not_restorable",
+    "rpo",
+    "chain_age",
+    "chain_length",
+    "future",
+    "full_due",
+    "orphan",
+    "new",
+)
 #: Those that are violations unless somebody says otherwise; the others are notices.
 FAIL_ON = ("no_vms", "unreadable", "damaged", "never", "not_restorable", "rpo", "chain_age", "chain_length")
 #: Clocks of nodes and servers differ: a backup is of the future if it is later than the check by more than this.
@@ -42,7 +55,17 @@ class Check(NamedTuple):
 
 
 def check(
-    vms, backup_trees, objective, now, overrides=None, exclude=None, fail_on=FAIL_ON, templates=False, node=None, damaged=None, new_until=None
+    vms,
+    backup_trees,
+    objective,
+    now,
+    overrides=None,
+    exclude=None,
+    fail_on=FAIL_ON,
+    templates=False,
+    node=None,
+    damaged=None,
+    new_until=None,
 ) -> dict[str, Any]:
     """Hold VMs and their backups against objectives.
 
@@ -60,14 +83,31 @@ def check(
     except InputError as error:
         raise InputError("now: %s" % error) from None
     groups, excluded = read_groups(objective, overrides), read_exclusions(exclude)
-    settings = Check(groups, excluded, _codes(fail_on), _truth(templates, "templates"), now, plain_id(node) if node else None, new_until or {})
+    settings = Check(
+        groups,
+        excluded,
+        _codes(fail_on),
+        _truth(templates, "templates"),
+        now,
+        plain_id(node) if node else None,
+        new_until or {},
+    )
     unread = damages.read(damaged)
     messages = {plain_id(one.uuid): one.message for one in unread}
     trees = {plain_id(vm.uuid): vm for vm in damages.without(inventory.read(backup_trees), unread)}
     machines = [_machine(vm, "vms[%d]" % number) for number, vm in enumerate(_list(vms))]
-    results = [_checked(machine, trees.get(plain_id(machine["uuid"] or "")), messages.get(plain_id(machine["uuid"] or "")), settings) for machine in machines]
+    results = [
+        _checked(
+            machine, trees.get(plain_id(machine["uuid"] or "")), messages.get(plain_id(machine["uuid"] or "")), settings
+        )
+        for machine in machines
+    ]
     known = {plain_id(machine["uuid"]) for machine in machines if machine["uuid"]}
-    strays = [one for one in unread if plain_id(one.uuid) not in known and not any(selector.fits_in_state(one.vm(), None) for selector in excluded)]
+    strays = [
+        one
+        for one in unread
+        if plain_id(one.uuid) not in known and not any(selector.fits_in_state(one.vm(), None) for selector in excluded)
+    ]
     orphans, foreign = _orphans([tree for uuid, tree in trees.items() if uuid not in known and tree.backups], settings)
     return _result(results, orphans, foreign, strays, settings)
 
@@ -81,7 +121,9 @@ def _codes(fail_on):
 
 def _truth(value, where) -> bool:
     """A truth, or what -e makes of it: any other text would be true by itself."""
-    truth = {"true": True, "yes": True, "false": False, "no": False}.get(value.lower()) if isinstance(value, str) else value
+    truth = (
+        {"true": True, "yes": True, "false": False, "no": False}.get(value.lower()) if isinstance(value, str) else value
+    )
     if not isinstance(truth, bool):
         raise InputError("%s is %r; it must be true or false" % (where, value))
     return truth
@@ -112,14 +154,22 @@ def _checked(machine, tree: Vm | None, damage: str | None, settings: Check) -> d
         "full_due": False,
         "findings": [],
     }
-    if (machine["template"] and not settings.templates) or any(selector.fits_in_state(vm, machine["state"]) for selector in settings.excluded):
+    if (machine["template"] and not settings.templates) or any(
+        selector.fits_in_state(vm, machine["state"]) for selector in settings.excluded
+    ):
         return result
     if damage is None:
         findings = _findings(result, machine, vm.backups, group.objective, settings)
     else:
         findings = [("damaged", "it is not known which backups it has: %s" % damage, None, None)]
     result["findings"] = [
-        {"code": code, "severity": "violation" if code in settings.fail_on else "notice", "message": message, "value": value, "limit": limit}
+        {
+            "code": code,
+            "severity": "violation" if code in settings.fail_on else "notice",
+            "message": message,
+            "value": value,
+            "limit": limit,
+        }
         for code, message, value, limit in sorted(findings, key=lambda finding: FINDINGS.index(finding[0]))
     ]
     severities = {finding["severity"] for finding in result["findings"]}
@@ -139,21 +189,40 @@ def _findings(result, machine, backups: Backups, objective: Objective, settings:
     if not backups:
         until = settings.new_until.get(plain_id(machine["uuid"]), now)
         if now < until:
-            yield "new", "it is new and was not backed up yet; it has until %s" % _instants.format(until), None, _instants.format(until)
+            yield (
+                "new",
+                "it is new and was not backed up yet; it has until %s" % _instants.format(until),
+                None,
+                _instants.format(until),
+            )
             return
         yield "never", "it was never backed up, or all of its backups are gone", 0, 1
         return
     found = standing(backups, now + SKEW)
     if found.future:
         latest = _instants.format(backups[-1].instant)
-        yield "future", "%s later than now, the latest of %s; look at the clocks" % (_are(len(found.future)), latest), latest, None
+        yield (
+            "future",
+            "%s later than now, the latest of %s; look at the clocks" % (_are(len(found.future)), latest),
+            latest,
+            None,
+        )
     if not found.sound:
-        yield "not_restorable", "of its %s none can be counted on: their chains have no full, or they are later than now" % _backups(len(backups)), 0, 1
+        yield (
+            "not_restorable",
+            "of its %s none can be counted on: their chains have no full, or they are later than now"
+            % _backups(len(backups)),
+            0,
+            1,
+        )
         return
     newest = backups[found.sound[-1]]
     result["newest"] = {"id": newest.id, "type": newest.kind, "created": _instants.format(newest.instant)}
     if newest.instant < _instants.before(now, objective.rpo):
-        message = "the newest restorable backup is of %s, and the objective is %s" % (result["newest"]["created"], objective.rpo)
+        message = "the newest restorable backup is of %s, and the objective is %s" % (
+            result["newest"]["created"],
+            objective.rpo,
+        )
         yield "rpo", message, result["newest"]["created"], str(objective.rpo)
     members = {chain.uuid: chain.members for chain in found.chains}
     yield from _chain_findings(result, [backups[position] for position in members[newest.chain]], objective, now)
@@ -166,16 +235,29 @@ def _chain_findings(result, chain: list[Backup], objective: Objective, now: int)
     due = []
     if objective.max_chain_length:
         if length > objective.max_chain_length:
-            yield "chain_length", "its chain has %s, and the bound is %d" % (_backups(length), objective.max_chain_length), length, objective.max_chain_length
+            yield (
+                "chain_length",
+                "its chain has %s, and the bound is %d" % (_backups(length), objective.max_chain_length),
+                length,
+                objective.max_chain_length,
+            )
         if length >= objective.max_chain_length:
             due.append("its chain has %d of %s" % (length, _backups(objective.max_chain_length)))
     if objective.max_chain_age:
         limit = str(objective.max_chain_age)
         if full.instant < _instants.before(now, objective.max_chain_age):
-            yield "chain_age", "the full of its chain is of %s, and the bound is %s" % (result["chain"]["full"], limit), result["chain"]["full"], limit
+            yield (
+                "chain_age",
+                "the full of its chain is of %s, and the bound is %s" % (result["chain"]["full"], limit),
+                result["chain"]["full"],
+                limit,
+            )
         next_backup = named("UTC").expiry(now, objective.rpo, now)  # at the latest
         if full.instant < _instants.before(next_backup, objective.max_chain_age):
-            due.append("the full of its chain is of %s, and by the next backup will be older than %s" % (result["chain"]["full"], limit))
+            due.append(
+                "the full of its chain is of %s, and by the next backup will be older than %s"
+                % (result["chain"]["full"], limit)
+            )
     result["full_due"] = bool(due)
     if due:
         yield "full_due", "the next backup has to be a full: %s" % " and ".join(due), None, None
@@ -191,32 +273,46 @@ def _orphans(trees: list[Vm], settings: Check):
         if settings.node and plain_id(newest.server_uuid) != settings.node:
             foreign += 1
             continue
-        orphans.append({
-            "vm": {"uuid": tree.uuid, "name": tree.name, "type": tree.type},
-            "backups": len(tree.backups),
-            "chains": len(set(tree.backups.chain)),
-            "size": sum(tree.backups.size),
-            "newest": _instants.format(newest.instant),
-            "severity": "violation" if "orphan" in settings.fail_on else "notice",
-            "message": "the node has no such VM any more, and %s of it: %s" % (_left(len(tree.backups)), words.size(sum(tree.backups.size))),
-        })
+        orphans.append(
+            {
+                "vm": {"uuid": tree.uuid, "name": tree.name, "type": tree.type},
+                "backups": len(tree.backups),
+                "chains": len(set(tree.backups.chain)),
+                "size": sum(tree.backups.size),
+                "newest": _instants.format(newest.instant),
+                "severity": "violation" if "orphan" in settings.fail_on else "notice",
+                "message": "the node has no such VM any more, and %s of it: %s"
+                % (_left(len(tree.backups)), words.size(sum(tree.backups.size))),
+            }
+        )
     return orphans, foreign
 
 
 def _result(results, orphans, foreign, strays, settings: Check) -> dict[str, Any]:
     findings = [] if results else [_nothing_seen(settings)]
     findings += [_stray(one, settings) for one in strays]
-    counts = {code: sum(finding["code"] == code for result in results for finding in result["findings"]) for code in FINDINGS}
+    counts = {
+        code: sum(finding["code"] == code for result in results for finding in result["findings"]) for code in FINDINGS
+    }
     counts.update(orphan=len(orphans), no_vms=len(findings) - len(strays))
     counts["damaged"] += len(strays)
-    statuses = {status: sum(result["status"] == status for result in results) for status in ("ok", "notice", "violation", "excluded")}
+    statuses = {
+        status: sum(result["status"] == status for result in results)
+        for status in ("ok", "notice", "violation", "excluded")
+    }
     violated = statuses["violation"] + sum(each["severity"] == "violation" for each in [*orphans, *findings])
     used = {result["group"] for result in results}
     return {
         "checked_at": _instants.format(settings.now),
         "compliant": not violated,
         "message": worst(results, orphans, findings, settings.now),
-        "totals": {"vms": len(results), "orphans": len(orphans), "foreign": foreign, "status": statuses, "findings": counts},
+        "totals": {
+            "vms": len(results),
+            "orphans": len(orphans),
+            "foreign": foreign,
+            "status": statuses,
+            "findings": counts,
+        },
         "unused": [group.name for group in settings.groups[:-1] if group.name not in used],
         "findings": findings,
         "vms": results,
@@ -228,7 +324,13 @@ def _result(results, orphans, foreign, strays, settings: Check) -> dict[str, Any
 def _nothing_seen(settings: Check) -> dict[str, Any]:
     """Where nothing is seen nothing can be wrong, which is no proof of anything: whoever may not see the VMs is shown an empty list."""
     severity = "violation" if "no_vms" in settings.fail_on else "notice"
-    return {"code": "no_vms", "severity": severity, "message": "the node shows no VM or container to this login", "value": 0, "limit": 1}
+    return {
+        "code": "no_vms",
+        "severity": severity,
+        "message": "the node shows no VM or container to this login",
+        "value": 0,
+        "limit": 1,
+    }
 
 
 def _stray(one, settings: Check) -> dict[str, Any]:

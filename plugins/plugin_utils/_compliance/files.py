@@ -11,7 +11,8 @@ from __future__ import annotations
 
 import json
 import re
-from typing import Any, Iterable, Iterator
+from collections.abc import Iterable, Iterator
+from typing import Any
 from xml.etree import ElementTree
 
 from ansible_collections.prlsdk.core.plugins.module_utils import _instants
@@ -28,7 +29,10 @@ def as_json(host: str, result: dict[str, Any] | None, error: str | None = None) 
     if result is None:
         told = {"host": host, "compliant": False, "error": error}
     else:
-        told = {"host": host, **{key: result[key] for key in ("compliant", "totals", "findings", "unused", "vms", "orphans")}}
+        told = {
+            "host": host,
+            **{key: result[key] for key in ("compliant", "totals", "findings", "unused", "vms", "orphans")},
+        }
     return json.dumps(told, indent=4) + "\n"
 
 
@@ -45,22 +49,36 @@ def as_junit(host: str, result: dict[str, Any] | None, error: str | None = None)
         of_node = [*result["findings"], *result["orphans"]]
         failed = result["totals"]["status"]["violation"] + sum(one["severity"] == "violation" for one in of_node)
         skipped = result["totals"]["status"]["excluded"]
-        suite = _element(suites, "testsuite", name=host, tests=len(of_node) + len(result["vms"]), failures=failed, errors=0, skipped=skipped)
+        suite = _element(
+            suites,
+            "testsuite",
+            name=host,
+            tests=len(of_node) + len(result["vms"]),
+            failures=failed,
+            errors=0,
+            skipped=skipped,
+        )
         for finding in result["findings"]:
             _case(suite, host, finding["code"], [finding])
         for vm in result["vms"]:
-            case = _case(suite, "%s.%s" % (host, vm["vm"]["type"] or ""), vm["vm"]["name"] or vm["vm"]["uuid"], vm["findings"])
+            case = _case(
+                suite, "%s.%s" % (host, vm["vm"]["type"] or ""), vm["vm"]["name"] or vm["vm"]["uuid"], vm["findings"]
+            )
             if vm["status"] == "excluded":
                 _element(case, "skipped")
         for orphan in result["orphans"]:
-            _case(suite, "%s.orphan" % host, orphan["vm"]["name"] or orphan["vm"]["uuid"], [{"code": "orphan", **orphan}])
+            _case(
+                suite, "%s.orphan" % host, orphan["vm"]["name"] or orphan["vm"]["uuid"], [{"code": "orphan", **orphan}]
+            )
     ElementTree.indent(suites, " ")
     return '<?xml version="1.0" encoding="UTF-8"?>\n%s\n' % ElementTree.tostring(suites, encoding="unicode")
 
 
 def _case(suite, classname, name, findings):
     case = _element(suite, "testcase", classname=classname, name=name)
-    violations, notices = ([one for one in findings if one["severity"] == severity] for severity in ("violation", "notice"))
+    violations, notices = (
+        [one for one in findings if one["severity"] == severity] for severity in ("violation", "notice")
+    )
     if violations:
         _element(case, "failure", type=violations[0]["code"], message="; ".join(one["message"] for one in violations))
     if notices:

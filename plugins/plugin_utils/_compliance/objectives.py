@@ -28,7 +28,11 @@ class Objective(NamedTuple):
 
     def plain(self) -> dict[str, Any]:
         """As a result shows it."""
-        return {"rpo": str(self.rpo), "max_chain_length": self.max_chain_length, "max_chain_age": str(self.max_chain_age) if self.max_chain_age else None}
+        return {
+            "rpo": str(self.rpo),
+            "max_chain_length": self.max_chain_length,
+            "max_chain_age": str(self.max_chain_age) if self.max_chain_age else None,
+        }
 
 
 class Group(NamedTuple):
@@ -47,7 +51,9 @@ def read_groups(objective, overrides) -> list[Group]:
     if isinstance(objective, str):
         objective = {"rpo": objective}
     if not isinstance(objective, Mapping):
-        raise InputError("objective must be a duration such as 26h, or a dictionary such as {rpo: 26h}, not %r" % (objective,))
+        raise InputError(
+            "objective must be a duration such as 26h, or a dictionary such as {rpo: 26h}, not %r" % (objective,)
+        )
     groups: list[Group] = []
     for number, override in enumerate(listed(overrides, "overrides")):
         where = "overrides[%d]" % number
@@ -79,7 +85,11 @@ def _objective(given, where) -> Objective:
     if not rpo:
         raise InputError("%s.rpo is nothing, which no backup can meet; give a duration such as 26h" % where)
     length, age = given.get("max_chain_length"), given.get("max_chain_age")
-    return Objective(rpo, _number(length, where + ".max_chain_length"), (_duration(age, where + ".max_chain_age") or None) if age else None)
+    return Objective(
+        rpo,
+        _number(length, where + ".max_chain_length"),
+        (_duration(age, where + ".max_chain_age") or None) if age else None,
+    )
 
 
 def _duration(value, where) -> Duration:

@@ -29,16 +29,35 @@ _NOTHING = (
     "The node shows no VM or container to this login, so nothing could be checked. Log in as a user who sees them all, mostly with become: true; "
     "where there are none on purpose, take no_vms out of the findings that are violations."
 )
-_ORDER = ("unreadable", "damaged", "never", "not_restorable", "rpo", "chain_age", "chain_length", "future", "full_due", "new")
+_ORDER = (
+    "unreadable",
+    "damaged",
+    "never",
+    "not_restorable",
+    "rpo",
+    "chain_age",
+    "chain_length",
+    "future",
+    "full_due",
+    "new",
+)
 _RANKS = {code: rank for rank, code in enumerate(_ORDER)}
 
 
-def worst(results: list[dict[str, Any]], orphans: list[dict[str, Any]], findings: list[dict[str, Any]], now: int) -> str:
+def worst(
+    results: list[dict[str, Any]], orphans: list[dict[str, Any]], findings: list[dict[str, Any]], now: int
+) -> str:
     """One sentence: how many miss their objective, and the worst of them by name."""
     checked = [result for result in results if result["status"] != "excluded"]
-    offenders = sorted((result for result in checked if result["status"] == "violation"), key=lambda result: _badness(result, now))
+    offenders = sorted(
+        (result for result in checked if result["status"] == "violation"), key=lambda result: _badness(result, now)
+    )
     named = ["%s (%s)" % (_name(result), _why(_violations(result), result, now)) for result in offenders]
-    named += ["%s (orphan, %s)" % (_name(orphan), words.size(orphan["size"])) for orphan in orphans if orphan["severity"] == "violation"]
+    named += [
+        "%s (orphan, %s)" % (_name(orphan), words.size(orphan["size"]))
+        for orphan in orphans
+        if orphan["severity"] == "violation"
+    ]
     strays = [finding for finding in findings if finding["code"] == "damaged" and finding["severity"] == "violation"]
     named += ["a VM that the node does not list (%s)" % _SHORT["damaged"] for finding in strays]
     if any(finding["severity"] == "violation" and finding["code"] == "no_vms" for finding in findings):
@@ -48,10 +67,18 @@ def worst(results: list[dict[str, Any]], orphans: list[dict[str, Any]], findings
     if not checked and not named:
         return "There is no VM or container to check."
     if not named:
-        said = "All %d VMs and containers meet their objectives" % len(checked) if len(checked) != 1 else "The only VM or container meets its objective"
+        said = (
+            "All %d VMs and containers meet their objectives" % len(checked)
+            if len(checked) != 1
+            else "The only VM or container meets its objective"
+        )
         notices = sum(result["status"] == "notice" for result in checked) + len(orphans)
         return said + (", with %s." % ("1 notice" if notices == 1 else "%d notices" % notices) if notices else ".")
-    amount = "%d of %d VMs and containers do not comply" % (len(offenders), len(checked)) if offenders else "Backups without a VM are left"
+    amount = (
+        "%d of %d VMs and containers do not comply" % (len(offenders), len(checked))
+        if offenders
+        else "Backups without a VM are left"
+    )
     if offenders and len(checked) == 1:
         amount = "The only VM or container does not comply"
     return "%s: %s." % (amount, _some(named))
@@ -61,9 +88,14 @@ def _some(named):
     return ", ".join(named[:NAMED]) + (", and %d more" % (len(named) - NAMED) if len(named) > NAMED else "")
 
 
-def table(results: list[dict[str, Any]], orphans: list[dict[str, Any]], findings: list[dict[str, Any]], now: int) -> list[str]:
+def table(
+    results: list[dict[str, Any]], orphans: list[dict[str, Any]], findings: list[dict[str, Any]], now: int
+) -> list[str]:
     """Lines of a table, the worst first; texts from outside are made safe for a terminal."""
-    rows = sorted(results, key=lambda result: (("violation", "notice", "ok", "excluded").index(result["status"]), _badness(result, now)))
+    rows = sorted(
+        results,
+        key=lambda result: (("violation", "notice", "ok", "excluded").index(result["status"]), _badness(result, now)),
+    )
     left_out = 0
     if len(rows) > ROWS:
         bad = [row for row in rows if row["status"] in ("violation", "notice")][: 2 * ROWS]
@@ -72,7 +104,14 @@ def table(results: list[dict[str, Any]], orphans: list[dict[str, Any]], findings
     marks = {"violation": "FAIL", "notice": "note", "ok": "ok", "excluded": "skip"}
     cells += [(marks[finding["severity"]], "(the node)", "", "", "", _SHORT[finding["code"]]) for finding in findings]
     cells += [
-        (marks[row["status"]], _name(row), _age(row, now), row["objective"]["rpo"], _chain(row, now), "; ".join(_short(f, row) for f in row["findings"]))
+        (
+            marks[row["status"]],
+            _name(row),
+            _age(row, now),
+            row["objective"]["rpo"],
+            _chain(row, now),
+            "; ".join(_short(f, row) for f in row["findings"]),
+        )
         for row in rows
     ]
     for orphan in orphans[:ROWS]:

@@ -6,7 +6,8 @@
 from __future__ import annotations
 
 import json
-from typing import Any, Callable, Iterator
+from collections.abc import Callable, Iterator
+from typing import Any
 
 from ansible_collections.prlsdk.core.plugins.module_utils._errors import InputError
 from ansible_collections.prlsdk.core.plugins.plugin_utils._retention.totals import GOING
@@ -20,7 +21,12 @@ NAMED = 3
 
 
 def conclude(
-    plan: dict[str, Any], state: str, confirmed: bool = False, stops: bool = False, digest_length: int = 16, option: Callable[[str], str] = str
+    plan: dict[str, Any],
+    state: str,
+    confirmed: bool = False,
+    stops: bool = False,
+    digest_length: int = 16,
+    option: Callable[[str], str] = str,
 ) -> str:
     """One paragraph.
 
@@ -32,7 +38,13 @@ def conclude(
     """
     if state not in STATES:
         raise InputError("state is %r; it must be one of %s" % (state, ", ".join(STATES)))
-    return " ".join([_told(plan, state, confirmed, stops, digest_length, option), *_damaged(plan.get("damaged", [])), *_refusals(plan["refusals"], option)])
+    return " ".join(
+        [
+            _told(plan, state, confirmed, stops, digest_length, option),
+            *_damaged(plan.get("damaged", [])),
+            *_refusals(plan["refusals"], option),
+        ]
+    )
 
 
 def _set(option, name, value):
@@ -48,7 +60,12 @@ def _told(plan, state, confirmed, stops, digest_length, option):
     if not going:
         return "Nothing was removed." if plan["refusals"] else _nothing(plan)
     vms = sum(plan["totals"]["vms"][status] for status in GOING)
-    what = "%s of %s (%s%s)" % (words.count(going, "backup"), words.count(vms, "VM"), words.size(plan["totals"]["bytes"]["freed"]), _retired(plan["vms"]))
+    what = "%s of %s (%s%s)" % (
+        words.count(going, "backup"),
+        words.count(vms, "VM"),
+        words.size(plan["totals"]["bytes"]["freed"]),
+        _retired(plan["vms"]),
+    )
     if state == "applied":
         return "Removed %s. Looked again: nothing of it is left, and %s." % (what, _there(plan["totals"]["counts"]))
     first = "Plan only, nothing was changed." if state == "planned" else "Check mode, nothing was changed."
@@ -57,8 +74,14 @@ def _told(plan, state, confirmed, stops, digest_length, option):
     if state == "predicted" and confirmed:
         return "%s %s would go. Run it without --check to remove %s." % (first, what, "it" if going == 1 else "them")
     exactly, whatever = (_set(option, "confirm", value) for value in (plan["digest"][:digest_length], "true"))
-    return "%s %s would go. To apply exactly this plan add %s; to apply whatever the plan is at that time, as in a nightly job, %s." % (
-        first, what, exactly, whatever,
+    return (
+        "%s %s would go. To apply exactly this plan add %s; to apply whatever the plan is at that time, as in a nightly job, %s."
+        % (
+            first,
+            what,
+            exactly,
+            whatever,
+        )
     )
 
 
@@ -75,7 +98,9 @@ def _nothing(plan):
         return "Nothing to remove: %s of %s %s." % (who, words.count(vms, "VM"), does)
     if plan.get("damaged"):
         return "Nothing to remove."
-    return "Nothing to remove: %s." % ("every VM with backups is excluded" if plan.get("excluded") else "there are no backups")
+    return "Nothing to remove: %s." % (
+        "every VM with backups is excluded" if plan.get("excluded") else "there are no backups"
+    )
 
 
 def _there(counts):
@@ -89,7 +114,9 @@ def _damaged(damaged) -> Iterator[str]:
         names = ", ".join(words.shown(one["name"] or one["uuid"]) for one in damaged[:NAMED])
         more = len(damaged) - NAMED
         yield "Nothing was planned for %s%s, because it is not known which backups %s. %s" % (
-            names, " and %s" % words.count(more, "more VM") if more > 0 else "", "it has" if len(damaged) == 1 else "they have",
+            names,
+            " and %s" % words.count(more, "more VM") if more > 0 else "",
+            "it has" if len(damaged) == 1 else "they have",
             words.shown(damaged[0]["message"], 500),
         )
 
@@ -101,10 +128,17 @@ def _refusals(refusals, option) -> Iterator[str]:
         names = ", ".join(words.shown(name) for name in refusal["vms"][:NAMED])
         more = len(refusal["vms"]) - NAMED
         yield "A guard refused the removal of %s of %s%s. %s." % (
-            words.count(refusal["backups"], "backup"), names, " and %s" % words.count(more, "more VM") if more > 0 else "", words.shown(refusal["message"]),
+            words.count(refusal["backups"], "backup"),
+            names,
+            " and %s" % words.count(more, "more VM") if more > 0 else "",
+            words.shown(refusal["message"]),
         )
         if refusal["allow"] is not None:
             allow[refusal["guard"]] = refusal["allow"]
     if allow:
-        way = "-e '%s'" % json.dumps({option("guards"): allow}) if option("guards") != "guards" else "'guards: %s'" % json.dumps(allow)
+        way = (
+            "-e '%s'" % json.dumps({option("guards"): allow})
+            if option("guards") != "guards"
+            else "'guards: %s'" % json.dumps(allow)
+        )
         yield "If that is what you want, let one run do it with %s, or change the policy." % way

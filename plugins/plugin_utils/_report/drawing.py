@@ -40,7 +40,9 @@ class Scale(NamedTuple):
         return round(100 * (instant - self.start) / max(self.end - self.start, 1), 2)
 
 
-def draw(vm: dict[str, Any], policy: dict[str, Any], now: int, calendar: Calendar, read: Reader, outcomes: dict[str, Outcome]) -> dict[str, Any]:
+def draw(
+    vm: dict[str, Any], policy: dict[str, Any], now: int, calendar: Calendar, read: Reader, outcomes: dict[str, Outcome]
+) -> dict[str, Any]:
     """Everything that the details of a VM show; ``outcomes`` is what became of backups, by id."""
     marks = marks_of(vm, calendar, read, outcomes)
     return {
@@ -105,9 +107,21 @@ def _cell(column, row, date, those):
     if len(those) == 1:
         title = best.title
     else:
-        counts = ["%d %s" % (number, STATE_TEXTS[state]) for state in STATES for number in [sum(mark.state == state for mark in those)] if number]
+        counts = [
+            "%d %s" % (number, STATE_TEXTS[state])
+            for state in STATES
+            for number in [sum(mark.state == state for mark in those)]
+            if number
+        ]
         title = "%s: %s (%s). Best: %s" % (date.isoformat(), words.backups(len(those)), ", ".join(counts), best.title)
-    return {"x": column, "y": row, "state": best.state, "letter": best.letter, "pinned": any(mark.pinned for mark in those), "title": title}
+    return {
+        "x": column,
+        "y": row,
+        "state": best.state,
+        "letter": best.letter,
+        "pinned": any(mark.pinned for mark in those),
+        "title": title,
+    }
 
 
 def _reach(letter):
@@ -125,7 +139,9 @@ def _lanes(marks, now, calendar):
     if not chains:
         return {"rows": [], "period": "", "more": 0}
     ends = [chain[-1].instant for chain in chains.values()]
-    scales, weeks = _fold(min(chain[0].instant for chain in chains.values()), max(*ends, min(now, max(ends) + DAY)), calendar)
+    scales, weeks = _fold(
+        min(chain[0].instant for chain in chains.values()), max(*ends, min(now, max(ends) + DAY)), calendar
+    )
     titles = {uuid: _chain_title(chain) for uuid, chain in chains.items()}
     drawn: set[str] = set()
     rows = [_lane_row(scale, weeks, chains, titles, calendar, drawn) for scale in scales]
@@ -188,10 +204,16 @@ def _chain_title(marks):
     states = {mark.state for mark in marks}
     going = states & {"gone", "refused"}
     fate = "goes" if states == {"gone"} else "kept" if not going else "refused" if states == {"refused"} else "partly"
-    text = {"goes": "goes as a whole", "kept": "stays", "refused": "would go, refused", "partly": "a part of it goes"}[fate]
+    text = {"goes": "goes as a whole", "kept": "stays", "refused": "would go, refused", "partly": "a part of it goes"}[
+        fate
+    ]
     total = sum(mark.backup["size"] for mark in marks)
     return fate, "Chain of %s to %s, %s, %s: %s" % (
-        words.when(marks[0].backup["created"]), words.when(marks[-1].backup["created"]), words.backups(len(marks)), words.size(total), text
+        words.when(marks[0].backup["created"]),
+        words.when(marks[-1].backup["created"]),
+        words.backups(len(marks)),
+        words.size(total),
+        text,
     )
 
 
@@ -213,16 +235,29 @@ def _bytes(vm, now):
     sizes = vm["bytes"]
     total = sum(sizes.values())
     parts, x = [], 0.0
-    names = (("own", "kept for its own sake"), ("needed", "kept only as needed"), ("freed", "freed by the plan"), ("refused", "not freed: refused"))
+    names = (
+        ("own", "kept for its own sake"),
+        ("needed", "kept only as needed"),
+        ("freed", "freed by the plan"),
+        ("refused", "not freed: refused"),
+    )
     for name, text in names:
         if sizes[name]:
             width = round(100 * sizes[name] / total, 2)
-            parts.append({"state": name, "x": round(x, 2), "width": width, "text": text, "size": words.size(sizes[name])})
+            parts.append(
+                {"state": name, "x": round(x, 2), "width": width, "text": text, "size": words.size(sizes[name])}
+            )
             x += width
     due = vm["full_due"]
     chains = [_due(chain, now) for chain in due["chains"]]
     width = round(100 * due["freed"] / total, 2) if total else 0
-    return {"total": words.size(total), "parts": parts, "next_full": words.size(due["freed"]), "next_full_width": min(width, 100), "due": chains}
+    return {
+        "total": words.size(total),
+        "parts": parts,
+        "next_full": words.size(due["freed"]),
+        "next_full_width": min(width, 100),
+        "due": chains,
+    }
 
 
 def _due(chain, now):

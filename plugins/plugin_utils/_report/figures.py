@@ -35,7 +35,10 @@ class Figures(NamedTuple):
     @property
     def share(self) -> float:
         """The part of the restorable backups, or of all, that goes or would go: the larger one."""
-        return max(self.restorable_going / self.restorable if self.restorable else 0.0, self.going / self.backups if self.backups else 0.0)
+        return max(
+            self.restorable_going / self.restorable if self.restorable else 0.0,
+            self.going / self.backups if self.backups else 0.0,
+        )
 
 
 _LOOKED_AT = operator.itemgetter("chain", "verdict", "created")
@@ -74,7 +77,17 @@ def count(vm: dict[str, Any], odd: bool, read: Reader) -> Figures:
             stays.append((instant, created))
     counts = vm["counts"]
     going = counts["remove"] + counts["refused"]
-    return Figures(newest, len(chains), len(left), len(broken_chains), len(vm["backups"]), restorable, restorable_going, going, _worst_gap(stays))
+    return Figures(
+        newest,
+        len(chains),
+        len(left),
+        len(broken_chains),
+        len(vm["backups"]),
+        restorable,
+        restorable_going,
+        going,
+        _worst_gap(stays),
+    )
 
 
 def _worst_gap(stays: list[tuple[int, str]]) -> Gap | None:

@@ -15,12 +15,23 @@ from . import words
 from .figures import Figures
 
 
-def table(policy: dict[str, Any], vms: list[dict[str, Any]], counted: list[Figures], now: int, zone: Zone) -> list[dict[str, Any]]:
+def table(
+    policy: dict[str, Any], vms: list[dict[str, Any]], counted: list[Figures], now: int, zone: Zone
+) -> list[dict[str, Any]]:
     """A row for each guard that the policy of these VMs sets, with the nearest value and how many plans it refused."""
     rows = [_row(name, policy, list(zip(vms, counted)), now, zone) for name in _NEAREST if policy.get(name) is not None]
     if policy.get("max_remove_total") is not None:
         total = sum(figures.going for figures in counted)
-        rows.append(_written("max_remove_total", policy["max_remove_total"], total, "all VMs together", total, policy["max_remove_total"]))
+        rows.append(
+            _written(
+                "max_remove_total",
+                policy["max_remove_total"],
+                total,
+                "all VMs together",
+                total,
+                policy["max_remove_total"],
+            )
+        )
     refused: dict[str, int] = {}
     for vm in vms:
         if vm["guard"]:
@@ -73,8 +84,12 @@ def _fewest_chains(pairs, policy, now):
 
 _NEAREST = {
     "max_remove": _most(lambda vm, figures, policy, now: figures.going, str),
-    "max_remove_share": _most(lambda vm, figures, policy, now: figures.share if figures.going >= policy["max_remove_floor"] else 0.0, _percent),
+    "max_remove_share": _most(
+        lambda vm, figures, policy, now: figures.share if figures.going >= policy["max_remove_floor"] else 0.0, _percent
+    ),
     "min_chains": _fewest_chains,
-    "max_staleness": _most(lambda vm, figures, policy, now: max(now - figures.newest, 0) if figures.newest is not None else 0, words.span),
+    "max_staleness": _most(
+        lambda vm, figures, policy, now: max(now - figures.newest, 0) if figures.newest is not None else 0, words.span
+    ),
     "max_broken_chains": _most(lambda vm, figures, policy, now: figures.broken_chains, str),
 }

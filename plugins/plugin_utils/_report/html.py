@@ -17,6 +17,10 @@ TEMPLATES = pathlib.Path(__file__).with_name("templates")
 def render(report, expected=()) -> str:
     """The page of a report; the arguments and what is raised are those of :func:`page.make_page`."""
     environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(str(TEMPLATES)), autoescape=True, trim_blocks=True, lstrip_blocks=True, undefined=jinja2.StrictUndefined
+        loader=jinja2.FileSystemLoader(str(TEMPLATES)),
+        autoescape=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        undefined=jinja2.StrictUndefined,
     )
     return environment.get_template("report.html.j2").render(page=make_page(report, expected))

@@ -26,16 +26,23 @@ def rungs(policy: dict[str, Any], backups: list[tuple[dict[str, Any], datetime.d
         for reason in backup["reasons"]:
             code = reason["code"]
             if code == "rule":
-                holders.setdefault((reason.get("tag"), reason["name"]), {}).setdefault(reason["rank"], []).append((backup, reason))
+                holders.setdefault((reason.get("tag"), reason["name"]), {}).setdefault(reason["rank"], []).append(
+                    (backup, reason)
+                )
             elif code in ("within", "window_start", "oldest"):
                 extra.setdefault((reason.get("tag"), reason["rule"]), []).append((backup, reason, day))
-    return [_rung(tag, name, setting, holders.get((tag, name), {}), extra.get((tag, name), [])) for tag, name, setting in rules(policy)]
+    return [
+        _rung(tag, name, setting, holders.get((tag, name), {}), extra.get((tag, name), []))
+        for tag, name, setting in rules(policy)
+    ]
 
 
 def rules(policy: dict[str, Any]) -> list[tuple[str | None, str, Any]]:
     """(tag, name, setting) of the rules that a normalised policy sets, in its order; its own have no tag."""
     own = [(None, name, setting) for name, setting in policy.items() if name in RULES]
-    return own + [(tag, name, setting) for tag, tagged in (policy.get("by_tag") or {}).items() for name, setting in tagged.items()]
+    return own + [
+        (tag, name, setting) for tag, tagged in (policy.get("by_tag") or {}).items() for name, setting in tagged.items()
+    ]
 
 
 def rule_text(name: str, setting, tag: str | None = None) -> str:
@@ -43,8 +50,16 @@ def rule_text(name: str, setting, tag: str | None = None) -> str:
     name = name if tag is None else "%s: %s" % (words.shown(tag, 60), name)
     if not isinstance(setting, dict):
         return "%s %s" % (name, setting)
-    details = [word for word in ("fulls" if setting["of"] == "full" else "", "oldest" if setting.get("pick") == "oldest" else "") if word]
-    return "%s %s%s" % (name, setting.get("count", setting.get("duration")), " (%s)" % ", ".join(details) if details else "")
+    details = [
+        word
+        for word in ("fulls" if setting["of"] == "full" else "", "oldest" if setting.get("pick") == "oldest" else "")
+        if word
+    ]
+    return "%s %s%s" % (
+        name,
+        setting.get("count", setting.get("duration")),
+        " (%s)" % ", ".join(details) if details else "",
+    )
 
 
 def _rung(tag, name, setting, held, extra):
@@ -54,31 +69,57 @@ def _rung(tag, name, setting, held, extra):
     oldest = [_extra_slot(*each) for each in extra if each[1]["code"] == "oldest"]
     by_age = [_extra_slot(*each) for each in extra if each[1]["code"] != "oldest"]
     if isinstance(amount, int):
-        slots += [{"state": "empty", "label": "", "title": "%s %d of %d: empty" % (name, rank, amount)} for rank in range(filled + 1, amount + 1)]
+        slots += [
+            {"state": "empty", "label": "", "title": "%s %d of %d: empty" % (name, rank, amount)}
+            for rank in range(filled + 1, amount + 1)
+        ]
         note = "%d of %d filled" % (filled, amount)
     else:
         slots += by_age
         note = words.backups(filled + len(by_age) + len(oldest))
     more = max(len(slots) - SLOTS, 0)
-    return {"name": rule_text(name, setting, tag), "letter": words.LETTERS[name], "note": note, "slots": slots[:SLOTS] + oldest, "more": more}
+    return {
+        "name": rule_text(name, setting, tag),
+        "letter": words.LETTERS[name],
+        "note": note,
+        "slots": slots[:SLOTS] + oldest,
+        "more": more,
+    }
 
 
 def _slot(rank, holders):
     backup, reason = holders[0]
     title = _slot_title(backup, reason)
     if len(holders) > 1:
-        title = "%s: %s, the newest of %s" % (words.reason(reason), words.backups(len(holders)), words.when(backup["created"]))
-    return {"state": "full" if backup["type"] == "full" else "inc", "label": _short(reason["bucket"]) or str(rank), "title": title}
+        title = "%s: %s, the newest of %s" % (
+            words.reason(reason),
+            words.backups(len(holders)),
+            words.when(backup["created"]),
+        )
+    return {
+        "state": "full" if backup["type"] == "full" else "inc",
+        "label": _short(reason["bucket"]) or str(rank),
+        "title": title,
+    }
 
 
 def _slot_title(backup, reason):
-    return "%s: %s of %s, %s" % (words.reason(reason), backup["type"], words.when(backup["created"]), words.size(backup["size"]))
+    return "%s: %s of %s, %s" % (
+        words.reason(reason),
+        backup["type"],
+        words.when(backup["created"]),
+        words.size(backup["size"]),
+    )
 
 
 def _extra_slot(backup, reason, day):
     """Labelled with the policy's day, as the buckets of the other rules are."""
     label = "O" if reason["code"] == "oldest" else day.isoformat()[5:]
-    return {"state": "full" if backup["type"] == "full" else "inc", "label": label, "title": _slot_title(backup, reason)}
+    return {
+        "state": "full" if backup["type"] == "full" else "inc",
+        "label": label,
+        "title": _slot_title(backup, reason),
+    }
 
 
 def _short(bucket):

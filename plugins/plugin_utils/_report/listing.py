@@ -18,7 +18,10 @@ def chains(marks: list[Mark]) -> list[dict[str, Any]]:
     by_chain: dict[str, list[Mark]] = {}
     for mark in marks:
         by_chain.setdefault(mark.backup["chain"], []).append(mark)
-    return [{"chain": words.shown(chain, 60), "rows": [_row(chain, mark) for mark in members]} for chain, members in by_chain.items()]
+    return [
+        {"chain": words.shown(chain, 60), "rows": [_row(chain, mark) for mark in members]}
+        for chain, members in by_chain.items()
+    ]
 
 
 def _row(chain, mark):

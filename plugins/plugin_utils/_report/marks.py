@@ -14,7 +14,12 @@ from . import words
 from .outcomes import Outcome
 
 STATES = ("own", "needed", "refused", "gone")  # the best first
-STATE_TEXTS = {"own": "keep", "needed": "keep, only as needed", "refused": "would go, but a guard refused it", "gone": "remove"}
+STATE_TEXTS = {
+    "own": "keep",
+    "needed": "keep, only as needed",
+    "refused": "would go, but a guard refused it",
+    "gone": "remove",
+}
 #: Reasons that a title tells. It counts what is beyond; the table of all backups has every one.
 REASONS = 3
 
@@ -39,7 +44,11 @@ class Mark(NamedTuple):
         if len(self.why) > REASONS:
             why += "; and %d more" % (len(self.why) - REASONS)
         text = "%s, %s, %s. %s: %s" % (
-            words.when(backup["created"]), backup["type"], words.size(backup["size"]), STATE_TEXTS[self.state].capitalize(), why
+            words.when(backup["created"]),
+            backup["type"],
+            words.size(backup["size"]),
+            STATE_TEXTS[self.state].capitalize(),
+            why,
         )
         return "%s. Then: %s" % (text, self.outcome.text) if self.outcome else text
 
@@ -49,7 +58,9 @@ def marks_of(vm: dict[str, Any], calendar: Calendar, read: Reader, outcomes: dic
     backups = vm["backups"]
     instants = [read(backup["created"]) for backup in backups]
     days = calendar.days(instants)
-    return [_mark(backup, instant, day, outcomes.get(backup["id"])) for backup, instant, day in zip(backups, instants, days)]
+    return [
+        _mark(backup, instant, day, outcomes.get(backup["id"])) for backup, instant, day in zip(backups, instants, days)
+    ]
 
 
 def _mark(backup, instant, day, outcome):

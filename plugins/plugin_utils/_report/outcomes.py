@@ -22,7 +22,9 @@ _TEXTS = {
     "failed": "failed",
     "not_attempted": "not attempted",
 }
-_PREDICTED = dict(_TEXTS, removed="would be removed", refused="would not be removed, refused", busy="would not be removed, in use")
+_PREDICTED = dict(
+    _TEXTS, removed="would be removed", refused="would not be removed, refused", busy="would not be removed, in use"
+)
 _DONE = ("removed", "already_absent")
 
 
@@ -65,7 +67,12 @@ class Outcomes:
                 along = [gone["id"] for gone in self._steps.get(identity, {}).get("removes", ())]
                 outcomes.update(dict.fromkeys([identity, *along], outcome))
             if entry.get("outcome") != "removed":
-                outcomes.update(dict.fromkeys((gone for gone in entry.get("removed") or [] if gone != identity), Outcome(self._texts["removed"])))
+                outcomes.update(
+                    dict.fromkeys(
+                        (gone for gone in entry.get("removed") or [] if gone != identity),
+                        Outcome(self._texts["removed"]),
+                    )
+                )
         return outcomes
 
     def _text(self, outcome):
@@ -86,7 +93,9 @@ class Outcomes:
             return None
         return {
             "predicted": self.predicted,
-            "counts": [{"outcome": self._text(outcome), "number": number} for outcome, number in sorted(self._counts().items())],
+            "counts": [
+                {"outcome": self._text(outcome), "number": number} for outcome, number in sorted(self._counts().items())
+            ],
             "problems": [self._problem(entry) for entry in self.problems[:LISTED]],
             "at_once": AT_ONCE,
             "more": max(len(self.problems) - LISTED, 0),

@@ -25,7 +25,17 @@ ALL_DRAWN = 40
 #: At most this many VMs are drawn, and none more once this many backups were.
 DRAWN, DRAWN_BACKUPS = 100, 10000
 #: What of a policy that is no rule and no guard the page shows.
-SETTINGS = ("grace", "min_restorable", "tails", "merge", "counting", "anchor", "day_start", "week_start", "retire_moved_after")
+SETTINGS = (
+    "grace",
+    "min_restorable",
+    "tails",
+    "merge",
+    "counting",
+    "anchor",
+    "day_start",
+    "week_start",
+    "retire_moved_after",
+)
 #: Warnings, and names of excluded VMs, that are listed for a host.
 LISTED = 100
 
@@ -65,7 +75,9 @@ def make_page(report, expected=()) -> dict[str, Any]:
         "totals": _totals(pages),
         "done": bool(plans) and all(page.host.get("status") == "applied" for page in plans),
         "letters": _legend(sections),
-        "shapes": sorted({month["shape"] for section in sections for vm in section["details"] for month in vm["calendar"]["months"]}),
+        "shapes": sorted(
+            {month["shape"] for section in sections for vm in section["details"] for month in vm["calendar"]["months"]}
+        ),
         "missing": sum(host.get("status") == NO_REPORT for host in hosts),
         "left_out": left_out,
         "bounds": {"all": ALL_DRAWN, "vms": DRAWN, "backups": DRAWN_BACKUPS},
@@ -85,7 +97,11 @@ class Host:
         if not isinstance(self.vms, (list, tuple)):
             raise InputError("%s has no vms; give the whole result of retention_plan" % where)
         self.outcomes = Outcomes(host.get("applied"), self.vms, bool(host.get("check_mode")))
-        odd = {warning["vm"] for warning in self.plan["warnings"] if warning["code"] in ("broken", "future")} if self.plan else ()
+        odd = (
+            {warning["vm"] for warning in self.plan["warnings"] if warning["code"] in ("broken", "future")}
+            if self.plan
+            else ()
+        )
         self.figures = [figures.count(vm, vm["vm"]["uuid"] in odd, read) for vm in self.vms]
         self.drawings: dict[int, dict[str, Any]] = {}
         self.groups = _groups(self.plan) if self.plan else {}
@@ -94,7 +110,9 @@ class Host:
     def weights(self):
         """For each VM how much it matters that it is drawn: failures, then refusals, then what goes; 0 for nothing of it."""
         for place, vm in enumerate(self.vms):
-            kind = 3 if place in self.outcomes.failed else {"refused": 2, "planned": 1, "retired": 1}.get(vm["status"], 0)
+            kind = (
+                3 if place in self.outcomes.failed else {"refused": 2, "planned": 1, "retired": 1}.get(vm["status"], 0)
+            )
             yield (kind, vm["bytes"]["freed"] + vm["bytes"]["refused"]), place
 
     def draw(self, place: int) -> int:
@@ -151,7 +169,13 @@ class Host:
             "timezone": words.shown(policy["timezone"]),
             "rules": [ladder.rule_text(name, setting, tag) for tag, name, setting in ladder.rules(policy)],
             "settings": ["%s %s" % (key, policy[key]) for key in SETTINGS if policy.get(key) is not None],
-            "guards": guards.table(policy, [self.vms[place] for place in places], [self.figures[place] for place in places], self.now, group.zone),
+            "guards": guards.table(
+                policy,
+                [self.vms[place] for place in places],
+                [self.figures[place] for place in places],
+                self.now,
+                group.zone,
+            ),
         }
 
     def _row(self, place):
@@ -175,7 +199,9 @@ class Host:
             "removed": counts["remove"],
             "refused": counts["refused"],
             "gap": words.span(gap.length) if gap else "none",
-            "gap_at": "from %s to %s" % (words.when(gap.since), words.when(gap.until)) if gap else "fewer than two restore points stay",
+            "gap_at": "from %s to %s" % (words.when(gap.since), words.when(gap.until))
+            if gap
+            else "fewer than two restore points stay",
             "freed": words.size(vm["bytes"]["freed"] or vm["bytes"]["refused"]) if vm["status"] != "nothing" else "",
             "drawn": place in self.drawings,
         }
@@ -207,14 +233,24 @@ def _missing(hosts, expected):
     if not isinstance(expected, (list, tuple)) or not all(isinstance(name, str) for name in expected):
         raise InputError("hosts must be a list of names")
     there = {host.get("host") for host in hosts if isinstance(host, Mapping)}
-    return [{"host": name, "status": NO_REPORT, "message": _LOST} for name in dict.fromkeys(expected) if name not in there]
+    return [
+        {"host": name, "status": NO_REPORT, "message": _LOST} for name in dict.fromkeys(expected) if name not in there
+    ]
 
 
 def _draw(pages, everything):
     """Draw the VMs that matter most; how many that should have been drawn were not."""
-    wanted = sorted(((weight, -page.number, -place) for page in pages for weight, place in page.weights() if everything or weight[0]), reverse=True)
+    wanted = sorted(
+        (
+            (weight, -page.number, -place)
+            for page in pages
+            for weight, place in page.weights()
+            if everything or weight[0]
+        ),
+        reverse=True,
+    )
     budget = DRAWN_BACKUPS
-    for number, (weight, page, place) in enumerate(wanted):
+    for number, (_weight, page, place) in enumerate(wanted):
         if number >= DRAWN or (number and len(pages[-page].vms[-place]["backups"]) > budget):
             return len(wanted) - number
         budget -= pages[-page].draw(-place)
@@ -227,7 +263,11 @@ def _totals(pages):
         for part in totals if page.plan else ():
             for name, number in page.plan["totals"][part].items():
                 totals[part][name] = totals[part].get(name, 0) + number
-    for part, names in (("vms", " ".join(STATUSES)), ("counts", "keep remove refused"), ("bytes", "own needed freed refused")):
+    for part, names in (
+        ("vms", " ".join(STATUSES)),
+        ("counts", "keep remove refused"),
+        ("bytes", "own needed freed refused"),
+    ):
         for name in names.split():
             totals[part].setdefault(name, 0)
     return _written_totals(totals)
@@ -250,7 +290,9 @@ def _written_totals(totals):
 def _legend(sections):
     """The letters that the page has, with what they mean."""
     there = {letter for section in sections for vm in section["details"] for letter in vm["letters"]}
-    return [{"letter": letter, "text": words.MEANINGS[name]} for name, letter in words.LETTERS.items() if letter in there]
+    return [
+        {"letter": letter, "text": words.MEANINGS[name]} for name, letter in words.LETTERS.items() if letter in there
+    ]
 
 
 def _mapping(value, where):

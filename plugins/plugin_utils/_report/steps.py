@@ -5,7 +5,8 @@
 
 from __future__ import annotations
 
-from typing import Any, Iterable, NamedTuple
+from collections.abc import Iterable
+from typing import Any, NamedTuple
 
 
 class Step(NamedTuple):
@@ -23,10 +24,19 @@ def steps(vm: dict[str, Any]) -> list[Step]:
     A refused plan has none. What it would have removed is told by its verdicts, and by chain, as the order in which is not.
     """
     backups = {backup["id"]: backup for backup in vm["backups"]}
-    planned = [Step(backups[step["id"]], [backups[gone["id"]] for gone in step["removes"]], step["action"], step["frees"]) for step in vm["remove"]]
+    planned = [
+        Step(backups[step["id"]], [backups[gone["id"]] for gone in step["removes"]], step["action"], step["frees"])
+        for step in vm["remove"]
+    ]
     refused = by_chain(backup for backup in vm["backups"] if backup["verdict"] == "refused")
     return planned + [
-        Step(gone[-1], gone, "chain" if gone[-1]["type"] == "full" else "increment", sum(backup["size"] for backup in gone)) for gone in refused
+        Step(
+            gone[-1],
+            gone,
+            "chain" if gone[-1]["type"] == "full" else "increment",
+            sum(backup["size"] for backup in gone),
+        )
+        for gone in refused
     ]
 
 

@@ -5,7 +5,8 @@
 
 from __future__ import annotations
 
-from typing import Any, Iterator
+from collections.abc import Iterator
+from typing import Any
 
 from ansible_collections.prlsdk.core.plugins.module_utils._errors import InputError
 from ansible_collections.prlsdk.core.plugins.plugin_utils._retention.refusals import in_words
@@ -21,7 +22,9 @@ RULE = "─"
 NAMED = 5
 
 
-def plan_lines(plan: dict[str, Any], detail: str = "auto", limit: int = 200, digest_length: int = 16, most: int | None = None) -> list[str]:
+def plan_lines(
+    plan: dict[str, Any], detail: str = "auto", limit: int = 200, digest_length: int = 16, most: int | None = None
+) -> list[str]:
     """The plan as lines.
 
     ``limit``: with more backups than this, ``auto`` shows removals only. ``most``: of VMs there are no more lines than this; the totals are always there.
@@ -74,7 +77,13 @@ def _removals(vm) -> Iterator[str]:
 
 
 def _step(step):
-    what = "chain of %d" % len(step.gone) if step.action == "chain" else step.action if len(step.gone) == 1 else "%d increments" % len(step.gone)
+    what = (
+        "chain of %d" % len(step.gone)
+        if step.action == "chain"
+        else step.action
+        if len(step.gone) == 1
+        else "%d increments" % len(step.gone)
+    )
     head = step.head
     return _row(head["id"], head["created"], what, step.frees, head["verdict"], "; ".join(words.why(head)), 42, 13)
 
@@ -83,8 +92,14 @@ def _one_line(vm) -> Iterator[str]:
     if vm["status"] == "nothing":
         return
     note = "refused: " + in_words(vm["guard"]) if vm["guard"] else "retired" if vm["status"] == "retired" else ""
-    gone, size = (vm["counts"]["refused"], vm["bytes"]["refused"]) if vm["guard"] else (vm["counts"]["remove"], vm["bytes"]["freed"])
-    yield _vm_line(vm["vm"]["name"] or vm["vm"]["uuid"], vm["vm"]["type"], vm["counts"]["keep"], gone, words.size(size), note)
+    gone, size = (
+        (vm["counts"]["refused"], vm["bytes"]["refused"])
+        if vm["guard"]
+        else (vm["counts"]["remove"], vm["bytes"]["freed"])
+    )
+    yield _vm_line(
+        vm["vm"]["name"] or vm["vm"]["uuid"], vm["vm"]["type"], vm["counts"]["keep"], gone, words.size(size), note
+    )
 
 
 def _vm_line(name, kind, keep, remove, size, note):
@@ -99,7 +114,11 @@ def _heading(vm):
     counts, sizes = vm["counts"], vm["bytes"]
     policy = "" if vm.get("group", "default") == "default" else ", policy: %s" % words.shown(vm["group"])
     if vm["guard"]:
-        what = "REFUSED, %d of %d backups would go (%s)" % (counts["refused"], sum(counts.values()), words.size(sizes["refused"]))
+        what = "REFUSED, %d of %d backups would go (%s)" % (
+            counts["refused"],
+            sum(counts.values()),
+            words.size(sizes["refused"]),
+        )
     elif vm["status"] == "retired":
         what = "RETIRED, keep %d, remove %d (%s)" % (counts["keep"], counts["remove"], words.size(sizes["freed"]))
     elif counts["remove"]:
@@ -117,7 +136,9 @@ def _name(vm):
 
 def _row(identity, created, kind, size, verdict, why, id_width=7, kind_width=11):
     when = created[:16].replace("T", " ")
-    return ("    %-*s %s  %-*s %10s  %-7s %s" % (id_width, identity, when, kind_width, kind, words.size(size), verdict, why)).rstrip()
+    return (
+        "    %-*s %s  %-*s %10s  %-7s %s" % (id_width, identity, when, kind_width, kind, words.size(size), verdict, why)
+    ).rstrip()
 
 
 def _short(identity):
@@ -132,28 +153,50 @@ def _totals(plan, detail, digest_length):
     totals, counts, sizes = plan["totals"]["vms"], plan["totals"]["counts"], plan["totals"]["bytes"]
     backups = sum(counts.values())
     vms = sum(totals.values())
-    yield "%s %s, %s, times in UTC" % (RULE * 2, "1 VM or container" if vms == 1 else "%d VMs and containers" % vms, words.count(backups, "backup"))
+    yield "%s %s, %s, times in UTC" % (
+        RULE * 2,
+        "1 VM or container" if vms == 1 else "%d VMs and containers" % vms,
+        words.count(backups, "backup"),
+    )
     yield "  keep    %7d  %10s" % (counts["keep"], words.size(sizes["own"] + sizes["needed"]))
-    yield "  remove  %7d  %10s  of %s" % (counts["remove"], words.size(sizes["freed"]), words.count(totals["planned"] + totals["retired"], "VM"))
+    yield "  remove  %7d  %10s  of %s" % (
+        counts["remove"],
+        words.size(sizes["freed"]),
+        words.count(totals["planned"] + totals["retired"], "VM"),
+    )
     if totals["retired"]:
         gone = [vm for vm in plan["vms"] if vm["status"] == "retired"]
         yield "  retired %7d  %10s  of %s: %s" % (
-            sum(vm["counts"]["remove"] for vm in gone), words.size(sum(vm["bytes"]["freed"] for vm in gone)), words.count(len(gone), "VM"),
+            sum(vm["counts"]["remove"] for vm in gone),
+            words.size(sum(vm["bytes"]["freed"] for vm in gone)),
+            words.count(len(gone), "VM"),
             words.listed([_name(vm) for vm in gone], NAMED),
         )
     if totals["refused"]:
-        yield "  refused %7d  %10s  of %s, by a guard" % (counts["refused"], words.size(sizes["refused"]), words.count(totals["refused"], "VM"))
+        yield "  refused %7d  %10s  of %s, by a guard" % (
+            counts["refused"],
+            words.size(sizes["refused"]),
+            words.count(totals["refused"], "VM"),
+        )
     excluded = plan.get("excluded", [])
     if excluded:
         yield "  excluded %6d  %10s  of %s: %s" % (
-            sum(one["backups"] for one in excluded), words.size(sum(one["size"] for one in excluded)), words.count(len(excluded), "VM"),
+            sum(one["backups"] for one in excluded),
+            words.size(sum(one["size"] for one in excluded)),
+            words.count(len(excluded), "VM"),
             words.listed([_name(one) for one in excluded], NAMED),
         )
     if plan.get("unused"):
-        yield "  unused: no VM of this host that has backups fits %s" % ", ".join(words.shown(name) for name in plan["unused"])
+        yield "  unused: no VM of this host that has backups fits %s" % ", ".join(
+            words.shown(name) for name in plan["unused"]
+        )
     if detail != "all" and backups:
         yield "  Only %s shown; the report has every backup and why it stays." % _LEFT_OUT[detail]
     yield "  digest  %s" % plan["digest"][:digest_length]
 
 
-_LEFT_OUT = {"removals": "what goes is", "vms": "VMs that lose backups, or that a guard refused, are", "totals": "totals are"}
+_LEFT_OUT = {
+    "removals": "what goes is",
+    "vms": "VMs that lose backups, or that a guard refused, are",
+    "totals": "totals are",
+}

@@ -170,18 +170,27 @@ _REASONS = {
     "rule": _rule,
     "within": lambda given: "%s, since %s" % (given["rule"], when(given["since"])),
     "window_start": lambda given: "%s, the newest before it" % given["rule"],
-    "oldest": lambda given: "the oldest, while %s %s" % (given["rule"], "reaches back to it" if given["rule"].startswith("within_") else "has slots left"),
+    "oldest": lambda given: (
+        "the oldest, while %s %s"
+        % (given["rule"], "reaches back to it" if given["rule"].startswith("within_") else "has slots left")
+    ),
     "needed_by": _needed_by,
     "min_restorable": lambda given: "among the newest restorable",
-    "pinned": lambda given: "pinned by %s%s" % (given["by"], " until %s" % when(given["until"]) if given.get("until") else ""),
+    "pinned": lambda given: (
+        "pinned by %s%s" % (given["by"], " until %s" % when(given["until"]) if given.get("until") else "")
+    ),
     "grace": lambda given: "in grace until %s" % when(given["until"]),
     "future": lambda given: "from the future",
     "broken": lambda given: "its chain has no full",
     "active_chain": lambda given: "newest of the active chain",
     "tail": lambda given: "tail of a chain that is kept",
     "superseded": lambda given: "%s keeps another one of %s" % (given["rule"], given["bucket"]),
-    "beyond_count": lambda given: "%s is full: it would be number %d of %d" % (given["rule"], given["rank"], given["of"]),
+    "beyond_count": lambda given: (
+        "%s is full: it would be number %d of %d" % (given["rule"], given["rank"], given["of"])
+    ),
     "older_than": lambda given: "older than %s by %s" % (given["rule"], span(given["by"])),
-    "retired": lambda given: "%s, and its newest backup here is older than %s" % (_RETIRED[given["by"]], given["after"]),
+    "retired": lambda given: (
+        "%s, and its newest backup here is older than %s" % (_RETIRED[given["by"]], given["after"])
+    ),
     "not_counted": lambda given: "%s looks at fulls only" % given["rule"],
 }

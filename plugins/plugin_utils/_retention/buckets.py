@@ -12,7 +12,8 @@ from __future__ import annotations
 import datetime
 import functools
 import math
-from typing import Callable, NamedTuple
+from collections.abc import Callable
+from typing import NamedTuple
 
 from .memo import Memo
 from .stamps import Writer
@@ -75,7 +76,9 @@ BUCKETS = (
     Bucket("hourly", HOUR, lambda hour: hour, lambda key: key, _hour_label, {}),
     Bucket("daily", DAY, lambda day: day, lambda key: key, lambda key: _date(key).isoformat(), {"hourly": 25}),
     # Day 0 was a Thursday: three days on, Mondays are whole sevens.
-    Bucket("weekly", DAY, lambda day: (day + 3) // 7, lambda key: key * 7 - 3, _week_label, {"hourly": 169, "daily": 7}),
+    Bucket(
+        "weekly", DAY, lambda day: (day + 3) // 7, lambda key: key * 7 - 3, _week_label, {"hourly": 169, "daily": 7}
+    ),
     Bucket(
         "monthly",
         DAY,
@@ -113,7 +116,11 @@ def _weekly(week_start: str) -> Bucket:
     bucket = next(bucket for bucket in BUCKETS if bucket.rule == "weekly")
     if week_start == "monday":
         return bucket
-    return bucket._replace(key=lambda day: (day + shift) // 7, first=lambda key: key * 7 - shift, label=lambda key: _date(key * 7 - shift).isoformat())
+    return bucket._replace(
+        key=lambda day: (day + shift) // 7,
+        first=lambda key: key * 7 - shift,
+        label=lambda key: _date(key * 7 - shift).isoformat(),
+    )
 
 
 @functools.lru_cache(maxsize=16)
@@ -163,7 +170,9 @@ class Calendar:
         return self._spans[bucket.rule]
 
     def _span(self, bucket, key):
-        start, end = (self.zone.instant(bucket.first(each) * bucket.unit + self._shift(bucket.unit)) for each in (key, key + 1))
+        start, end = (
+            self.zone.instant(bucket.first(each) * bucket.unit + self._shift(bucket.unit)) for each in (key, key + 1)
+        )
         return Span(bucket.label(key), start, self.text(start), self.text(end))
 
     def _keys_in_grain(self, number):

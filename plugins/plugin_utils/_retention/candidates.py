@@ -49,5 +49,7 @@ class Candidates:
                 positions = self.fulls
                 keys = [keys[position] for position in positions]
             # Of two entries of a dictionary the later one wins: hence the direction.
-            self._extremes[wanted] = dict(zip(keys, positions) if pick == "newest" else zip(reversed(keys), reversed(positions)))
+            self._extremes[wanted] = dict(
+                zip(keys, positions) if pick == "newest" else zip(reversed(keys), reversed(positions))
+            )
         return self._extremes[wanted]

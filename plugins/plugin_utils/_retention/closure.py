@@ -34,7 +34,9 @@ class Closure(NamedTuple):
     """What stays and what goes of one VM."""
 
     own: list[bool]  # by position: kept for a reason of its own
-    ends: list[tuple[int, str]]  # what a chain may not lose as long as something of it stays, mostly its end, and the reason's code
+    ends: list[
+        tuple[int, str]
+    ]  # what a chain may not lose as long as something of it stays, mostly its end, and the reason's code
     steps: list[Step]  # in the order in which to remove
     mergeable: list[bool]  # by position: may be taken out of the middle of its chain
     tails_stay: bool  # the end of a chain of which something stays does so too

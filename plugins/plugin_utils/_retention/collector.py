@@ -8,7 +8,6 @@ from __future__ import annotations
 import contextlib
 import gc
 
-
 #: From this number of new objects on, a visit of all of them takes longer than it is worth.
 MANY = 100_000
 

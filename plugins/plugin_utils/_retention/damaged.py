@@ -47,7 +47,13 @@ def read(damaged) -> list[Damaged]:
     for number, entry in enumerate(damaged or []):
         if not isinstance(entry, Mapping) or not isinstance(entry.get("uuid"), str):
             raise InputError("damaged[%d] has no uuid; give the damaged of the result of prl_backup_info" % number)
-        found.append(Damaged(str(entry["uuid"]), str(entry["name"]) if entry.get("name") else None, str(entry.get("message") or "its backups cannot be read")))
+        found.append(
+            Damaged(
+                str(entry["uuid"]),
+                str(entry["name"]) if entry.get("name") else None,
+                str(entry.get("message") or "its backups cannot be read"),
+            )
+        )
     return found
 
 
@@ -64,5 +70,7 @@ def tell(plan: dict[str, Any], damaged: list[Damaged]) -> dict[str, Any]:
         # What no backup has may be one's that cannot be read.
         known = [one for one in plan["warnings"] if not one["code"].startswith("unknown_")]
         message = "nothing is planned for %s, because it is not known which backups it has: %s"
-        plan["warnings"] = [warning("damaged", message % (one.called, one.message), vm=one.uuid) for one in damaged] + known
+        plan["warnings"] = [
+            warning("damaged", message % (one.called, one.message), vm=one.uuid) for one in damaged
+        ] + known
     return plan

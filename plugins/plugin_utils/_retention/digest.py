@@ -37,7 +37,18 @@ class Digest:
         joined = _JOINT.join(itertools.chain.from_iterable(texts))
         # JSON takes five times as long, so only texts that have the joint in them are written in it.
         plain = joined.count(_JOINT) == max(len(texts) * len(backups) - 1, 0)
-        self._add([vm.name, vm.uuid, vm.type, vm.storage_version, backups.instant, backups.position, backups.size, len(joined) if plain else texts])
+        self._add(
+            [
+                vm.name,
+                vm.uuid,
+                vm.type,
+                vm.storage_version,
+                backups.instant,
+                backups.position,
+                backups.size,
+                len(joined) if plain else texts,
+            ]
+        )
         if plain:
             self._hash.update(joined.encode("utf-8", "surrogatepass"))
 

@@ -73,7 +73,9 @@ def make_plans(
         repeated = inventory.repeated_ids(vms)
         plans = [Planner(group.policy, now, repeated, reasons, declared).plan(group.vms) for group in groups]
         plan = _together(groups, plans, excluded, _unused(vms, groups, excluded_by, retired_by, unread))
-        return damages.tell(plan, [one for one in unread if not any(selector.fits(one.vm()) for selector in excluded_by)])
+        return damages.tell(
+            plan, [one for one in unread if not any(selector.fits(one.vm()) for selector in excluded_by)]
+        )
 
 
 def _groups(policy, overrides, limits) -> list[Group]:
@@ -140,19 +142,34 @@ def _together(groups, plans, excluded, unused):
                 result["guard"] = dict(total)
     # Nothing is shared with the parts of the VMs: YAML would print it as anchors, and who changes one would change both.
     removals = [
-        {"vm": result["vm"]["uuid"], **step, "removes": [dict(gone) for gone in step["removes"]]} for result in results for step in result["remove"]
+        {"vm": result["vm"]["uuid"], **step, "removes": [dict(gone) for gone in step["removes"]]}
+        for result in results
+        for step in result["remove"]
     ]
     return {
-        "digest": _digest([plan["digest"] for group, plan in zip(groups, plans) if group.vms] or [default["digest"]], limits.max_remove_total, removals),
+        "digest": _digest(
+            [plan["digest"] for group, plan in zip(groups, plans) if group.vms] or [default["digest"]],
+            limits.max_remove_total,
+            removals,
+        ),
         "now": default["now"],
         "timezone": default["timezone"],
         "policy": copy.deepcopy(default["policy"]),
         "groups": [
-            {"name": group.name, "policy": plan["policy"], "digest": plan["digest"], "totals": totals([r for r in results if r["group"] == group.name])}
+            {
+                "name": group.name,
+                "policy": plan["policy"],
+                "digest": plan["digest"],
+                "totals": totals([r for r in results if r["group"] == group.name]),
+            }
             for group, plan in zip(groups, plans)
         ],
         "excluded": [
-            {"vm": {"uuid": vm.uuid, "name": vm.name, "type": vm.type}, "backups": len(vm.backups), "size": sum(vm.backups.size)}
+            {
+                "vm": {"uuid": vm.uuid, "name": vm.name, "type": vm.type},
+                "backups": len(vm.backups),
+                "size": sum(vm.backups.size),
+            }
             for vm in excluded
         ],
         "unused": unused,
@@ -171,7 +188,10 @@ def _would_go(result):
 
 def _digest(digests, limit, removals):
     """Over every removal too: rules and grace let more go within a day whose plans all have one digest, and who confirms confirms what was shown."""
-    steps = [[plain_id(step["vm"]), step["id"], step["created"], step["action"], [gone["id"] for gone in step["removes"]]] for step in removals]
+    steps = [
+        [plain_id(step["vm"]), step["id"], step["created"], step["action"], [gone["id"] for gone in step["removes"]]]
+        for step in removals
+    ]
     return hashlib.sha256(json.dumps([sorted(digests), limit, steps]).encode("ascii")).hexdigest()
 
 
@@ -189,8 +209,11 @@ def _warnings(groups, plans):
             if warning["code"] in (unknown.PIN, unknown.TAG) or names[0] != group.name:
                 continue
             if warning["code"] in lint.CODES and len(names) < len(having):
-                policies_told = " and ".join("the default policy" if name == DEFAULT else "override %s" % name for name in names)
-                warning = dict(warning, message="%s: %s" % (policies_told, warning["message"]))
-            warnings.append(warning)
+                policies_told = " and ".join(
+                    "the default policy" if name == DEFAULT else "override %s" % name for name in names
+                )
+                warnings.append(dict(warning, message="%s: %s" % (policies_told, warning["message"])))
+            else:
+                warnings.append(warning)
     # The backup of a pin or of a tag may be in one group only, so it is unknown where no group that has the pin finds it.
     return warnings + unknown.warnings([(group.policy, group.vms) for group in groups])

@@ -63,7 +63,9 @@ def _duplicate_ids(numbers, policy, zone, now):
 
 
 def _max_broken_chains(numbers, policy, zone, now):
-    return (numbers.broken_chains, policy.max_broken_chains) if numbers.broken_chains > policy.max_broken_chains else None
+    return (
+        (numbers.broken_chains, policy.max_broken_chains) if numbers.broken_chains > policy.max_broken_chains else None
+    )
 
 
 def _no_restorable_left(numbers, policy, zone, now):
@@ -75,11 +77,19 @@ def _max_staleness(numbers, policy, zone, now):
 
 
 def _min_chains(numbers, policy, zone, now):
-    return (numbers.chains_left, policy.min_chains) if policy.min_chains and numbers.chains_left < policy.min_chains else None
+    return (
+        (numbers.chains_left, policy.min_chains)
+        if policy.min_chains and numbers.chains_left < policy.min_chains
+        else None
+    )
 
 
 def _max_remove(numbers, policy, zone, now):
-    return (numbers.removed, policy.max_remove) if policy.max_remove is not None and numbers.removed > policy.max_remove else None
+    return (
+        (numbers.removed, policy.max_remove)
+        if policy.max_remove is not None and numbers.removed > policy.max_remove
+        else None
+    )
 
 
 def _max_remove_share(numbers, policy, zone, now):

@@ -139,7 +139,14 @@ def _together(parts) -> Vm:
     head = min(heads, key=lambda each: each[:4])
     version, backups = min(each.storage_version for each in heads), Backups(sorted(itertools.chain.from_iterable(rows)))
     # Of what several gatherings have of the others nobody knows how much is the same.
-    return Vm(head.name, head.uuid, head.type, version, backups, *((head.registered, head.others) if len(heads) == 1 else (None, None)))
+    return Vm(
+        head.name,
+        head.uuid,
+        head.type,
+        version,
+        backups,
+        *((head.registered, head.others) if len(heads) == 1 else (None, None)),
+    )
 
 
 def _vm(tree, where: str, instant: Reader) -> tuple[_Head, list[tuple]]:
@@ -154,13 +161,21 @@ def _vm(tree, where: str, instant: Reader) -> tuple[_Head, list[tuple]]:
             "gather without backup_ids, newer_than, older_than, latest_only and limit, or run the plan on the whole trees"
             % (called, omitted)
         )
-    uuid, kind, version = _text(vm, "uuid", where + ".vm"), _text(vm, "type", where + ".vm", ""), _integer(vm, "storage_version", where + ".vm", 0)
+    uuid, kind, version = (
+        _text(vm, "uuid", where + ".vm"),
+        _text(vm, "type", where + ".vm", ""),
+        _integer(vm, "storage_version", where + ".vm", 0),
+    )
     head = _Head(name, uuid, kind, version, _registered(vm, called), _others(tree, called, instant))
     chains = _list(_member(tree, "chains", called), called + ".chains")
     try:
         return head, _plain_rows(chains, instant)
     except (InputError, LookupError, TypeError, ValueError):  # the careful way copes, or names what is wrong
-        return head, [row for number, chain in enumerate(chains) for row in _rows(chain, "%s.chains[%d]" % (called, number), instant)]
+        return head, [
+            row
+            for number, chain in enumerate(chains)
+            for row in _rows(chain, "%s.chains[%d]" % (called, number), instant)
+        ]
 
 
 class _Head(NamedTuple):
@@ -206,7 +221,9 @@ def _plain_rows(chains, instant: Reader) -> list[tuple]:
         raise ValueError
     created, *columns = zip(*[_COLUMNS(backup) for uuid, backups in members for backup in backups])
     positions, ids, kinds, sizes, *texts = columns
-    if [set(map(type, column)) for column in columns] != _COLUMN_TYPES or {(type(uuid), type(backups)) for uuid, backups in members} != {(str, list)}:
+    if [set(map(type, column)) for column in columns] != _COLUMN_TYPES or {
+        (type(uuid), type(backups)) for uuid, backups in members
+    } != {(str, list)}:
         raise ValueError
     if not {FULL, INCREMENTAL}.issuperset(kinds) or min(positions) < 0 or min(sizes) < 0:
         raise ValueError
@@ -239,7 +256,11 @@ def _row(backup, chain: str, where: str, instant: Reader) -> tuple:
 def _list(value, where: str):
     if isinstance(value, (list, tuple)):
         return value
-    hint = "; give the backup_trees of the result, not the whole result" if isinstance(value, Mapping) and "backup_trees" in value else ""
+    hint = (
+        "; give the backup_trees of the result, not the whole result"
+        if isinstance(value, Mapping) and "backup_trees" in value
+        else ""
+    )
     raise InputError("%s must be a list as prl_backup_info returns it, not %s%s" % (where, _kind(value), hint))
 
 
@@ -277,7 +298,15 @@ def _integer(mapping, key: str, where: str, default: int | None = None) -> int:
 
 
 def _kind(value) -> str:
-    names = {str: "text", bool: "a truth value", type(None): "none", dict: "a dictionary", list: "a list", int: "a number", float: "a number"}
+    names = {
+        str: "text",
+        bool: "a truth value",
+        type(None): "none",
+        dict: "a dictionary",
+        list: "a list",
+        int: "a number",
+        float: "a number",
+    }
     for kind, name in names.items():
         if isinstance(value, kind):
             return "%s (%.60r)" % (name, value) if kind in (str, bool, int, float) else name

@@ -6,7 +6,8 @@
 from __future__ import annotations
 
 import bisect
-from typing import Any, Callable, NamedTuple
+from collections.abc import Callable
+from typing import Any, NamedTuple
 
 from .buckets import Calendar
 from .candidates import Candidates
@@ -62,7 +63,11 @@ def keep(survey: Survey, policy: Policy, calendar: Calendar, now: int) -> Keepin
 
 def keep_of_retired(survey: Survey, calendar: Calendar) -> Keeping:
     """What stays of a VM that is retired: what somebody has pinned, and what nobody can judge."""
-    protections = [*_pins(survey, calendar), _protection(survey.future, {"code": "future"}, NEVER), _protection(survey.broken, {"code": "broken"}, NEVER)]
+    protections = [
+        *_pins(survey, calendar),
+        _protection(survey.future, {"code": "future"}, NEVER),
+        _protection(survey.broken, {"code": "broken"}, NEVER),
+    ]
     return Keeping(_held(len(survey.backups), [], protections), [], protections, None)
 
 
@@ -104,7 +109,11 @@ def _groups(survey, policy, calendar, now):
     # One anchor for the whole VM: nothing ages out of what has a tag because no later backup has it.
     anchor = survey.backups.instant[max(counted)] if policy.anchor == "newest" else now
     rules = {None: policy.rules, **dict(policy.by_tag)}
-    return [_group(tag, positions, rules[tag], survey, policy, calendar, (now, anchor)) for tag, positions in survey.groups if positions]
+    return [
+        _group(tag, positions, rules[tag], survey, policy, calendar, (now, anchor))
+        for tag, positions in survey.groups
+        if positions
+    ]
 
 
 def _group(tag, positions, rules, survey, policy, calendar, instants):
@@ -131,7 +140,9 @@ def _protections(survey, policy, calendar, now):
         yield _protection(survey.broken, {"code": "broken"}, NEVER)
     elif survey.broken and survey.sound:
         # Later than everything that can be restored, they may be all that there is of the last days, and what is missing may come back.
-        yield _protection([position for position in survey.broken if position > survey.sound[-1]], {"code": "broken"}, ANY_TIME)
+        yield _protection(
+            [position for position in survey.broken if position > survey.sound[-1]], {"code": "broken"}, ANY_TIME
+        )
 
 
 def _pins(survey, calendar):
@@ -139,7 +150,9 @@ def _pins(survey, calendar):
         if pin.until is None:
             yield _protection([pin.position], {"code": "pinned", "by": pin.by}, NEVER)
         else:
-            yield _protection([pin.position], {"code": "pinned", "by": pin.by, "until": calendar.text(pin.until)}, pin.until)
+            yield _protection(
+                [pin.position], {"code": "pinned", "by": pin.by, "until": calendar.text(pin.until)}, pin.until
+            )
 
 
 def _protection(positions, reason, until):

@@ -12,7 +12,6 @@ from ansible_collections.prlsdk.core.plugins.module_utils._terminal_text import 
 from .policy import Policy
 from .rules import Rule
 
-
 #: Of the warnings that come from the policy alone.
 CODES = ("keeps_only_newest", "implied")
 
@@ -32,7 +31,8 @@ def _keeps_only_newest(policy):
         names = " and ".join("%s: 1" % rule.name for rule in policy.rules)
         yield warning(
             "keeps_only_newest",
-            "%s alone keeps nothing but the newest backup and what it needs: the newest bucket is the one under way" % names,
+            "%s alone keeps nothing but the newest backup and what it needs: the newest bucket is the one under way"
+            % names,
             policy.rules[0].name,
         )
 
@@ -45,7 +45,11 @@ def _implied(policy):
                 continue
             if _implies(rule, other, policy) and number < other_number:
                 continue  # of two that say the same, the later one is named
-            yield warning("implied", "%s changes nothing: %s always keeps all that it would keep" % (rule.name, other.name), rule.name)
+            yield warning(
+                "implied",
+                "%s changes nothing: %s always keeps all that it would keep" % (rule.name, other.name),
+                rule.name,
+            )
             break
 
 
@@ -59,7 +63,12 @@ def _implies(strong: Rule, weak: Rule, policy: Policy) -> bool:
         return False
     if strong.duration is not None and weak.duration is not None:
         return _longer(strong.duration, weak.duration) and _covers(strong, weak)
-    if strong.duration is not None or weak.duration is not None or policy.counting != "independent" or "chains" in (strong.name, weak.name):
+    if (
+        strong.duration is not None
+        or weak.duration is not None
+        or policy.counting != "independent"
+        or "chains" in (strong.name, weak.name)
+    ):
         return False
     if strong.name == "last" and strong.count is None:
         return True

@@ -23,7 +23,9 @@ def backup_list(backup_trees) -> list[dict[str, Any]]:
         for chain_number, chain in enumerate(_list(tree.get("chains"), where + ".chains")):
             chain_where = "%s.chains[%d]" % (where, chain_number)
             backups = _list(_mapping(chain, chain_where).get("backups"), chain_where + ".backups")
-            members = [_mapping(backup, "%s.backups[%d]" % (chain_where, position)) for position, backup in enumerate(backups)]
+            members = [
+                _mapping(backup, "%s.backups[%d]" % (chain_where, position)) for position, backup in enumerate(backups)
+            ]
             listed += [_flat(member, position, members, chain, vm) for position, member in enumerate(members)]
     return listed
 

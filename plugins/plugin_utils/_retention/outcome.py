@@ -33,21 +33,24 @@ def hold_against(plan: dict[str, Any], backup_trees, damaged=None) -> dict[str, 
     known, left, missing, unknown = set(), [], [], []
     for vm in plan["vms"]:
         if plain_id(vm["vm"]["uuid"]) in messages:
-            unknown.append({"vm": printable(vm["vm"]["name"] or vm["vm"]["uuid"]), "message": messages[plain_id(vm["vm"]["uuid"])]})
+            unknown.append(
+                {"vm": printable(vm["vm"]["name"] or vm["vm"]["uuid"]), "message": messages[plain_id(vm["vm"]["uuid"])]}
+            )
             continue
         for backup in vm["backups"]:
             key = (backup["id"], stamp(backup["created"]))
             known.add(key)
             goes = backup["verdict"] == "remove"
             if goes == (key in there):
-                (left if goes else missing).append({"vm": printable(vm["vm"]["name"] or vm["vm"]["uuid"]), "id": backup["id"], "created": backup["created"]})
+                (left if goes else missing).append(
+                    {
+                        "vm": printable(vm["vm"]["name"] or vm["vm"]["uuid"]),
+                        "id": backup["id"],
+                        "created": backup["created"],
+                    }
+                )
     excluded = {plain_id(one["vm"]["uuid"]) for one in plan.get("excluded", [])}
-    new = sum(
-        key not in known
-        for vm in vms
-        if plain_id(vm.uuid) not in excluded
-        for key in _keys(vm)
-    )
+    new = sum(key not in known for vm in vms if plain_id(vm.uuid) not in excluded for key in _keys(vm))
     return {"left": left, "missing": missing, "new": new, "unknown": unknown}
 
 

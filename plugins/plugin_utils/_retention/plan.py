@@ -27,7 +27,6 @@ from .survey import Surveyor
 from .totals import refuse, totals
 from .zone import named
 
-
 #: What a selector of VMs may have.
 MATCHES = ("name", "uuid", "type", "description")
 #: Whose reasons a plan has.
@@ -73,7 +72,14 @@ class Planner:
     ``declared`` are the UUIDs of those that a person has declared gone.
     """
 
-    def __init__(self, policy: policies.Policy, now: int, repeated_ids: dict[str, int], reasons: str = "all", declared: Set[str] = frozenset()):
+    def __init__(
+        self,
+        policy: policies.Policy,
+        now: int,
+        repeated_ids: dict[str, int],
+        reasons: str = "all",
+        declared: Set[str] = frozenset(),
+    ):
         self.policy = policy
         self.declared = declared
         self.repeated_ids = repeated_ids
@@ -128,7 +134,9 @@ class Draft:
         self.retired = bool(self.retirement and self.retirement.due)
         if self.retired:  # a chain goes whole or not at all, whatever the policy does to others
             self.keeping = keep_of_retired(self.survey, planner.calendar)
-            self.closure = close(self.survey, self.keeping, policy._replace(tails="keep", merge="never"), vm.storage_version)
+            self.closure = close(
+                self.survey, self.keeping, policy._replace(tails="keep", merge="never"), vm.storage_version
+            )
         else:
             self.keeping = keep(self.survey, policy, planner.calendar, now)
             self.closure = close(self.survey, self.keeping, policy, vm.storage_version)
@@ -144,7 +152,6 @@ class Draft:
 
     def result(self) -> dict[str, Any]:
         """The VM's part of the plan, as plain data."""
-        planner = self.planner
         sizes = self.vm.backups.size
         freed, own = (sum(itertools.compress(sizes, chosen)) for chosen in (self.goes, self.closure.own))
         result = {
@@ -184,7 +191,17 @@ class Draft:
     def _backups(self):
         stamp, now, backups = self.planner.stamp, self.planner.now, self.vm.backups
         created = stamp.column(backups.instant)
-        rows = zip(backups.id, backups.chain, backups.kind, created, backups.size, self.goes, self.closure.own, self._reasons(), self._until())
+        rows = zip(
+            backups.id,
+            backups.chain,
+            backups.kind,
+            created,
+            backups.size,
+            self.goes,
+            self.closure.own,
+            self._reasons(),
+            self._until(),
+        )
         return [
             {
                 "id": identity,
@@ -238,7 +255,11 @@ class Draft:
     def _known(self, position):
         """What tells a backup from another one that is given the same id later."""
         backups = self.vm.backups
-        return {"id": backups.id[position], "created": self.planner.stamp(backups.instant[position]), "size": backups.size[position]}
+        return {
+            "id": backups.id[position],
+            "created": self.planner.stamp(backups.instant[position]),
+            "size": backups.size[position],
+        }
 
     def _numbers(self):
         survey, goes = self.survey, self.goes
@@ -272,7 +293,12 @@ class Draft:
             yield warning("broken", message % (name, len(self.survey.broken)), vm=self.vm.uuid)
         if self.survey.undated:
             message = "%s has %d backups pinned by a date that cannot be read, such as %r: they stay pinned; correct it, or pin_until_pattern"
-            yield warning("pin_date", message % (name, len(self.survey.undated), self.survey.undated[0][1]), "pin_until_pattern", self.vm.uuid)
+            yield warning(
+                "pin_date",
+                message % (name, len(self.survey.undated), self.survey.undated[0][1]),
+                "pin_until_pattern",
+                self.vm.uuid,
+            )
         if self.retired:
             return
         if policy.tails == "remove" and any(code == "tail" for position, code in self.closure.ends):

@@ -6,8 +6,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
-from typing import Any, Callable, NamedTuple
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
 
 from ansible_collections.prlsdk.core.plugins.module_utils import _durations
 from ansible_collections.prlsdk.core.plugins.module_utils._durations import Duration
@@ -67,7 +67,9 @@ class Policy(NamedTuple):
             if name == "by_tag":
                 plain[name] = {tag: {rule.name: rule.normalised() for rule in rules} for tag, rules in value}
             elif name != "rules":
-                plain[name] = str(value) if isinstance(value, Duration) else list(value) if isinstance(value, tuple) else value
+                plain[name] = (
+                    str(value) if isinstance(value, Duration) else list(value) if isinstance(value, tuple) else value
+                )
         return plain
 
 
@@ -87,9 +89,13 @@ def read(policy) -> Policy:
     if options["timezone"] is None:
         in_need = [rule.name for own in (rules, *(tagged for tag, tagged in by_tag)) for rule in own if rule.bucket]
         if in_need:
-            raise InputError("timezone is missing: %s needs it, for example timezone: Europe/Berlin (or UTC)" % in_need[0])
+            raise InputError(
+                "timezone is missing: %s needs it, for example timezone: Europe/Berlin (or UTC)" % in_need[0]
+            )
         if options["pin_until_pattern"]:
-            raise InputError("timezone is missing: pin_until_pattern needs it, which says when a day ends, for example timezone: Europe/Berlin (or UTC)")
+            raise InputError(
+                "timezone is missing: pin_until_pattern needs it, which says when a day ends, for example timezone: Europe/Berlin (or UTC)"
+            )
         options["timezone"] = "UTC"
     if options["keep_tags"] and options["tags_pattern"] is None:
         raise InputError("keep_tags needs tags_pattern, which says how tags are found in a description")
@@ -99,7 +105,11 @@ def read(policy) -> Policy:
 
 
 def _rules(written) -> tuple[Rule, ...]:
-    return tuple(rule for rule in (_rule(row, written[name]) for name, row in RULES.items() if written.get(name) is not None) if rule)
+    return tuple(
+        rule
+        for rule in (_rule(row, written[name]) for name, row in RULES.items() if written.get(name) is not None)
+        if rule
+    )
 
 
 def _by_tag(written) -> tuple[tuple[str, tuple[Rule, ...]], ...]:
@@ -132,7 +142,9 @@ def _rule(row, value) -> Rule | None:
     takes = "duration" if row.takes_duration else "count"
     if isinstance(value, Mapping):
         if not row.settings:
-            raise InputError("%s is %r; it must be %s" % (row.name, dict(value), "a duration" if row.takes_duration else "a number"))
+            raise InputError(
+                "%s is %r; it must be %s" % (row.name, dict(value), "a duration" if row.takes_duration else "a number")
+            )
         known(value, (takes, *row.settings), row.name)
         if value.get(takes) is None:
             raise InputError("%s has no %s" % (row.name, takes))
@@ -150,7 +162,9 @@ def _rule(row, value) -> Rule | None:
     amount = _read(name, _duration if row.takes_duration else _count, value)
     if not amount:
         return None
-    return Rule(row, amount if row.takes_duration else None, None if row.takes_duration or amount == ALL else amount, **settings)
+    return Rule(
+        row, amount if row.takes_duration else None, None if row.takes_duration or amount == ALL else amount, **settings
+    )
 
 
 def _option(name: str, option: _Option, value):
@@ -199,7 +213,9 @@ def _share(value) -> float:
 
 
 def _truth(value) -> bool:
-    truth = {"true": True, "yes": True, "false": False, "no": False}.get(value.lower()) if isinstance(value, str) else value
+    truth = (
+        {"true": True, "yes": True, "false": False, "no": False}.get(value.lower()) if isinstance(value, str) else value
+    )
     if not isinstance(truth, bool):
         raise ValueError("true or false")
     return truth
@@ -253,7 +269,9 @@ def _tags_pattern(value) -> str:
 def _date_pattern(value) -> str:
     pattern = _pattern(value)
     if re.compile(pattern).groups != 1:
-        raise ValueError("a regular expression with one group around the date, such as 'until ([0-9-]+)' for until 2027-06-30")
+        raise ValueError(
+            "a regular expression with one group around the date, such as 'until ([0-9-]+)' for until 2027-06-30"
+        )
     return pattern
 
 

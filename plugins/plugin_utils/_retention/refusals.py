@@ -8,7 +8,15 @@ from __future__ import annotations
 import math
 from typing import Any
 
-GUARDS = ("max_remove", "max_remove_share", "max_remove_floor", "max_remove_total", "min_chains", "max_staleness", "max_broken_chains")
+GUARDS = (
+    "max_remove",
+    "max_remove_share",
+    "max_remove_floor",
+    "max_remove_total",
+    "min_chains",
+    "max_staleness",
+    "max_broken_chains",
+)
 
 
 def refusals(results: list[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -21,13 +29,15 @@ def refusals(results: list[dict[str, Any]]) -> list[dict[str, Any]]:
     for name, refused in by_guard.items():
         worst = _worst(name, [result["guard"] for result in refused])
         allow = math.ceil(round(worst["value"] * 100, 6)) / 100 if name == "max_remove_share" else worst["value"]
-        told.append({
-            "guard": name,
-            "vms": [result["vm"]["name"] or result["vm"]["uuid"] for result in refused],
-            "backups": sum(result["counts"]["refused"] for result in refused),
-            "message": in_words(worst),
-            "allow": allow if name in GUARDS and name not in ("max_staleness", "max_remove_floor") else None,
-        })
+        told.append(
+            {
+                "guard": name,
+                "vms": [result["vm"]["name"] or result["vm"]["uuid"] for result in refused],
+                "backups": sum(result["counts"]["refused"] for result in refused),
+                "message": in_words(worst),
+                "allow": allow if name in GUARDS and name not in ("max_staleness", "max_remove_floor") else None,
+            }
+        )
     return told
 
 
@@ -55,7 +65,11 @@ _WORDS = {
     "max_remove_total": ("backup", "backups", "%s %s of all VMs together would go, at most %s may"),
     "min_chains": ("chain", "chains", "%s restorable %s would be left, at least %s must be"),
     "max_staleness": ("", "", "the newest restorable backup is of %s%s, older than %s"),
-    "max_broken_chains": ("chain has", "chains have", "%s %s no full, at most %s may (it hints that backups are missing from the list)"),
+    "max_broken_chains": (
+        "chain has",
+        "chains have",
+        "%s %s no full, at most %s may (it hints that backups are missing from the list)",
+    ),
     "duplicate_ids": ("backup has", "backups have", "%s %s an id that another one has; more than %s is never right"),
     "no_restorable_left": ("backup", "backups", "%s restorable %s would be left, at least %s must be"),
 }

@@ -65,7 +65,9 @@ def _newest(survey: Survey) -> int | None:
 
 
 def _after(by: str, after: Duration, newest: int, terms: Terms) -> Retirement:
-    return Retirement(by, after, newest < terms.zone.before(terms.now, after), terms.zone.expiry(newest, after, terms.now))
+    return Retirement(
+        by, after, newest < terms.zone.before(terms.now, after), terms.zone.expiry(newest, after, terms.now)
+    )
 
 
 def earliest(retiring: Retirement, chain: Chain, survey: Survey) -> int | None:
@@ -92,7 +94,11 @@ def why_not(vm: Vm) -> list[dict[str, Any]]:
 
 def why_never(policy: Policy, vms: list[Vm]) -> list[dict[str, Any]]:
     """One warning where no tree tells what ``retire_moved_after`` needs to know."""
-    if not policy.retire_moved_after or not vms or any(vm.registered is not None and vm.others is not None for vm in vms):
+    if (
+        not policy.retire_moved_after
+        or not vms
+        or any(vm.registered is not None and vm.others is not None for vm in vms)
+    ):
         return []
     message = (
         "retire_moved_after changes nothing, because the trees do not tell which VMs are registered and what other nodes have of them: "

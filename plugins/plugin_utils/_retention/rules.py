@@ -12,7 +12,8 @@ from __future__ import annotations
 
 import bisect
 import itertools
-from typing import Any, Callable, Dict, List, NamedTuple, Tuple
+from collections.abc import Callable
+from typing import Any, NamedTuple
 
 from ansible_collections.prlsdk.core.plugins.module_utils._durations import Duration
 
@@ -20,7 +21,7 @@ from .buckets import BUCKETS, NO_SPAN, Bucket
 from .candidates import Candidates
 
 #: A reason for each pick, and the instant before which it cannot lapse.
-Explanation = Tuple[List[Dict[str, Any]], List[int]]
+Explanation = tuple[list[dict[str, Any]], list[int]]
 
 #: When a pick may go at the earliest: nobody can say, it may be at once; or not while the policy stays as it is.
 ANY_TIME, NEVER = 0, 1 << 60
@@ -94,7 +95,9 @@ def within(rule: Rule, candidates: Candidates, scene: Scene) -> Selection:
         name, since = rule.name, candidates.calendar.text(edge)
         return [{"code": "within", "rule": name, "since": since} for until in untils], untils
 
-    return Selection(list(candidates.everything[first:]), explain, lambda positions: _older_than(rule, edge, candidates, positions))
+    return Selection(
+        list(candidates.everything[first:]), explain, lambda positions: _older_than(rule, edge, candidates, positions)
+    )
 
 
 def window(rule: Rule, candidates: Candidates, scene: Scene) -> Selection:
@@ -113,7 +116,10 @@ def window(rule: Rule, candidates: Candidates, scene: Scene) -> Selection:
 
     def explain():
         reasons, _untils = inside.explain()
-        return [{"code": "window_start", "rule": rule.name, "since": candidates.calendar.text(instants[start])}, *reasons], lapses(start)
+        return [
+            {"code": "window_start", "rule": rule.name, "since": candidates.calendar.text(instants[start])},
+            *reasons,
+        ], lapses(start)
 
     return Selection([start, *inside.positions], explain, inside.why_not)
 
@@ -126,7 +132,9 @@ def last(rule: Rule, candidates: Candidates, scene: Scene) -> Selection:
     def why_not(positions):
         ranks = dict(zip(reversed(looks_at), itertools.count(1)))
         return [
-            {"code": "beyond_count", "rule": rule.name, "rank": ranks[position], "of": rule.count} if position in ranks else _not_counted(rule)
+            {"code": "beyond_count", "rule": rule.name, "rank": ranks[position], "of": rule.count}
+            if position in ranks
+            else _not_counted(rule)
             for position in positions
         ]
 
@@ -145,7 +153,9 @@ def chains(rule: Rule, candidates: Candidates, scene: Scene) -> Selection:
     return Selection(
         picks,
         lambda: _explained(rule, [rank_at[position] for position in picks]),
-        lambda positions: [{"code": "beyond_count", "rule": "chains", "rank": rank_at[position], "of": limit} for position in positions],
+        lambda positions: [
+            {"code": "beyond_count", "rule": "chains", "rank": rank_at[position], "of": limit} for position in positions
+        ],
     )
 
 
@@ -173,8 +183,12 @@ def bucket_count(rule: Rule, candidates: Candidates, scene: Scene) -> Selection:
 
     def why_not(positions):
         if scene.taken is None:
-            return _not_picked(rule, candidates, positions, dict(zip(picked, picks)), dict(zip(newest_first, itertools.count(1))))
-        return _not_picked(rule, candidates, positions, {key: extremes[key] for key in newest_first if ranks[key] <= limit}, ranks)
+            return _not_picked(
+                rule, candidates, positions, dict(zip(picked, picks)), dict(zip(newest_first, itertools.count(1)))
+            )
+        return _not_picked(
+            rule, candidates, positions, {key: extremes[key] for key in newest_first if ranks[key] <= limit}, ranks
+        )
 
     return Selection(picks, explain, why_not)
 
@@ -197,13 +211,18 @@ def bucket_within(rule: Rule, candidates: Candidates, scene: Scene) -> Selection
         ends = zone.expiries([instants[position] for position in picks], rule.duration, scene.earliest_anchor)
         reasons = _ranked(rule, map(candidates.calendar.spans(rule.bucket).__getitem__, picked))
         # A newer backup of the same bucket takes the place of any but the oldest, which stays beside it.
-        lapses = [ANY_TIME if key >= open_from and position != oldest else end for key, position, end in zip(picked, picks, ends)]
+        lapses = [
+            ANY_TIME if key >= open_from and position != oldest else end
+            for key, position, end in zip(picked, picks, ends)
+        ]
         if len(picks) > len(picked):
             reasons.append({"code": "oldest", "rule": rule.name})
             lapses.append(ends[-1])
         return reasons, lapses
 
-    return Selection(picks, explain, lambda positions: _not_in_window(rule, candidates, positions, dict(zip(picked, picks)), edge))
+    return Selection(
+        picks, explain, lambda positions: _not_in_window(rule, candidates, positions, dict(zip(picked, picks)), edge)
+    )
 
 
 def _oldest(rule, candidates):
@@ -291,7 +310,12 @@ def _superseded(rule, candidates, positions, kept):
 
     :arg kept: bucket -> the position of what the rule keeps of it.
     """
-    keys, ids, spans, name = candidates.keys(rule.bucket), candidates.ids, candidates.calendar.spans(rule.bucket), rule.name
+    keys, ids, spans, name = (
+        candidates.keys(rule.bucket),
+        candidates.ids,
+        candidates.calendar.spans(rule.bucket),
+        rule.name,
+    )
     looks_at = candidates.is_full if rule.of == "full" else None
     of_bucket: dict[int, dict[str, Any]] = {}
     reasons: list[dict[str, Any] | None] = []
@@ -304,7 +328,12 @@ def _superseded(rule, candidates, positions, kept):
         elif key in of_bucket:
             reason = of_bucket[key].copy()  # takes a third of making it again
         else:
-            reason = of_bucket[key] = {"code": "superseded", "rule": name, "bucket": spans[key].label, "by": ids[kept[key]]}
+            reason = of_bucket[key] = {
+                "code": "superseded",
+                "rule": name,
+                "bucket": spans[key].label,
+                "by": ids[kept[key]],
+            }
         reasons.append(reason)
     return reasons
 

@@ -50,7 +50,11 @@ def read(match, keys: Sequence[str], where: str) -> Selector:
         if value is None:
             continue
         values = [value] if isinstance(value, str) else value
-        if not isinstance(values, (list, tuple)) or not values or not all(isinstance(text, str) and text for text in values):
+        if (
+            not isinstance(values, (list, tuple))
+            or not values
+            or not all(isinstance(text, str) and text for text in values)
+        ):
             raise InputError("%s.%s is %r; it must be a text or a list of texts" % (where, key, value))
         texts[key] = tuple(plain_id(text) if key == "uuid" else str(text) for text in values)
     if not texts:
@@ -63,7 +67,9 @@ def read(match, keys: Sequence[str], where: str) -> Selector:
 
 def read_all(selectors, keys: Sequence[str], where: str) -> list[Selector]:
     """A list of them, such as the exclusions; raises as :func:`read` does."""
-    return [read(match, keys, "%s[%d]" % (where, number)) for number, match in enumerate(written.listed(selectors, where))]
+    return [
+        read(match, keys, "%s[%d]" % (where, number)) for number, match in enumerate(written.listed(selectors, where))
+    ]
 
 
 def _any_glob(text, globs):

@@ -35,7 +35,10 @@ class Reader:
     def column(self, values) -> list[int]:
         """Many at once, all ISO 8601 text; ``InputError``, ``TypeError`` or ``KeyError`` where one is spelled otherwise."""
         values = list(values)
-        days, times = map(self._days.__getitem__, map(_DAY_OF, values)), map(self._times.__getitem__, map(_TIME_OF, values))
+        days, times = (
+            map(self._days.__getitem__, map(_DAY_OF, values)),
+            map(self._times.__getitem__, map(_TIME_OF, values)),
+        )
         return list(map(operator.add, days, times))
 
 

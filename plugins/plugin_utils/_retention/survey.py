@@ -95,7 +95,9 @@ class Surveyor:
         if self._tags:
             groups = {None: [], **{tag: [] for tag in sorted(self._tags_with_rules)}}
             for position in counted:
-                for tag in self._tags_with_rules.intersection(tags(self._tags, backups.description[position])) or (None,):
+                for tag in self._tags_with_rules.intersection(tags(self._tags, backups.description[position])) or (
+                    None,
+                ):
                     groups[tag].append(position)
         return list(groups.items())
 
@@ -103,7 +105,11 @@ class Surveyor:
         if not self._pins_at_all:
             return []
         texts = zip(backups.id, backups.description)
-        return [Pin(position, by) for position, (identity, description) in enumerate(texts) for by in self._pins_of(identity, description)]
+        return [
+            Pin(position, by)
+            for position, (identity, description) in enumerate(texts)
+            for by in self._pins_of(identity, description)
+        ]
 
     def _pin_by_date(self, backups, pinned):
         """Add the pins that have a date and have not ended; returns where the date cannot be read, which is a pin without an end."""
@@ -128,7 +134,14 @@ class Surveyor:
         number = day.toordinal() - _ORDINAL_OF_DAY_0
         end = self._zone.instant((number + 1) * DAY)
         # Where the clock is turned back over midnight, the day comes once more.
-        return max(later for later in (end, end + 1800, end + 3600, end + 7200) if later == end or self._zone.wall(later - 1) // DAY == number) - 1
+        return (
+            max(
+                later
+                for later in (end, end + 1800, end + 3600, end + 7200)
+                if later == end or self._zone.wall(later - 1) // DAY == number
+            )
+            - 1
+        )
 
     def _pins_of(self, identity, description):
         if self._ids and plain_id(identity) in self._ids:

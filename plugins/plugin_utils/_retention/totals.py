@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from typing import Any
 
-
 #: What a VM's result can be, and which of these remove something.
 STATUSES = ("nothing", "planned", "retired", "refused")
 GOING = ("planned", "retired")

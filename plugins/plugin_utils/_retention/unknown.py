@@ -35,7 +35,9 @@ def warnings(parts: Iterable[tuple[Policy, list[Vm]]]) -> list[dict[str, Any]]:
             for tag in names:
                 wanted[key, tag] = wanted.get((key, tag), False) or tag in found
         seen |= found
-    return [_pin(pin) for pin in sorted(pins) if not pins[pin]] + [_tag(*one, seen) for one in sorted(wanted) if not wanted[one]]
+    return [_pin(pin) for pin in sorted(pins) if not pins[pin]] + [
+        _tag(*one, seen) for one in sorted(wanted) if not wanted[one]
+    ]
 
 
 def _tags(policy, vms):
@@ -43,7 +45,11 @@ def _tags(policy, vms):
     if not policy.keep_tags and not policy.by_tag:
         return set()
     pattern = re.compile(policy.tags_pattern)
-    return {tag for description in {text for vm in vms for text in vm.backups.description} for tag in tags(pattern, description)}
+    return {
+        tag
+        for description in {text for vm in vms for text in vm.backups.description}
+        for tag in tags(pattern, description)
+    }
 
 
 def _pin(pin):

@@ -19,7 +19,11 @@ from .zone import DAY
 def cost(survey: Survey, closure: Closure, reasons: Reasons, policy: Policy) -> int:
     """Bytes of one VM that nothing needs but such increments in chains that are longer than a week."""
     weekly = _picking_increments(policy)
-    return sum(_chain_cost(survey.backups, chain.members, closure, reasons.given, weekly) for chain in survey.chains) if weekly else 0
+    return (
+        sum(_chain_cost(survey.backups, chain.members, closure, reasons.given, weekly) for chain in survey.chains)
+        if weekly
+        else 0
+    )
 
 
 def warnings(policy: Policy, costs: list[int]) -> list[dict[str, Any]]:
@@ -42,9 +46,15 @@ def _picking_increments(policy):
 def _chain_cost(backups, members, closure, given, weekly):
     if backups.instant[max(members)] - backups.instant[min(members)] <= 7 * DAY:
         return 0
-    picked = held = -1  # the places of the last increment that only a weekly rule keeps, and of the last backup that anything else keeps
+    picked = (
+        held
+    ) = (
+        -1
+    )  # the places of the last increment that only a weekly rule keeps, and of the last backup that anything else keeps
     for place, position in enumerate(members):
-        why = {reason.get("name", reason["code"]) if "tag" not in reason else "tag" for reason in given[position]} - {"needed_by"}
+        why = {reason.get("name", reason["code"]) if "tag" not in reason else "tag" for reason in given[position]} - {
+            "needed_by"
+        }
         if why and why.issubset(weekly) and backups.kind[position] == INCREMENTAL:
             picked = place
         elif why and why != {"tail"}:

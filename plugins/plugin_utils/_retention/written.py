@@ -32,5 +32,8 @@ def known(value, keys: Sequence[str], where: str) -> Mapping:
     for key in mapped(value, where):
         if key not in keys:
             near = difflib.get_close_matches(str(key), keys, 1, 0.5)
-            raise InputError("%s has an unknown key %r; %s" % (where, key, "did you mean %s?" % near[0] if near else "known are %s" % ", ".join(keys)))
+            raise InputError(
+                "%s has an unknown key %r; %s"
+                % (where, key, "did you mean %s?" % near[0] if near else "known are %s" % ", ".join(keys))
+            )
     return value

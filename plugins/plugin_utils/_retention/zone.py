@@ -57,7 +57,10 @@ class Zone:
         try:
             return list(map(operator.add, instants, offsets))
         except TypeError:  # a None: on one of the days the offset changes
-            return [instant + (_offset_at(self._info, instant) if offset is None else offset) for instant, offset in zip(instants, offsets)]
+            return [
+                instant + (_offset_at(self._info, instant) if offset is None else offset)
+                for instant, offset in zip(instants, offsets)
+            ]
 
     def wall(self, instant: int) -> int:
         """What the wall clock shows at one instant."""
@@ -96,7 +99,9 @@ class Zone:
             return [max(instant + exact, since - 1) for instant in instants]
         edge, ends = self.before(since, duration), self._ends[duration]
         expiries = []
-        for instant, wall in zip(instants, self.walls([instant + exact for instant in instants] if exact else instants)):
+        for instant, wall in zip(
+            instants, self.walls([instant + exact for instant in instants] if exact else instants)
+        ):
             end, until_its_time_of_day = ends[wall // DAY]
             if until_its_time_of_day:
                 end += wall % DAY
@@ -110,7 +115,10 @@ class Zone:
     def _search_expiry(self, instant, duration, since):
         """The expiry of an instant that is not too old at ``since``, near a change of the offset or the end of a month."""
         # A clock that is turned by 24 hours, at either end, moves it by two days.
-        day = max(since // DAY, self._moved[duration, "calendar_after"][self.wall(instant + duration.exact_seconds) // DAY] - 3)
+        day = max(
+            since // DAY,
+            self._moved[duration, "calendar_after"][self.wall(instant + duration.exact_seconds) // DAY] - 3,
+        )
         while day * DAY < _instants.LATEST:
             for start, end, distance in self._pieces[duration, day]:
                 first_too_old = max(start, since, instant + distance + 1)
@@ -121,7 +129,11 @@ class Zone:
 
     def _ends_of(self, duration):
         """Wall day -> (the end of ``duration`` from its midnight on, True), (the same for all of the day, False), or _UNSTEADY."""
-        before, after, steady = self._moved[duration, "calendar_before"], self._moved[duration, "calendar_after"], self._steady
+        before, after, steady = (
+            self._moved[duration, "calendar_before"],
+            self._moved[duration, "calendar_after"],
+            self._steady,
+        )
 
         def end(day):
             reached = after[day]
@@ -139,14 +151,16 @@ class Zone:
         duration, day = duration_and_day
         pieces: list[tuple[int, int, int]] = []
         for start, end, distance in self._split(duration, day * DAY, day * DAY + DAY - 1):
-            if pieces and pieces[-1][2] == distance:
-                start = pieces.pop()[0]
-            pieces.append((start, end, distance))
+            joined = pieces and pieces[-1][2] == distance
+            pieces.append((pieces.pop()[0] if joined else start, end, distance))
         return pieces
 
     def _split(self, duration, first, last):
         # The offsets of both ends of the duration change once a day at most: two seconds with the same figures have nothing between them.
-        (day, offset, distance), at_last = ((self.wall(each) // DAY, self.wall(each) - each, each - self.before(each, duration)) for each in (first, last))
+        (day, offset, distance), at_last = (
+            (self.wall(each) // DAY, self.wall(each) - each, each - self.before(each, duration))
+            for each in (first, last)
+        )
         if at_last == (day, offset, distance):
             yield first, last + 1, distance
         else:
@@ -180,7 +194,7 @@ def _is_exact(duration):
 def _offset_at(info, instant):
     # Two days inside the range of datetime, so that no offset can lead out of it.
     inside = min(max(instant, _instants.EARLIEST + 2 * DAY), _instants.LATEST - 2 * DAY)
-    return _seconds(_instants.to_datetime(inside).replace(tzinfo=datetime.timezone.utc).astimezone(info).utcoffset())
+    return _seconds(_instants.to_datetime(inside).replace(tzinfo=datetime.UTC).astimezone(info).utcoffset())
 
 
 def _seconds(offset):

@@ -39,7 +39,9 @@ def test_the_exit_status_tells_of_breakage_and_not_of_slowness(monkeypatch, benc
 
 def test_a_missed_mark_says_so_beside_the_figure_and_at_the_end(capsys):
     texts = []
-    runner.run({"one": lambda: texts.extend([marks.at_most(1.5, 1.5, "a ratio"), marks.at_most(21, 20, "a time", " ms")])})
+    runner.run(
+        {"one": lambda: texts.extend([marks.at_most(1.5, 1.5, "a ratio"), marks.at_most(21, 20, "a time", " ms")])}
+    )
     assert texts == ["(mark: at most 1.5)", "(mark: at most 20 ms, MISSED)"]
     assert capsys.readouterr().out.splitlines()[-1] == "MISSED: a time is 21.00 ms, the mark is at most 20 ms"
 

@@ -7,7 +7,6 @@ import pathlib
 import pytest
 import yaml
 from ansible.module_utils.common.arg_spec import ModuleArgumentSpecValidator
-
 from ansible_collections.prlsdk.core.plugins.module_utils import _module
 from ansible_collections.prlsdk.core.plugins.module_utils._errors import PrlError
 
@@ -57,7 +56,9 @@ def rendered(options, specification):
     """The options with something of the right type for each that is a template as a whole: what it gives is known only when it runs."""
     stand_ins = {"list": [], "dict": {}, "int": 1, "bool": True, "float": 0.5}
     return {
-        key: stand_ins.get(specification.get(key, {}).get("type"), value) if isinstance(value, str) and value.startswith("{{") else value
+        key: stand_ins.get(specification.get(key, {}).get("type"), value)
+        if isinstance(value, str) and value.startswith("{{")
+        else value
         for key, value in options.items()
     }
 
@@ -130,13 +131,18 @@ def documented_options(name):
     for fragment in own.get("extends_documentation_fragment", []):
         parts = fragment.split(".")
         texts = importlib.import_module(FRAGMENTS + parts[2]).ModuleDocFragment
-        options.update(yaml.safe_load(getattr(texts, parts[3].upper() if len(parts) > 3 else "DOCUMENTATION")).get("options") or {})
+        options.update(
+            yaml.safe_load(getattr(texts, parts[3].upper() if len(parts) > 3 else "DOCUMENTATION")).get("options") or {}
+        )
     return dict(options, **own["options"])
 
 
 def as_specified(option):
     """What of a documented option its specification says as well."""
-    facts = {key: option.get(key, default) for key, default in (("type", "str"), ("elements", None), ("default", None), ("required", False))}
+    facts = {
+        key: option.get(key, default)
+        for key, default in (("type", "str"), ("elements", None), ("default", None), ("required", False))
+    }
     return dict(facts, choices=list(option.get("choices") or []))
 
 

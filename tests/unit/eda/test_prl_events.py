@@ -105,7 +105,11 @@ for line in LINES:
 def scripted(tmp_path, then, **args):
     """Arguments for a worker that does this when it was asked to subscribe; ``turn`` is 1 for the first process."""
     program = tmp_path / "python"
-    program.write_text(SCRIPT.format(python=sys.executable, folder=str(tmp_path), then=textwrap.indent(textwrap.dedent(then), " " * 8)).lstrip())
+    program.write_text(
+        SCRIPT.format(
+            python=sys.executable, folder=str(tmp_path), then=textwrap.indent(textwrap.dedent(then), " " * 8)
+        ).lstrip()
+    )
     program.chmod(0o755)
     return dict({"sdk_python": str(program)}, **args)
 
@@ -136,8 +140,19 @@ def test_events_come_in_order_each_with_its_own_uuid_and_a_loss_is_a_gap(tmp_pat
             return await run.until(lambda one: len(processes(tmp_path)) == 3 and one.get("type_id") == 100003)
 
     found = asyncio.run(play())
-    assert [one.get("type_id", one["kind"]) for one in found][:8] == [100001, 100002, 100003, "gap", 100001, 100002, 100003, "gap"]
-    assert len({one["meta"]["uuid"] for one in found}) == len(found) and {tuple(one["meta"]["hosts"]) for one in found} == {("localhost",)}
+    assert [one.get("type_id", one["kind"]) for one in found][:8] == [
+        100001,
+        100002,
+        100003,
+        "gap",
+        100001,
+        100002,
+        100003,
+        "gap",
+    ]
+    assert len({one["meta"]["uuid"] for one in found}) == len(found) and {
+        tuple(one["meta"]["hosts"]) for one in found
+    } == {("localhost",)}
     gaps = [one for one in found if one["kind"] == "gap"]
     assert all(gap["reason"] == "connection" and gap["since"] <= gap["until"] and gap["seconds"] >= 0 for gap in gaps)
     none_alive(tmp_path)
@@ -244,7 +259,10 @@ def test_two_hosts_are_one_source(tmp_path):
         ({"hosts": []}, "hosts must be a list of one or more hosts"),
         ({"hosts": [{"command": ["ssh"]}]}, "hosts[0] must be a dictionary with a name"),
         ({"hosts": [{"name": "a"}, {"name": "a"}]}, "hosts: two have the same name"),
-        ({"hosts": [{"name": "a", "sdk_pyton": "x"}]}, "hosts[0] has no argument 'sdk_pyton'; did you mean sdk_python?"),
+        (
+            {"hosts": [{"name": "a", "sdk_pyton": "x"}]},
+            "hosts[0] has no argument 'sdk_pyton'; did you mean sdk_python?",
+        ),
         ({"hosts": [{"name": "a"}], "sdk_python": "x"}, "sdk_python: give the connection options with each of 'hosts'"),
         ({"host": "node"}, "hosts[0]: host needs username and password"),
         ({"username": "root", "password": "x"}, "hosts[0]: username and password need host"),
@@ -307,7 +325,10 @@ def test_a_snapshot_comes_after_each_connection_and_events_after_it(node):
             return first, again, (await run.until(lambda one: one["kind"] == "event"))[-1]
 
     first, again, event = asyncio.run(play())
-    assert [(vm["name"], vm["state"]) for vm in first["vms"]] == [("vm-0001", "running"), ("vm-0002", "running")] and first["kind"] == "snapshot"
+    assert [(vm["name"], vm["state"]) for vm in first["vms"]] == [
+        ("vm-0001", "running"),
+        ("vm-0002", "running"),
+    ] and first["kind"] == "snapshot"
     assert again[-2]["kind"] == "gap" and event["vm"]["name"] == "vm-0002"
 
 
@@ -322,7 +343,7 @@ def test_many_events_and_three_lost_connections_lose_and_double_nothing_but_what
                 for number in range(count // 4):
                     node("emit", "vm_config_changed", "--vm", "%d-%d" % (turn, number))
                 last = "%d-%d" % (turn, count // 4 - 1)
-                found += await run.until(lambda one: one.get("issuer_id") == last)  # pylint: disable=cell-var-from-loop
+                found += await run.until(lambda one, last=last: one.get("issuer_id") == last)
                 if turn < 3:
                     node("disconnect")
                     found += await run.until(lambda one: one["kind"] == "gap")
@@ -379,11 +400,17 @@ def test_behind_ssh_the_rest_is_quoted_for_the_shell(node, tmp_path):
 
 def test_a_host_that_ssh_cannot_reach_is_tried_again_and_a_refusal_is_told(tmp_path):
     ssh = tmp_path / "ssh"
-    ssh.write_text('#!/bin/sh\nn=$(cat "%s/n" 2>/dev/null || echo 0)\necho $((n + 1)) > "%s/n"\n[ $n -lt 3 ] && echo "Connection refused" >&2 && exit 255\n'
-                   'echo "root@node: Permission denied (publickey)." >&2\nexit 255\n' % (tmp_path, tmp_path))
+    ssh.write_text(
+        '#!/bin/sh\nn=$(cat "%s/n" 2>/dev/null || echo 0)\necho $((n + 1)) > "%s/n"\n[ $n -lt 3 ] && echo "Connection refused" >&2 && exit 255\n'
+        'echo "root@node: Permission denied (publickey)." >&2\nexit 255\n' % (tmp_path, tmp_path)
+    )
     ssh.chmod(0o755)
     with pytest.raises(ConnectionError, match="node-a: root@node: Permission denied"):
-        asyncio.run(asyncio.wait_for(source.main(asyncio.Queue(), {"hosts": [{"name": "node-a", "command": [str(ssh), "node-a"]}]}), 30))
+        asyncio.run(
+            asyncio.wait_for(
+                source.main(asyncio.Queue(), {"hosts": [{"name": "node-a", "command": [str(ssh), "node-a"]}]}), 30
+            )
+        )
     assert (tmp_path / "n").read_text().strip() == "4"
 
 
@@ -404,6 +431,6 @@ def test_the_documented_arguments_are_those_that_are_read():
     documented = yaml.safe_load(source.DOCUMENTATION)["options"]
     assert set(documented) == {*source.OWN, *source.CONNECTION}
     assert yaml.safe_load(source.EXAMPLES)
-    assert json.dumps({key: option.get("default") for key, option in documented.items() if key in source.CONNECTION}) == json.dumps(
-        {key: source.CONNECTION[key] for key in documented if key in source.CONNECTION}
-    )
+    assert json.dumps(
+        {key: option.get("default") for key, option in documented.items() if key in source.CONNECTION}
+    ) == json.dumps({key: source.CONNECTION[key] for key in documented if key in source.CONNECTION})

@@ -1,10 +1,10 @@
 """The matcher against a reference of a few lines, and its single conditions."""
 
 import pytest
+from ansible_collections.prlsdk.core.plugins.module_utils._events import match
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ansible_collections.prlsdk.core.plugins.module_utils._events import match
 from tests.unit.events.reference import EVENTS, QUESTION, UUIDS, event, reference
 
 
@@ -29,16 +29,42 @@ def test_the_matcher_decides_as_the_reference_does(sequence, question):
 # --- single conditions
 
 
-@pytest.mark.parametrize("condition, value, holds", [
-    ({"equals": 50}, 50, True), ({"equals": "50"}, 50, True), ({"equals": 50}, "50", True), ({"equals": 50}, "x", False), ({"equals": 1}, True, False),
-    ({"equals": True}, True, True), ({"equals": "True"}, True, True), ({"equals": "yes"}, True, False), ({"equals": "a"}, "A", False),
-    ({"equals": UUIDS[0]}, UUIDS[0].strip("{}").upper(), True), ({"equals": "AAAAAAAA-0000-4000-8000-000000000001.3"}, UUIDS[0] + ".3", True),
-    ({"equals": UUIDS[0]}, UUIDS[0] + ".3", False), ({"equals": "x"}, None, False), ({"equals": ""}, "", True), ({"equals": "007"}, "7", False),
-    ({"one_of": [1, "b"]}, "1", True), ({"one_of": [1, "b"]}, "b", True), ({"one_of": [1, "b"]}, 2, False),
-    ({"regex": "b+"}, "abbc", True), ({"regex": "^b"}, "ab", False), ({"regex": "5"}, 50, True), ({"regex": "x"}, None, False),
-    ({"min": 5}, 5, True), ({"min": 5}, "6", True), ({"min": 5}, 4, False), ({"max": 5}, 6, False), ({"min": 1, "max": 2}, 2, True), ({"min": 0}, "a", False),
-    ({"min": 0}, None, False), ({"min": 0}, True, False), ({"min": 1.5}, "1.6", True),
-])
+@pytest.mark.parametrize(
+    "condition, value, holds",
+    [
+        ({"equals": 50}, 50, True),
+        ({"equals": "50"}, 50, True),
+        ({"equals": 50}, "50", True),
+        ({"equals": 50}, "x", False),
+        ({"equals": 1}, True, False),
+        ({"equals": True}, True, True),
+        ({"equals": "True"}, True, True),
+        ({"equals": "yes"}, True, False),
+        ({"equals": "a"}, "A", False),
+        ({"equals": UUIDS[0]}, UUIDS[0].strip("{}").upper(), True),
+        ({"equals": "AAAAAAAA-0000-4000-8000-000000000001.3"}, UUIDS[0] + ".3", True),
+        ({"equals": UUIDS[0]}, UUIDS[0] + ".3", False),
+        ({"equals": "x"}, None, False),
+        ({"equals": ""}, "", True),
+        ({"equals": "007"}, "7", False),
+        ({"one_of": [1, "b"]}, "1", True),
+        ({"one_of": [1, "b"]}, "b", True),
+        ({"one_of": [1, "b"]}, 2, False),
+        ({"regex": "b+"}, "abbc", True),
+        ({"regex": "^b"}, "ab", False),
+        ({"regex": "5"}, 50, True),
+        ({"regex": "x"}, None, False),
+        ({"min": 5}, 5, True),
+        ({"min": 5}, "6", True),
+        ({"min": 5}, 4, False),
+        ({"max": 5}, 6, False),
+        ({"min": 1, "max": 2}, 2, True),
+        ({"min": 0}, "a", False),
+        ({"min": 0}, None, False),
+        ({"min": 0}, True, False),
+        ({"min": 1.5}, "1.6", True),
+    ],
+)
 def test_a_parameter_meets_its_condition(condition, value, holds):
     assert fits({"params": {"p": condition}}, p=value) is holds
     assert not fits({"params": {"q": condition}}, p=value), "a parameter that is not there meets nothing"

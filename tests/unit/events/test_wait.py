@@ -1,11 +1,16 @@
 """The wait around the matcher, whatever comes when: a client whose worker is a script, and time that only waiting moves on."""
 
 import pytest
+from ansible_collections.prlsdk.core.plugins.module_utils._errors import PrlError
+from ansible_collections.prlsdk.core.plugins.module_utils._events.wait import (
+    ANSWER_PATIENCE,
+    GRACE,
+    PJOC_SRV_SEND_ANSWER,
+    Wait,
+)
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ansible_collections.prlsdk.core.plugins.module_utils._errors import PrlError
-from ansible_collections.prlsdk.core.plugins.module_utils._events.wait import ANSWER_PATIENCE, GRACE, PJOC_SRV_SEND_ANSWER, Wait
 from tests.unit.events.reference import EVENTS, QUESTION, UUIDS, event, reference
 from tests.unit.sdk.scripted import SERVER, Clock, Dead, ScriptedProcess, client_of, failure, line
 
@@ -18,7 +23,17 @@ def told(type_id=1, question=None, **more):
 
 
 def event_line(made, question=None):
-    whole = dict(made, vm=None, symbol=None, brief=None, message=None, can_be_ignored=False, answer_required=question is not None, job=None, received=0)
+    whole = dict(
+        made,
+        vm=None,
+        symbol=None,
+        brief=None,
+        message=None,
+        can_be_ignored=False,
+        answer_required=question is not None,
+        job=None,
+        received=0,
+    )
     return line("event", event=whole, **({} if question is None else {"question": question}))
 
 
@@ -27,12 +42,29 @@ def job(code=0, operation=PJOC_SRV_SEND_ANSWER):
 
 
 def specification(type_id=None, **more):
-    return dict({"option": "events[0]", "types": None if type_id is None else [type_id], "vm": None, "code": None, "params": {}}, **more)
+    return dict(
+        {
+            "option": "events[0]",
+            "types": None if type_id is None else [type_id],
+            "vm": None,
+            "code": None,
+            "params": {},
+        },
+        **more,
+    )
 
 
 def request(*types, **more):
     wanted = [specification(type_id) for type_id in types]
-    options = {"fail_on": [], "match": "any", "count": 1, "satisfied_by": None, "answer": None, "ready_file": None, "reconnect": False}
+    options = {
+        "fail_on": [],
+        "match": "any",
+        "count": 1,
+        "satisfied_by": None,
+        "answer": None,
+        "ready_file": None,
+        "reconnect": False,
+    }
     return dict(options, **dict({"events": wanted}, **more))
 
 
@@ -49,7 +81,13 @@ class Scene:
     def __init__(self, asked, script=None, timeout=9.0, more=None, after=()):
         self.clock, self.pauses = Clock(), []
         counted = {"seen": {}, "unreadable": 0}
-        usual = {"subscribe": None, "heard": counted, "error_name": "PRL_ERR_FAILURE", "answer_names": ["yes"], "is_connected": True}
+        usual = {
+            "subscribe": None,
+            "heard": counted,
+            "error_name": "PRL_ERR_FAILURE",
+            "answer_names": ["yes"],
+            "is_connected": True,
+        }
         self.script = dict(usual, **(script or {}))
         self.worker = ScriptedProcess(self.clock, self.script, more=more)
         self.client, self.launcher = client_of(self.worker, *after, timeout=timeout, read_only=False)
@@ -81,7 +119,12 @@ def types(result):
 
 @pytest.mark.property
 @given(
-    sequence=EVENTS, question=st.fixed_dictionaries(QUESTION), cuts=st.lists(st.integers(0, 4)), jobs=st.booleans(), late=st.integers(0, 3), looks=st.booleans()
+    sequence=EVENTS,
+    question=st.fixed_dictionaries(QUESTION),
+    cuts=st.lists(st.integers(0, 4)),
+    jobs=st.booleans(),
+    late=st.integers(0, 3),
+    looks=st.booleans(),
 )
 def test_the_wait_decides_as_the_reference_does_whatever_the_interleaving(sequence, question, cuts, jobs, late, looks):
     """Events come before the state is looked at, while it is, while nobody expects any, and some with the last call only."""
@@ -164,7 +207,9 @@ def test_a_flood_does_not_hold_the_answer_up_beyond_half_of_the_workers_grace():
 def test_the_worker_hears_of_the_types_that_can_matter_before_the_state_is_looked_at():
     scene = Scene(request(3, 2, satisfied_by=STATE, fail_on=[specification(4)]), {"list_vms": vm("running")})
     assert scene.outcome() == "satisfied" and scene.worker.calls == ["connect", "subscribe", "list_vms", "heard"]
-    assert [said["arguments"] for said in scene.worker.said if said.get("name") == "subscribe"] == [{"types": [2, 3, 4]}]
+    assert [said["arguments"] for said in scene.worker.said if said.get("name") == "subscribe"] == [
+        {"types": [2, 3, 4]}
+    ]
 
 
 # --- a lost connection
@@ -173,13 +218,17 @@ def test_the_worker_hears_of_the_types_that_can_matter_before_the_state_is_looke
 def test_a_loss_ends_the_wait_after_what_came_before():
     scene = Scene(request(2))
     scene.worker.put_at(1.0, told(1), LOST, told(2))
-    assert scene.error() == "PRL_ERR_WS_DISP_CONNECTION_CLOSED" and scene.clock.now == 1.0 and scene.result["events"] == []
+    assert (
+        scene.error() == "PRL_ERR_WS_DISP_CONNECTION_CLOSED" and scene.clock.now == 1.0 and scene.result["events"] == []
+    )
     scene = Scene(request(2))
     scene.worker.put_at(1.0, told(2), LOST)
     assert scene.outcome() == "matched"
 
 
-@pytest.mark.parametrize("symbol", ["PRL_ERR_WS_DISP_CONNECTION_CLOSED", "PRL_ERR_NOT_CONNECTED_TO_DISPATCHER", "PRL_ERR_IO_NO_CONNECTION"])
+@pytest.mark.parametrize(
+    "symbol", ["PRL_ERR_WS_DISP_CONNECTION_CLOSED", "PRL_ERR_NOT_CONNECTED_TO_DISPATCHER", "PRL_ERR_IO_NO_CONNECTION"]
+)
 def test_a_look_that_finds_the_connection_lost_does_not_hide_what_came_before(symbol):
     def look(arguments):
         scene.worker.put(told(2), LOST)
@@ -198,7 +247,9 @@ def test_a_look_that_fails_for_good_ends_the_wait(symbol):
 
 
 def test_a_vm_whose_uuid_cannot_be_read_is_an_error_and_not_every_vm():
-    scene = Scene(request(events=[dict(specification(2), vm="web-01")]), {"list_vms": [dict(vm("running")[0], uuid=None)]})
+    scene = Scene(
+        request(events=[dict(specification(2), vm="web-01")]), {"list_vms": [dict(vm("running")[0], uuid=None)]}
+    )
     with pytest.raises(PrlError) as raised:
         scene.run()
     assert raised.value.error["symbol"] == "UNREADABLE_VM" and "events[0].vm" in raised.value.message
@@ -225,7 +276,15 @@ def test_the_state_is_looked_at_again_after_each_reconnection():
     assert scene.result["satisfied_by"] == {"vm": UUIDS[0], "vm_state": "running", "newest_backup": None}
 
 
-@pytest.mark.parametrize("symbol", ["PRL_ERR_CANT_CONNECT_TO_DISPATCHER", "PRL_ERR_HANDSHAKE_FAILED", "PRL_ERR_DISP_SHUTDOWN_IN_PROCESS", "PRL_ERR_TIMEOUT"])
+@pytest.mark.parametrize(
+    "symbol",
+    [
+        "PRL_ERR_CANT_CONNECT_TO_DISPATCHER",
+        "PRL_ERR_HANDSHAKE_FAILED",
+        "PRL_ERR_DISP_SHUTDOWN_IN_PROCESS",
+        "PRL_ERR_TIMEOUT",
+    ],
+)
 def test_reconnecting_pauses_longer_each_time_and_ends_with_the_time(symbol):
     scene = Scene(request(2, reconnect=True), timeout=60.0)
     scene.client.ensure_open()
@@ -238,7 +297,12 @@ def test_reconnecting_pauses_longer_each_time_and_ends_with_the_time(symbol):
 def test_a_pause_is_spread():
     scene = Scene(request(2, reconnect=True))
     asked = []
-    scene.wait = Wait(scene.client, request(2, reconnect=True), pause=scene._pause, spread=lambda low, high: asked.append((low, high)) or low)
+    scene.wait = Wait(
+        scene.client,
+        request(2, reconnect=True),
+        pause=scene._pause,
+        spread=lambda low, high: asked.append((low, high)) or low,
+    )
     scene.client.ensure_open()
     scene.worker.script["connect"] = failure("PRL_ERR_HANDSHAKE_FAILED", "login")
     scene.worker.put(LOST)
@@ -263,7 +327,9 @@ def test_a_worker_that_dies_keeps_the_events_heard(during):
         scene.worker.put(told(2))
         return Dead
 
-    scene = Scene(request(2, count=3, satisfied_by=STATE if during == "look" else None, reconnect=True), {"list_vms": look})
+    scene = Scene(
+        request(2, count=3, satisfied_by=STATE if during == "look" else None, reconnect=True), {"list_vms": look}
+    )
     scene.client.ensure_open()
     scene.worker.put(told(2), told(1))
     if during == "wait":
@@ -293,7 +359,11 @@ def asking(number=1):
 
 
 def answered(scene):
-    return [(said["arguments"]["question"], said["arguments"]["answer"]) for said in scene.worker.said if said.get("name") == "send_answer"]
+    return [
+        (said["arguments"]["question"], said["arguments"]["answer"])
+        for said in scene.worker.said
+        if said.get("name") == "send_answer"
+    ]
 
 
 def test_a_question_that_counts_is_answered_once_and_others_are_not():
@@ -302,7 +372,11 @@ def test_a_question_that_counts_is_answered_once_and_others_are_not():
 
     scene = Scene(request(2, answer=16001), {"send_answer": answer})
     scene.worker.put_at(1.0, told(1, question=1), asking(2), asking(3))
-    assert scene.outcome() == "matched" and answered(scene) == [(2, 16001)] and scene.result["events"][0]["answered"] == 16001
+    assert (
+        scene.outcome() == "matched"
+        and answered(scene) == [(2, 16001)]
+        and scene.result["events"][0]["answered"] == 16001
+    )
     assert scene.clock.now == 1.0, "the outcome is known as soon as the job has ended"
 
 
@@ -322,19 +396,30 @@ def test_an_answer_that_is_not_offered_is_not_given():
     scene = Scene(request(2, answer=16009), {"answer_names": ["ok", "cancel"]})
     scene.worker.put_at(1.0, asking())
     assert scene.error() == "INVALID_INPUT" and answered(scene) == []
-    assert "16009 is not among the answers to this question: ok (16000), cancel (16001)" in scene.result["error"].message
+    assert (
+        "16009 is not among the answers to this question: ok (16000), cancel (16001)" in scene.result["error"].message
+    )
 
 
 def test_a_refused_answer_is_a_failure_with_the_name_of_its_code():
-    scene = Scene(request(2, answer=16001), {"send_answer": lambda arguments: scene.worker.put(job(7)), "error_name": "PRL_ERR_SEVEN"})
+    scene = Scene(
+        request(2, answer=16001),
+        {"send_answer": lambda arguments: scene.worker.put(job(7)), "error_name": "PRL_ERR_SEVEN"},
+    )
     scene.worker.put_at(1.0, asking())
-    assert scene.error() == "PRL_ERR_SEVEN" and len(scene.result["events"]) == 1 and scene.result["events"][0]["answered"] is None
+    assert (
+        scene.error() == "PRL_ERR_SEVEN"
+        and len(scene.result["events"]) == 1
+        and scene.result["events"][0]["answered"] is None
+    )
 
 
 @pytest.mark.parametrize("codes, outcome", [([0, 7], "error"), ([0, 0], "matched"), ([7, 0], "error")])
 def test_the_outcome_of_an_answer_is_not_taken_for_that_of_the_next_question(codes, outcome):
     coming = list(codes)
-    scene = Scene(request(2, answer=16001, count=2), {"send_answer": lambda arguments: scene.worker.put(job(coming.pop(0)))})
+    scene = Scene(
+        request(2, answer=16001, count=2), {"send_answer": lambda arguments: scene.worker.put(job(coming.pop(0)))}
+    )
     scene.worker.put_at(1.0, asking(1), asking(2))
     assert scene.outcome() == outcome and len(answered(scene)) == len(codes) - len(coming)
 
@@ -342,7 +427,9 @@ def test_the_outcome_of_an_answer_is_not_taken_for_that_of_the_next_question(cod
 def test_an_outcome_that_comes_too_late_is_not_taken_for_that_of_the_next_question():
     """It is there before the next answer is sent: after the first one nobody waits so long."""
     coming = [[], [job(0)]]
-    scene = Scene(request(2, answer=16001, count=2), {"send_answer": lambda arguments: scene.worker.put(*coming.pop(0))})
+    scene = Scene(
+        request(2, answer=16001, count=2), {"send_answer": lambda arguments: scene.worker.put(*coming.pop(0))}
+    )
     scene.worker.put_at(1.0, asking(1))
     scene.worker.put_at(1.0 + ANSWER_PATIENCE + 0.5, asking(2), job(7))
     assert scene.outcome() == "matched" and [made["answered"] for made in scene.result["events"]] == [16001, 16001]
@@ -397,7 +484,9 @@ def test_the_ready_file_comes_after_the_subscription_and_before_the_look(tmp_pat
 
 
 def test_names_and_symbols_become_uuids_and_codes_before_the_subscription():
-    asked = request(events=[specification(2, vm="web-01", code="PRL_ERR_SEVEN"), specification(2, vm=UUIDS[1].strip("{}").upper())])
+    asked = request(
+        events=[specification(2, vm="web-01", code="PRL_ERR_SEVEN"), specification(2, vm=UUIDS[1].strip("{}").upper())]
+    )
     scene = Scene(asked, {"list_vms": vm("running"), "error_code": {"code": 7, "near": None}})
     scene.worker.put_at(1.0, told(2, code=8), told(2, issuer=UUIDS[0], code=7))
     assert scene.outcome() == "matched" and scene.worker.calls[:4] == ["connect", "list_vms", "error_code", "subscribe"]

@@ -214,7 +214,11 @@ def test_answers_from_two_directories_become_one_tree():
     orphan = vm(7, "orphan", chain(0x70, 1))
     united = list(merge(iter(TREES), [placed([own], "/backups/web"), placed([orphan], "/backups/orphan")]))
     assert [tree.name for tree in united] == ["web-renamed", "Proxy", "db", "orphan"]
-    assert [(one.uuid, one.directory) for one in united[0].chains] == [(uuid(0x10), None), (uuid(0x11), None), (uuid(0x12), "/backups/web")]
+    assert [(one.uuid, one.directory) for one in united[0].chains] == [
+        (uuid(0x10), None),
+        (uuid(0x11), None),
+        (uuid(0x12), "/backups/web"),
+    ]
     assert united[0].storage_version == 3
     assert united[3].chains[0].directory == "/backups/orphan"
 
@@ -244,7 +248,12 @@ def test_the_filters_that_users_write_are_checked_and_the_rest_is_left_open():
 
 NOW = "2026-03-20T00:00:00Z"
 SHARED = vm(
-    5, "shared", chain(0x50, 1, 2), chain(0x51, 3, 4, 5, server=NODE_B), chain(0x52, 6, server=NODE_B), chain(0x53, 25, server=NODE_B),
+    5,
+    "shared",
+    chain(0x50, 1, 2),
+    chain(0x51, 3, 4, 5, server=NODE_B),
+    chain(0x52, 6, server=NODE_B),
+    chain(0x53, 25, server=NODE_B),
     chain(0x54, 7, 8, server=[NODE_A, NODE_B]),
 )
 

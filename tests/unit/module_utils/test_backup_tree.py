@@ -12,7 +12,11 @@ import sys
 import pytest
 from ansible_collections.prlsdk.core.plugins.module_utils._backups import tree as _backup_tree
 from ansible_collections.prlsdk.core.plugins.module_utils._backups.tree import as_result, parse
-from ansible_collections.prlsdk.core.plugins.module_utils._errors import MissingLibraryError, TemporaryFolderError, TreeError
+from ansible_collections.prlsdk.core.plugins.module_utils._errors import (
+    MissingLibraryError,
+    TemporaryFolderError,
+    TreeError,
+)
 
 DATA = pathlib.Path(__file__).parent.parent / "data"
 CHAIN = "{bbbbbbbb-bbbb-4bbb-8bbb-bbbbbbbbbbbb}"
@@ -56,10 +60,19 @@ def test_the_servers_own_text_is_read_whole():
         creator="root",
         host="node-b.example",
         server_uuid="{d23f0824-128b-4f33-8c5c-7fd0a6a3a450}",
-        disks=(_backup_tree.Disk("harddisk.hdd", "/vz/vmprivate/9531985d-5d9d-49f8-9818-e811892f902b/harddisk.hdd", 68719476736, ""),),
+        disks=(
+            _backup_tree.Disk(
+                "harddisk.hdd", "/vz/vmprivate/9531985d-5d9d-49f8-9818-e811892f902b/harddisk.hdd", 68719476736, ""
+            ),
+        ),
         files=("harddisk.hdd.qcow2",),
     )
-    assert (first.id, first.type, first.number, first.files) == ("{36f675cc-81e7-4ef5-a8e2-5d940ed90475}.2", "incremental", 2, ("harddisk.hdd.2.qcow2",))
+    assert (first.id, first.type, first.number, first.files) == (
+        "{36f675cc-81e7-4ef5-a8e2-5d940ed90475}.2",
+        "incremental",
+        2,
+        ("harddisk.hdd.2.qcow2",),
+    )
     assert trees[0].chains[0].last_number == 3
 
 
@@ -90,7 +103,12 @@ def test_a_promoted_head_is_the_full_of_its_chain():
 
 def test_unknown_elements_and_known_ones_out_of_place_are_ignored():
     (tree,) = parse(DATA / "unknown.xml", disks=True)
-    assert (tree.uuid, tree.name, tree.type, tree.storage_version) == ("{11111111-1111-4111-8111-111111111111}", "", "vm", 0)
+    assert (tree.uuid, tree.name, tree.type, tree.storage_version) == (
+        "{11111111-1111-4111-8111-111111111111}",
+        "",
+        "vm",
+        0,
+    )
     (chain,) = tree.chains
     assert (chain.uuid, chain.last_number) == (CHAIN, 0)
     assert [(backup.id, backup.type, backup.number, backup.size) for backup in chain.backups] == [
@@ -137,7 +155,12 @@ def test_comments_do_not_split_a_text():
         ("<Size>1</Size>\n<Part", "<Size>-1</Size>\n<Part", "the Size of a BackupItem is -1", 6),
         ("<Size>1</Size>\n<Part", "<Size>1_0</Size>\n<Part", "the Size of a BackupItem is 1_0", 6),
         ("<Size>1</Size>\n<Part", "<Size>1e3</Size>\n<Part", "the Size of a BackupItem is 1e3", 6),
-        ("<Size>1</Size>\n<Part", "<Size>18446744073709551616</Size>\n<Part", "the Size of a BackupItem is 18446744073709551616", 6),
+        (
+            "<Size>1</Size>\n<Part",
+            "<Size>18446744073709551616</Size>\n<Part",
+            "the Size of a BackupItem is 18446744073709551616",
+            6,
+        ),
         ("<Size>1</Size>\n<Part", "<Size>٣</Size>\n<Part", "the Size of a BackupItem is", 6),
         ("<Number>2<", "<Number>x<", "the Number of a PartialBackupItem is x", 11),
         ("<Number>2<", "<Number>3<", "has the number 3", 11),
@@ -188,7 +211,13 @@ def test_an_empty_answer_is_not_an_empty_tree(text):
 
 
 @pytest.mark.parametrize(
-    "text, root", [("<html/>", "html"), ("<VmItem/>", "VmItem"), ('<BackupTree xmlns="urn:x"/>', "{urn:x}BackupTree"), ("<Дерево/>", "Дерево")]
+    "text, root",
+    [
+        ("<html/>", "html"),
+        ("<VmItem/>", "VmItem"),
+        ('<BackupTree xmlns="urn:x"/>', "{urn:x}BackupTree"),
+        ("<Дерево/>", "Дерево"),
+    ],
 )
 def test_a_foreign_root_is_refused_by_name(text, root):
     assert f"its root element is {root} and not BackupTree" in refused(text)
@@ -229,7 +258,13 @@ def test_a_file_that_cannot_be_read_is_a_tree_error(tmp_path):
 def test_the_result_has_exactly_the_documented_keys():
     tree = next(parse(DATA / "promoted.xml"))
     result = as_result(tree, registered=True)
-    assert result["vm"] == {"uuid": tree.uuid, "name": "promoted", "type": "vm", "storage_version": 5, "registered": True}
+    assert result["vm"] == {
+        "uuid": tree.uuid,
+        "name": "promoted",
+        "type": "vm",
+        "storage_version": 5,
+        "registered": True,
+    }
     assert set(result) == {"vm", "omitted", "others", "chains"} and result["omitted"] == 0 and result["others"] is None
     chain = result["chains"][1]
     assert (chain["uuid"], chain["size"], chain["directory"]) == (CHAIN, 3024, None)

@@ -202,7 +202,12 @@ print(json.dumps(results))
 
 def flood(cases):
     run = subprocess.run(
-        [sys.executable, "-c", FLOOD, str(ROOT / "conftest.py")], input=json.dumps(cases), capture_output=True, text=True, check=True, timeout=120
+        [sys.executable, "-c", FLOOD, str(ROOT / "conftest.py")],
+        input=json.dumps(cases),
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=120,
     )
     return json.loads(run.stdout.splitlines()[-1])
 

@@ -27,16 +27,43 @@ NODE = WRITTEN[0]
 SMALL = NODE[: NODE.index(b"  <BackupItem", NODE.index(b"</BackupItem>"))] + b" </VmItem>\n</BackupTree>\n"
 
 # What the serialiser can write: no control characters, no carriage return (XML itself makes a line feed of it).
-characters = st.characters(exclude_categories=("Cs", "Cc"), exclude_characters="\ufffe\uffff") | st.sampled_from("\t\n <>&\"']")
+characters = st.characters(exclude_categories=("Cs", "Cc"), exclude_characters="\ufffe\uffff") | st.sampled_from(
+    "\t\n <>&\"']"
+)
 # Mostly ready-made, because a tree has many texts.
-ready = ["", "", "nightly", "web-01", " x ", " ", "a\n\tb", "<b>&amp;</b>", "]]>", "Бухгалтерия №\xa05", "🗄", "{0}.2", '"']
+ready = [
+    "",
+    "",
+    "nightly",
+    "web-01",
+    " x ",
+    " ",
+    "a\n\tb",
+    "<b>&amp;</b>",
+    "]]>",
+    "Бухгалтерия №\xa05",
+    "🗄",
+    "{0}.2",
+    '"',
+]
 texts = st.one_of(*[st.sampled_from(ready)] * 7, st.text(characters, max_size=12))
 uuids = st.uuids(version=4).map("{{{}}}".format)
 names = st.sampled_from(["New", "id2", "OriginalSize", "Flags", "BundlePermissions", "ns-less", "Новый"])
 # They mean nothing to the parser; None asks for an empty element in one tag where there is no content.
-attributes = st.sampled_from(["", None, ' id="0"', ' dyn_lists="PartialBackupItem 6" id="-1"', ' Type="i" Id="x"', ' xml:id="a" xml:lang="&lt;&#10;"'])
+attributes = st.sampled_from(
+    [
+        "",
+        None,
+        ' id="0"',
+        ' dyn_lists="PartialBackupItem 6" id="-1"',
+        ' Type="i" Id="x"',
+        ' xml:id="a" xml:lang="&lt;&#10;"',
+    ]
+)
 sizes = st.integers(0, 2**64 - 1) | st.integers(0, 2**32)
-times = st.datetimes(datetime.datetime(1970, 1, 1), datetime.datetime(2100, 1, 1)).map(lambda time: time.strftime("%Y-%m-%d %H:%M:%S"))
+times = st.datetimes(datetime.datetime(1970, 1, 1), datetime.datetime(2100, 1, 1)).map(
+    lambda time: time.strftime("%Y-%m-%d %H:%M:%S")
+)
 
 
 @st.composite
@@ -77,14 +104,34 @@ def items(draw, chain, number, increments=()):
     suffix = number if number is not None else draw(st.integers(2, 9)) if promoted else None
     backup_id = chain if suffix is None else f"{chain}.{suffix}"
     required = [("Id", backup_id), ("DateTime", draw(times)), ("Size", str(draw(sizes)))]
-    optional = [("Host", draw(texts)), ("ServerUuid", draw(uuids)), ("Creator", draw(texts)), ("Type", draw(texts)), ("Description", draw(texts))]
-    optional += [("Number", str(number))] if number is not None else [("Uuid", chain), ("LastNumber", str(draw(st.integers(0, 99))))]
+    optional = [
+        ("Host", draw(texts)),
+        ("ServerUuid", draw(uuids)),
+        ("Creator", draw(texts)),
+        ("Type", draw(texts)),
+        ("Description", draw(texts)),
+    ]
+    optional += (
+        [("Number", str(number))]
+        if number is not None
+        else [("Uuid", chain), ("LastNumber", str(draw(st.integers(0, 99))))]
+    )
     written = draw(children(required, optional))
     written += [draw(elements("TibFileList", text)) for text in draw(st.lists(texts, max_size=2))]
     disks = []
     for _index in range(draw(st.sampled_from([0, 1, 0, 2]))):
         key = [draw(elements("Encryption", [draw(elements("KeyId", draw(texts)))]))] if draw(st.booleans()) else []
-        disks.append(draw(elements("BackupDisk", draw(children([], [("Name", draw(texts)), ("OriginalPath", draw(texts)), ("Size", str(draw(sizes)))])) + key)))
+        disks.append(
+            draw(
+                elements(
+                    "BackupDisk",
+                    draw(
+                        children([], [("Name", draw(texts)), ("OriginalPath", draw(texts)), ("Size", str(draw(sizes)))])
+                    )
+                    + key,
+                )
+            )
+        )
     written.append(draw(elements("BackupDisks", disks)))
     return draw(elements(kind, draw(shuffled(written + list(increments)))))
 
@@ -98,7 +145,11 @@ def documents(draw):
             chain = draw(uuids)
             numbers = draw(st.lists(st.integers(2, 30), max_size=3))
             chains.append(draw(items(chain, None, [draw(items(chain, number)) for number in numbers])))
-        fields = [("VmType", str(draw(st.integers(0, 3)))), ("Name", draw(texts)), ("Version", str(draw(st.integers(1, 5))))]
+        fields = [
+            ("VmType", str(draw(st.integers(0, 3)))),
+            ("Name", draw(texts)),
+            ("Version", str(draw(st.integers(1, 5)))),
+        ]
         vms.append(draw(elements("VmItem", draw(children([("Uuid", draw(uuids))], fields)) + chains)))
     root = draw(elements("BackupTree", draw(shuffled(vms + draw(st.lists(unknown(), max_size=1))))))
     return root.encode()
@@ -144,7 +195,14 @@ def reference(content):
             increments.sort(key=lambda one: (one["number"], one["created"], one["id"]))
             backups = [backup(item, "full"), *increments]
             uuid_of_chain = text(item, "Uuid", text(item, "Id").rpartition(".")[0] or text(item, "Id"))
-            chains.append({"uuid": uuid_of_chain, "size": sum(one["size"] for one in backups), "directory": None, "backups": backups})
+            chains.append(
+                {
+                    "uuid": uuid_of_chain,
+                    "size": sum(one["size"] for one in backups),
+                    "directory": None,
+                    "backups": backups,
+                }
+            )
         chains.sort(key=lambda chain: chain["backups"][0]["created"])
         facts = {
             "uuid": text(vm, "Uuid").strip(),
@@ -175,11 +233,30 @@ def test_a_truncated_tree_never_looks_whole(content, data):
 
 
 pieces = st.binary(max_size=4) | st.sampled_from(
-    [b"<", b">", b"</", b"&", b"&amp;", b"]]>", b"<!--", b"-->", b"\0", b"\xff", b"<!DOCTYPE a>", b"<?x?>", b"9", b"{", b"-"]
+    [
+        b"<",
+        b">",
+        b"</",
+        b"&",
+        b"&amp;",
+        b"]]>",
+        b"<!--",
+        b"-->",
+        b"\0",
+        b"\xff",
+        b"<!DOCTYPE a>",
+        b"<?x?>",
+        b"9",
+        b"{",
+        b"-",
+    ]
 )
 
 
-@given(st.sampled_from([SMALL, SMALL.decode().encode("utf-16"), b'<?xml version="1.0" encoding="iso-8859-1"?>' + SMALL]), st.data())
+@given(
+    st.sampled_from([SMALL, SMALL.decode().encode("utf-16"), b'<?xml version="1.0" encoding="iso-8859-1"?>' + SMALL]),
+    st.data(),
+)
 def test_a_damaged_tree_is_read_whole_or_refused(original, data):
     content = original
     for _change in range(data.draw(st.integers(1, 3))):

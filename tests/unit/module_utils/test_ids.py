@@ -26,7 +26,10 @@ def test_an_increment_id_gives_its_chain_and_its_number(text):
     assert not _ids.looks_like_uuid(text)
 
 
-@pytest.mark.parametrize("text", ["", "web-01", BARE[:-1], BARE + "0", "{" + BARE, BARE + "}", "{{" + BARE + "}}", STORED + ".", STORED + ".abc"])
+@pytest.mark.parametrize(
+    "text",
+    ["", "web-01", BARE[:-1], BARE + "0", "{" + BARE, BARE + "}", "{{" + BARE + "}}", STORED + ".", STORED + ".abc"],
+)
 def test_a_malformed_id_is_refused_and_named(text):
     with pytest.raises(InputError) as caught:
         _ids.parse_backup_id(text)

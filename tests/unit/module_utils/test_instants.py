@@ -38,22 +38,41 @@ def test_every_spelling_of_an_instant_is_the_same_integer(spelling):
     assert _instants.parse(spelling) == STAMP
 
 
-@pytest.mark.parametrize("written, expected", [
-    ("2026-09-13T05:00:02+02:00", STAMP), ("2026-09-13 03:00:02Z", STAMP), ("36h", STAMP - 36 * 3600), ("1d12h", STAMP - 36 * 3600), ("1w", STAMP - 604800),
-])
+@pytest.mark.parametrize(
+    "written, expected",
+    [
+        ("2026-09-13T05:00:02+02:00", STAMP),
+        ("2026-09-13 03:00:02Z", STAMP),
+        ("36h", STAMP - 36 * 3600),
+        ("1d12h", STAMP - 36 * 3600),
+        ("1w", STAMP - 604800),
+    ],
+)
 def test_a_moment_is_an_instant_or_a_duration_before_now(written, expected):
     assert _instants.moment(written, STAMP + 0.9) == expected
 
 
-@pytest.mark.parametrize("written, says", [
-    (str(STAMP), "ambiguous as a duration"), ("-5", "ambiguous as a duration"), ("3.5", "ambiguous as a duration"), ("5m", "months or minutes"),
-    ("-5d", "not a duration"), ("yesterday", "not a duration"), ("", "not a duration"), ("2026-09-13T03:00:02", "without a zone"),
-    ("2026-09-13Z", "is a day"), ("12-07h", "is not an instant"),
-])
+@pytest.mark.parametrize(
+    "written, says",
+    [
+        (str(STAMP), "ambiguous as a duration"),
+        ("-5", "ambiguous as a duration"),
+        ("3.5", "ambiguous as a duration"),
+        ("5m", "months or minutes"),
+        ("-5d", "not a duration"),
+        ("yesterday", "not a duration"),
+        ("", "not a duration"),
+        ("2026-09-13T03:00:02", "without a zone"),
+        ("2026-09-13Z", "is a day"),
+        ("12-07h", "is not an instant"),
+    ],
+)
 def test_what_is_no_moment_is_told_what_to_write_and_never_epoch_seconds(written, says):
     with pytest.raises(InputError, match=says) as caught:
         _instants.moment(written, STAMP)
-    assert "1970" not in caught.value.message and ("ISO 8601" in caught.value.message or "without a zone" in caught.value.message)
+    assert "1970" not in caught.value.message and (
+        "ISO 8601" in caught.value.message or "without a zone" in caught.value.message
+    )
 
 
 def test_an_instant_is_written_in_one_way():

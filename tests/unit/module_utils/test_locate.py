@@ -10,7 +10,15 @@ UUID = "{00000000-0000-4000-8000-%012d}"
 
 
 def vm(number, name=None, **more):
-    told = {"uuid": UUID % number, "name": name or "vm-%d" % number, "type": "vm", "ct_id": None, "state": "running", "home": "", "backup_directory": None}
+    told = {
+        "uuid": UUID % number,
+        "name": name or "vm-%d" % number,
+        "type": "vm",
+        "ct_id": None,
+        "state": "running",
+        "home": "",
+        "backup_directory": None,
+    }
     return ListedVm(told, **more)
 
 
@@ -23,7 +31,13 @@ class Client:
     """A client that says what was asked of it, and when an answer was waited for."""
 
     def __init__(self, vms, same_server=True, local=True):
-        self.known, self.same_server, self.local, self.server, self.said = vms, same_server, local, {"uuid": UUID % 0, "host": "node"}, []
+        self.known, self.same_server, self.local, self.server, self.said = (
+            vms,
+            same_server,
+            local,
+            {"uuid": UUID % 0, "host": "node"},
+            [],
+        )
 
     def ensure_open(self):
         pass
@@ -59,7 +73,12 @@ class Client:
 def test_the_list_and_the_whole_tree_are_asked_for_before_either_is_waited_for():
     client = Client([vm(1)])
     locate.fetch_trees(client, ["vm"], None, "all")
-    assert client.said == ["ask for the list of node", "ask for the tree of all", "wait for the list", "wait for the tree"]
+    assert client.said == [
+        "ask for the list of node",
+        "ask for the tree of all",
+        "wait for the list",
+        "wait for the tree",
+    ]
 
 
 def test_so_is_the_list_of_the_server_that_keeps_the_backups():
@@ -89,7 +108,9 @@ def test_only_of_the_vms_that_matter_the_objects_are_asked():
     locate.fetch_trees(client, ["vm"], None, "registered")
     assert "complete " + UUID % 2 in client.said
     client = Client([vm(1), silent])
-    assert locate.find_registered(client, ["vm"], ["vm-1"])[0] == [vm(1)] and not [said for said in client.said if said.startswith("complete")]
+    assert locate.find_registered(client, ["vm"], ["vm-1"])[0] == [vm(1)] and not [
+        said for said in client.said if said.startswith("complete")
+    ]
     locate.find_registered(client, ["vm"], ["vm-2"])
     assert client.said[-1] == "complete " + UUID % 2
 

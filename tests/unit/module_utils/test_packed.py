@@ -6,7 +6,9 @@ from ansible_collections.prlsdk.core.plugins.module_utils._packed import pack, u
 from hypothesis import strategies as st
 
 LEAVES = st.none() | st.booleans() | st.integers() | st.text()
-VALUES = st.recursive(LEAVES, lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(), inner, max_size=4), max_leaves=20)
+VALUES = st.recursive(
+    LEAVES, lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(), inner, max_size=4), max_leaves=20
+)
 
 
 @pytest.mark.property

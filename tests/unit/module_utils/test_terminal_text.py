@@ -4,11 +4,10 @@ import sys
 import unicodedata
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
-
 from ansible_collections.prlsdk.core.plugins.module_utils._errors import InputError, naming
 from ansible_collections.prlsdk.core.plugins.module_utils._terminal_text import printable, printable_lines
+from hypothesis import given
+from hypothesis import strategies as st
 
 
 @pytest.mark.parametrize(
@@ -17,7 +16,10 @@ from ansible_collections.prlsdk.core.plugins.module_utils._terminal_text import 
         ("a\x1b[2J", "a\\x1b[2J"),
         ("a\nb\rc\td\0", "a\\nb\\rc\\td\\x00"),
         ("a\x7f\x85\x9b", "a\\x7f\\x85\\x9b"),
-        ("\u2028\u2029\u061c\u200e\u200f\u202a\u202e\u2066\u2069", "\\u2028\\u2029\\u061c\\u200e\\u200f\\u202a\\u202e\\u2066\\u2069"),
+        (
+            "\u2028\u2029\u061c\u200e\u200f\u202a\u202e\u2066\u2069",
+            "\\u2028\\u2029\\u061c\\u200e\\u200f\\u202a\\u202e\\u2066\\u2069",
+        ),
         ("\ufeff\u200b\u200d\u00ad\ufffe\uffff\ud800", "\\ufeff\\u200b\\u200d\\xad\\ufffe\\uffff\\ud800"),
         ("\U000e0001", "\\U000e0001"),
         ("Zürich Казань 東京\u3000\u00a0\ufffd 🗄", "Zürich Казань 東京\u3000\u00a0\ufffd 🗄"),
@@ -33,7 +35,9 @@ def test_every_character_of_these_kinds_is_replaced_and_no_other():
     for code in range(sys.maxunicode + 1):
         character = chr(code)
         kept = printable(character) == character
-        assert kept is (unicodedata.category(character) not in ("Cc", "Cf", "Cs", "Zl", "Zp") and code not in (0xFFFE, 0xFFFF)), hex(code)
+        assert kept is (
+            unicodedata.category(character) not in ("Cc", "Cf", "Cs", "Zl", "Zp") and code not in (0xFFFE, 0xFFFF)
+        ), hex(code)
 
 
 @given(st.text())

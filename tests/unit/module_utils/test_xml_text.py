@@ -4,13 +4,12 @@ import io
 import time
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
-
 from ansible_collections.prlsdk.core.plugins.module_utils import _xml_text
 from ansible_collections.prlsdk.core.plugins.module_utils._backups import tree as _backup_tree
 from ansible_collections.prlsdk.core.plugins.module_utils._errors import TreeError
 from ansible_collections.prlsdk.core.plugins.module_utils._worker.protocol import encoded
+from hypothesis import given
+from hypothesis import strategies as st
 
 VM, CHAIN = "{9531985d-5d9d-49f8-9818-e811892f902b}", "{36f675cc-81e7-4ef5-a8e2-5d940ed90475}"
 TREE = b"""<BackupTree dyn_lists="VmItem 1" id="-1">
@@ -68,7 +67,10 @@ BAD = {
     "surrogate": (b"\xed\xa0\x80\xed\xbf\xbf", "\ufffd\ufffd"),
     "noncharacters": (b"\xef\xbf\xbe\xef\xbf\xbf", "\ufffd\ufffd"),
     "another encoding": (b"Z\xfcrich", "Z\ufffdrich"),
-    "beside what is right": ("&lt;\x1b&amp;&#x41;&#xd;\ud7ff\ue000\ufffc\U0001f5c4\x7f\x85".encode(), "<\ufffd&A\r\ud7ff\ue000\ufffc\U0001f5c4\x7f\x85"),
+    "beside what is right": (
+        "&lt;\x1b&amp;&#x41;&#xd;\ud7ff\ue000\ufffc\U0001f5c4\x7f\x85".encode(),
+        "<\ufffd&A\r\ud7ff\ue000\ufffc\U0001f5c4\x7f\x85",
+    ),
 }
 
 
@@ -102,7 +104,19 @@ def test_a_replacement_character_that_the_server_wrote_itself_is_no_warning():
 
 
 @pytest.mark.parametrize(
-    "text", [b"&#;", b"&#x;", b"&#xg;", b"&#27", b"&", b"<", b"&nbsp;", b"&#X1b;", b"</Description>", b"&#" + b"0" * 80 + b"27;"]
+    "text",
+    [
+        b"&#;",
+        b"&#x;",
+        b"&#xg;",
+        b"&#27",
+        b"&",
+        b"<",
+        b"&nbsp;",
+        b"&#X1b;",
+        b"</Description>",
+        b"&#" + b"0" * 80 + b"27;",
+    ],
 )
 def test_broken_markup_is_damage_as_ever(text):
     for content in (tree(text), tree(b"\x1b" + text)):
@@ -110,17 +124,44 @@ def test_broken_markup_is_damage_as_ever(text):
             list(_backup_tree.parse(io.BytesIO(content)))
 
 
-PARTS = st.sampled_from([
-    b"\0", b"\x1b", b"a", b"&#27;", b"&#x", b"1b;", b"&", b"#", b"x", b"0", b";", b"\xed", b"\xa0", b"\x80", b"\xef", b"\xbf", b"\xbe", b"\xf0\x9f",
-    b"\x97\x84", b"\xc3", b"\xfc", b"&#xd;", b"<", b">", "ü".encode(),
-])
+PARTS = st.sampled_from(
+    [
+        b"\0",
+        b"\x1b",
+        b"a",
+        b"&#27;",
+        b"&#x",
+        b"1b;",
+        b"&",
+        b"#",
+        b"x",
+        b"0",
+        b";",
+        b"\xed",
+        b"\xa0",
+        b"\x80",
+        b"\xef",
+        b"\xbf",
+        b"\xbe",
+        b"\xf0\x9f",
+        b"\x97\x84",
+        b"\xc3",
+        b"\xfc",
+        b"&#xd;",
+        b"<",
+        b">",
+        "ü".encode(),
+    ]
+)
 
 
 @given(st.lists(PARTS, max_size=40).map(b"".join), st.integers(1, 9))
 def test_pieces_make_no_difference_and_nothing_is_replaced_twice(text, size):
     content = b"<BackupTree>" + b" " * 300 + text
     mender = _xml_text.Mender()
-    mended = b"".join([mender.feed(content[start:start + size]) for start in range(0, len(content), size)] + [mender.end()])
+    mended = b"".join(
+        [mender.feed(content[start : start + size]) for start in range(0, len(content), size)] + [mender.end()]
+    )
     assert mended == _xml_text.mend(content)
     assert _xml_text.mend(mended) is mended
     assert all(_xml_text.is_legal(ord(character)) for character in mended.decode("utf-8"))

@@ -61,11 +61,23 @@ class ModelServer:
         chain.items.append((number, chain.items[-1][1] + 1, 100 + number))
 
     def ids(self, vm=None):
-        return {chain.id_of(item) for uuid in self.vms if vm in (None, uuid) for chain in self.vms[uuid] for item in chain.items}
+        return {
+            chain.id_of(item)
+            for uuid in self.vms
+            if vm in (None, uuid)
+            for chain in self.vms[uuid]
+            for item in chain.items
+        }
 
     def restorable(self):
         """Ids whose chain still begins with a full, and has every item in between that the increment was built on."""
-        return {chain.id_of(item) for chains in self.vms.values() for chain in chains for item in chain.items if chain.items[0][0] is None}
+        return {
+            chain.id_of(item)
+            for chains in self.vms.values()
+            for chain in chains
+            for item in chain.items
+            if chain.items[0][0] is None
+        }
 
     # -- what the worker offers
 
@@ -73,7 +85,7 @@ class ModelServer:
         return self.end - self.now
 
     def pause(self, attempt, limit):
-        slept = min(0.5 * 2 ** attempt, limit)
+        slept = min(0.5 * 2**attempt, limit)
         self.now += slept
         self.log.append("pause")
         for chains in self.vms.values():
@@ -127,12 +139,17 @@ class ModelServer:
         chains = [chain for chain in self.vms.get(uuid, []) if not (chain.lock and chain.lock[0] == "writing")]
         if not chains:
             return '<BackupTree id="-1" dyn_lists="VmItem 0"/>'
-        parts = ["<BackupTree><VmItem><VmType>0</VmType><Uuid>%s</Uuid><Name>vm</Name><Version>%d</Version>" % (uuid, self.version)]
+        parts = [
+            "<BackupTree><VmItem><VmType>0</VmType><Uuid>%s</Uuid><Name>vm</Name><Version>%d</Version>"
+            % (uuid, self.version)
+        ]
         for chain in chains:
             head = chain.items[0]
             parts.append("<BackupItem><Uuid>%s</Uuid>%s" % (chain.uuid, self._item(chain, head)))
             for item in chain.items[1:]:
-                parts.append("<PartialBackupItem><Number>%d</Number>%s</PartialBackupItem>" % (item[0], self._item(chain, item)))
+                parts.append(
+                    "<PartialBackupItem><Number>%d</Number>%s</PartialBackupItem>" % (item[0], self._item(chain, item))
+                )
             parts.append("<LastNumber>%d</LastNumber></BackupItem>" % chain.last_number)
         return "".join(parts) + "</VmItem></BackupTree>"
 

@@ -6,11 +6,11 @@ import sys
 import tempfile
 import time
 
+from ansible_collections.prlsdk.core.plugins.module_utils._backups import live
+from ansible_collections.prlsdk.core.plugins.module_utils._worker import session
 from prl_stub import cli, locks, store, treeload
 from prl_stub.tree import join_disks
 
-from ansible_collections.prlsdk.core.plugins.module_utils._backups import live
-from ansible_collections.prlsdk.core.plugins.module_utils._worker import session
 from tests.harness import STUB_SDK
 from tests.unit.operate import model
 from tests.unit.operate.in_process import InProcessClient
@@ -28,7 +28,9 @@ class ChainView:
     def __init__(self, state, row, items):
         self.uuid, self.last_number, self._state, self._lock = row["uuid"], row["last_number"], state, row["lock"]
         self.identity = row["id"]
-        self.items = [(item["number"] if "." in item["backup_id"] else None, item["created"], item["size"]) for item in items]
+        self.items = [
+            (item["number"] if "." in item["backup_id"] else None, item["created"], item["size"]) for item in items
+        ]
 
     def id_of(self, item):
         return self.uuid if item[0] is None else "%s.%d" % (self.uuid, item[0])
@@ -91,7 +93,21 @@ class StubServer(model.ModelServer):
     def _add(self, db, chain, uuid, number, instant):
         when = "2026-01-01 00:%02d:%02d" % divmod(instant, 60)
         identity = uuid if number == 1 else "%s.%d" % (uuid, number)
-        row = (number, identity, "node", self.node["uuid"], when, "root", 1000 * number, "", "disk.qcow2", 0, 0, 0, join_disks([("d", "/d", "1", "")]))
+        row = (
+            number,
+            identity,
+            "node",
+            self.node["uuid"],
+            when,
+            "root",
+            1000 * number,
+            "",
+            "disk.qcow2",
+            0,
+            0,
+            0,
+            join_disks([("d", "/d", "1", "")]),
+        )
         db.execute(treeload.ITEM, (chain,) + row)
 
     @property
@@ -100,7 +116,9 @@ class StubServer(model.ModelServer):
         found = {}
         if not hasattr(self, "state"):
             return found
-        rows = self.state.rows("SELECT c.*, k.uuid AS vm FROM chains c JOIN catalogues k ON k.id = c.catalogue ORDER BY c.id")
+        rows = self.state.rows(
+            "SELECT c.*, k.uuid AS vm FROM chains c JOIN catalogues k ON k.id = c.catalogue ORDER BY c.id"
+        )
         for row in rows:
             items = self.state.rows("SELECT * FROM items WHERE chain = ? ORDER BY number", (row["id"],))
             if items:
@@ -112,7 +130,7 @@ class StubServer(model.ModelServer):
         pass
 
     def pause(self, attempt, limit):
-        slept = min(0.5 * 2 ** attempt, limit)
+        slept = min(0.5 * 2**attempt, limit)
         self.now += slept
         self.work_on()
         return slept

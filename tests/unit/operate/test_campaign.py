@@ -10,15 +10,17 @@ import random
 import types
 
 import pytest
-
 from ansible_collections.prlsdk.core.plugins.module_utils import _changes, _errors, _progress
 from ansible_collections.prlsdk.core.plugins.module_utils._backups import live, removal
 from ansible_collections.prlsdk.core.plugins.module_utils._worker.protocol import Failure
 from ansible_collections.prlsdk.core.plugins.module_utils._worker.session import Connection
+
 from tests.unit.operate.in_process import InProcessClient
 from tests.unit.operate.world import OTHERS, SYMBOLS, US, Api, Request, World, written_time
 
-RUNS = int(os.environ.get("CAMPAIGN_RUNS", 0)) or {"quick": 200, "soak": 50000}.get(os.environ.get("HYPOTHESIS_PROFILE"), 2000)
+RUNS = int(os.environ.get("CAMPAIGN_RUNS", 0)) or {"quick": 200, "soak": 50000}.get(
+    os.environ.get("HYPOTHESIS_PROFILE"), 2000
+)
 # The runs are dealt out to as many tests, so that two processors share them.
 PARTS = 4
 
@@ -66,7 +68,12 @@ def run_module(world, params, check=False):
     """The result of prl_backup with state absent, as the user gets it."""
     progress = _progress.Progress(types.SimpleNamespace(write=lambda text: None), clock=lambda: world.now)
     request = {"storage": None, "login": {"host": None, "security_level": "high"}, "read_only": check}
-    client = InProcessClient(lambda left: Connection(FakeSdk(world), None, Deadline(left), request), params["timeout"], check, lambda: world.now)
+    client = InProcessClient(
+        lambda left: Connection(FakeSdk(world), None, Deadline(left), request),
+        params["timeout"],
+        check,
+        lambda: world.now,
+    )
     patched = [(live, "time", VirtualTime(world)), (live, "random", world.rng)]
     kept = [(module, name, getattr(module, name)) for module, name, _value in patched]
     for module, name, value in patched:
@@ -205,15 +212,29 @@ def choose(world, rng):
     def entry(item, **more):
         if item.id not in named:
             named.add(item.id)
-            entries.append(dict({
-                "id": item.id, "vm": item.chain.vm.uuid, "created": None, "size": None, "action": None, "removes": [], "allow_remove_last": False,
-            }, **more))
+            entries.append(
+                dict(
+                    {
+                        "id": item.id,
+                        "vm": item.chain.vm.uuid,
+                        "created": None,
+                        "size": None,
+                        "action": None,
+                        "removes": [],
+                        "allow_remove_last": False,
+                    },
+                    **more,
+                )
+            )
             permitted.add(item, dependents == "remove" and more.get("action") != "merge")
 
-    for chain in chains[:rng.choice([1, 2, 3, len(chains)])]:
+    for chain in chains[: rng.choice([1, 2, 3, len(chains)])]:
         how = rng.random()
         if how < 0.35:  # as a plan lists it
-            removes = [{"id": item.id, "created": written_time(item.created).replace(" ", "T") + "Z", "size": item.size} for item in chain.items]
+            removes = [
+                {"id": item.id, "created": written_time(item.created).replace(" ", "T") + "Z", "size": item.size}
+                for item in chain.items
+            ]
             entry(chain.items[0], action="chain", removes=removes, allow_remove_last=rng.random() < 0.1)
             permitted.items.update(chain.items)
             if rng.random() < 0.1:
@@ -222,22 +243,39 @@ def choose(world, rng):
             for item in chain.items:
                 entry(item)
         elif how < 0.85:  # some from its end
-            for item in chain.items[rng.randrange(len(chain.items)):]:
+            for item in chain.items[rng.randrange(len(chain.items)) :]:
                 entry(item)
         elif len(chain.items) > 2:
             entry(chain.items[1], action=rng.choice(["merge", None]))
     if not entries or rng.random() < 0.1:  # one that is gone by now, as in every run that is repeated
         some = rng.choice(list(world.vms.values())).uuid
-        entries.append({
-            "id": "{dead0000-0000-4000-8000-000000000001}.%d" % rng.randrange(2, 5), "vm": some, "created": None, "size": None, "action": None,
-            "removes": [], "allow_remove_last": False,
-        })
+        entries.append(
+            {
+                "id": "{dead0000-0000-4000-8000-000000000001}.%d" % rng.randrange(2, 5),
+                "vm": some,
+                "created": None,
+                "size": None,
+                "action": None,
+                "removes": [],
+                "allow_remove_last": False,
+            }
+        )
     # Whoever may take the last backup of his VM by an entry may take it: the model does not look which of its entries took it.
     may_be_emptied = set(world.vms) if allow else {one["vm"] for one in entries if one["allow_remove_last"]}
     params = {
-        "state": "absent", "vm": None, "type": None, "description": None, "max_age": None, "backups": entries, "dependents": dependents,
-        "allow_remove_last": allow, "on_error": rng.choice(["stop", "continue", "continue"]), "stop_after": None, "busy_timeout": rng.choice([0, 1, 10, 60]),
-        "timeout": rng.choice([30, 600, 14400]), "debts": None,
+        "state": "absent",
+        "vm": None,
+        "type": None,
+        "description": None,
+        "max_age": None,
+        "backups": entries,
+        "dependents": dependents,
+        "allow_remove_last": allow,
+        "on_error": rng.choice(["stop", "continue", "continue"]),
+        "stop_after": None,
+        "busy_timeout": rng.choice([0, 1, 10, 60]),
+        "timeout": rng.choice([30, 600, 14400]),
+        "debts": None,
     }
     return params, permitted, may_be_emptied
 
@@ -252,7 +290,16 @@ def play(seed, tally=None):
         if rng.random() < 0.75:
             disturb(world, rng, rng.choice([3, 30, 300]))
         world.faults = [
-            rng.choice([None, None, *[(kind, rng.choice([0, 0.1, 3, 40, 100]), rng.choice([0.1, 1, 5, 30, 200])) for kind in LOSSES + DEATHS + REFUSALS]])
+            rng.choice(
+                [
+                    None,
+                    None,
+                    *[
+                        (kind, rng.choice([0, 0.1, 3, 40, 100]), rng.choice([0.1, 1, 5, 30, 200]))
+                        for kind in LOSSES + DEATHS + REFUSALS
+                    ],
+                ]
+            )
             for _number in range(rng.choice([0, 1, 2, 3]))
         ]
         if rng.random() < 0.15:
@@ -308,13 +355,22 @@ def judge(world, params, permitted, may_be_emptied, at_end, ended, running, resu
             wrong.append("told removed, and it is there: %s" % identity)
     if result.get("changed", False) != bool(told):
         wrong.append("changed is %s, told %s" % (result.get("changed"), told))
-    open_vms = {backup["vm"] for backup in result.get("backups", ()) if backup["outcome"] in ("failed", "not_attempted", "busy")}
+    open_vms = {
+        backup["vm"] for backup in result.get("backups", ()) if backup["outcome"] in ("failed", "not_attempted", "busy")
+    }
     for item in by_us:
         request = item.taken[2]
         if request in world.earlier:
             continue
-        unseen = request.raced and item.born >= world.last_look(request.vm, request.sent)[0]  # made after our last look: we cannot know that it went along
-        if item.taken[1] <= ended and item.id not in told and not unseen and (request.answered or item.chain.vm.uuid not in open_vms):
+        unseen = (
+            request.raced and item.born >= world.last_look(request.vm, request.sent)[0]
+        )  # made after our last look: we cannot know that it went along
+        if (
+            item.taken[1] <= ended
+            and item.id not in told
+            and not unseen
+            and (request.answered or item.chain.vm.uuid not in open_vms)
+        ):
             wrong.append("%s was removed by us, and nobody is told" % item.id)
     for backup in result.get("backups", ()):
         item = known.get(backup["id"])
@@ -410,13 +466,26 @@ def with_ids_alone(monkeypatch):
 
 
 def asking_again_at_any_risk(monkeypatch):
-    monkeypatch.setattr(removal.Removal, "_may_ask_again", lambda self, vm, step, tries, answer: step.kind == "chain" and not answer.done)
+    monkeypatch.setattr(
+        removal.Removal,
+        "_may_ask_again",
+        lambda self, vm, step, tries, answer: step.kind == "chain" and not answer.done,
+    )
 
 
-@pytest.mark.parametrize("spoil", [
-    on_old_looks, without_debts, without_debts_of_others, with_forgotten_debts, with_the_hidden_taken_for_gone, with_a_crash_taken_for_success,
-    with_ids_alone, asking_again_at_any_risk,
-])
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        on_old_looks,
+        without_debts,
+        without_debts_of_others,
+        with_forgotten_debts,
+        with_the_hidden_taken_for_gone,
+        with_a_crash_taken_for_success,
+        with_ids_alone,
+        asking_again_at_any_risk,
+    ],
+)
 def test_the_campaign_notices_a_removal(spoil, monkeypatch):
     spoil(monkeypatch)
     assert any(play(seed) for seed in range(6000)), "nobody noticed"

@@ -1,11 +1,11 @@
 """Single decisions about what may go; each was once not held by any test."""
 
 import pytest
-
 from ansible_collections.prlsdk.core.plugins.module_utils import _ids
 from ansible_collections.prlsdk.core.plugins.module_utils._backups import creation, live, locate, removal, restoration
 from ansible_collections.prlsdk.core.plugins.module_utils._errors import PrlError, TreeError
 from ansible_collections.prlsdk.core.plugins.module_utils._sdk.client import Text
+
 from tests.unit.operate.model import VM, ModelServer
 
 HERE = VM % 1
@@ -26,7 +26,9 @@ def members(server, number):
 
 
 def entry(identity, removes=(), **more):
-    return removal.Entry(0, identity, _ids.key(identity), HERE, removes={_ids.key(one): removal.ANYTHING for one in removes}, **more)
+    return removal.Entry(
+        0, identity, _ids.key(identity), HERE, removes={_ids.key(one): removal.ANYTHING for one in removes}, **more
+    )
 
 
 def decide(server, *entries, chain=1, **options):
@@ -34,7 +36,9 @@ def decide(server, *entries, chain=1, **options):
     uuid = server.vms[HERE][chain].uuid
     own = [one for one in entries if one.chain_key == _ids.key(uuid)]
     verdicts, steps = removal.decide(server.read(HERE), own, list(entries), removal.Options(**options))
-    return {one.id: (verdict.outcome, verdict.reason) for one, verdict in verdicts.items()}, [(step.kind, step.id) for step in steps]
+    return {one.id: (verdict.outcome, verdict.reason) for one, verdict in verdicts.items()}, [
+        (step.kind, step.id) for step in steps
+    ]
 
 
 LAST = ("refused", "last_backup")
@@ -80,7 +84,7 @@ def test_what_the_older_chain_keeps_is_something(server):
 
 
 def test_a_merge_takes_nothing_along(server):
-    old, new = members(server, 0), members(server, 1)
+    new = members(server, 1)
     verdicts, steps = decide(server, entry(new[1], action="merge"), dependents="remove")
     assert (verdicts, steps) == ({}, [("merge", new[1])])
     assert decide(server, entry(new[2], action="merge")) == ({}, [("increment", new[2])]), "at the end it is none"
@@ -114,7 +118,7 @@ def test_one_vm_twice_in_an_answer_is_damage_and_not_a_smaller_tree():
     text = ModelServer()
     text.add_chain(HERE, 1)
     whole = text.text(HERE)
-    item = whole[whole.index("<VmItem>"):whole.index("</BackupTree>")]
+    item = whole[whole.index("<VmItem>") : whole.index("</BackupTree>")]
     with pytest.raises(TreeError):
         live.vm_from(locate.read(Text({"text": whole.replace(item, item + item)}), HERE), HERE)
 

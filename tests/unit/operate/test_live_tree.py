@@ -1,10 +1,10 @@
 """One VM's backups as a change sees them: what is not wholly understood is an error, never a smaller tree."""
 
 import pytest
-
 from ansible_collections.prlsdk.core.plugins.module_utils._backups import live, locate
 from ansible_collections.prlsdk.core.plugins.module_utils._errors import PrlError
 from ansible_collections.prlsdk.core.plugins.module_utils._sdk.client import Text
+
 from tests.unit.operate.model import VM, ModelServer
 
 HERE = VM % 1
@@ -23,7 +23,11 @@ def read(text):
         vm = live.vm_from(locate.read(Text({"text": text}), HERE), HERE)
     except PrlError:
         return "damaged"
-    return [[backup.id for backup in chain.backups] for chain in vm.chains], [chain.last_number for chain in vm.chains], vm.version
+    return (
+        [[backup.id for backup in chain.backups] for chain in vm.chains],
+        [chain.last_number for chain in vm.chains],
+        vm.version,
+    )
 
 
 def test_a_vm_has_the_chains_of_the_answer_and_none_where_it_is_not_in_it():
@@ -33,7 +37,9 @@ def test_a_vm_has_the_chains_of_the_answer_and_none_where_it_is_not_in_it():
     assert read(ModelServer().text(HERE)) == ([], [], 0)
 
 
-@pytest.mark.parametrize("old, new", [("<PartialBackupItem>", "<X><PartialBackupItem>"), ("<BackupItem>", "<X><BackupItem>")])
+@pytest.mark.parametrize(
+    "old, new", [("<PartialBackupItem>", "<X><PartialBackupItem>"), ("<BackupItem>", "<X><BackupItem>")]
+)
 def test_an_element_that_is_not_at_its_level_is_none_of_the_chain(old, new):
     text = served(2, 2).text(HERE)
     close = old.replace("<", "</")

@@ -1,9 +1,9 @@
 """Others who prune the same server at the same moment: what they remove is told from damage, and no more is taken than was meant."""
 
 import pytest
-
 from ansible_collections.prlsdk.core.plugins.module_utils import _ids
 from ansible_collections.prlsdk.core.plugins.module_utils._backups import removal
+
 from tests.unit.operate.model import VM, ModelServer
 
 HERE, THERE = VM % 1, VM % 2
@@ -62,7 +62,9 @@ def test_what_a_neighbour_removes_of_another_chain_is_told_and_no_failure(server
     gone = [identity for identity in before if identity not in server.ids()]
     assert gone and report["removed_by_others"] == [{"vm": HERE, "id": identity} for identity in gone]
     assert len(server.removals) == 2 and "pause" not in server.log, "nobody waits for what is a neighbour's"
-    assert not set(gone) & set(report["before"][HERE]["ids"] + report["after"][HERE]["ids"]), "the difference between the two is what we removed"
+    assert not set(gone) & set(report["before"][HERE]["ids"] + report["after"][HERE]["ids"]), (
+        "the difference between the two is what we removed"
+    )
 
 
 def test_what_a_neighbour_removes_of_another_vm_is_none_of_our_business(server, moment):
@@ -87,11 +89,16 @@ def test_an_increment_that_somebody_else_removes_a_moment_before_is_refused_by_t
     server.rival = last(HERE, ours)
     report = remove(server, *wanted)
     assert outcomes(report) == [("already_absent", "gone_meanwhile"), ("removed", None)]
-    assert report["removed_by_others"] == [{"vm": HERE, "id": wanted[0]}] and members(ours) == [ours.uuid, ours.uuid + ".2"]
+    assert report["removed_by_others"] == [{"vm": HERE, "id": wanted[0]}] and members(ours) == [
+        ours.uuid,
+        ours.uuid + ".2",
+    ]
 
 
 @pytest.mark.parametrize("number", [0, 3])
-def test_a_chain_that_somebody_else_removes_a_moment_before_is_refused_by_the_server_and_the_work_goes_on(server, number):
+def test_a_chain_that_somebody_else_removes_a_moment_before_is_refused_by_the_server_and_the_work_goes_on(
+    server, number
+):
     ours, others, newest = server.vms[HERE]
     lost, next_one = members(ours), members(others)[3]
     server.rival = whole(HERE, ours)
@@ -105,7 +112,10 @@ def test_more_that_goes_from_the_same_chain_by_a_call_that_was_done_is_not_put_d
     lost = members(ours)
     server.late_rival = whole(HERE, ours)
     report = remove(server, lost[3], lost[2], on_error="continue")
-    assert outcomes(report) == [("failed", "unexpected"), ("not_attempted", "unexpected")] and report["removed_by_others"] == []
+    assert (
+        outcomes(report) == [("failed", "unexpected"), ("not_attempted", "unexpected")]
+        and report["removed_by_others"] == []
+    )
     assert all(identity in report["stop"]["message"] for identity in lost[:3]) and len(server.removals) == 1
 
 
@@ -116,7 +126,11 @@ def test_two_who_remove_the_same_last_increment_can_cost_a_vm_its_full_and_then_
     wanted = members(only)[1]
     server.rival = last(HERE, only)
     report = remove(server, wanted)
-    assert server.ids() == set() and outcomes(report) == [("failed", "unexpected")] and only.uuid in report["stop"]["message"]
+    assert (
+        server.ids() == set()
+        and outcomes(report) == [("failed", "unexpected")]
+        and only.uuid in report["stop"]["message"]
+    )
 
 
 def test_nothing_left_of_a_vm_is_not_put_down_to_anybody_else(server):
@@ -148,7 +162,10 @@ def test_a_request_that_was_lost_and_comes_to_its_end_late_is_ours(server):
     server.raw_remove = late
     report = remove(server, wanted)
     assert outcomes(report) == [("removed", None)] and report["backups"][0]["removed"] == [wanted]
-    assert report["backups"][0]["error"]["symbol"] == "PRL_ERR_BACKUP_BACKUP_NOT_FOUND" and report["removed_by_others"] == []
+    assert (
+        report["backups"][0]["error"]["symbol"] == "PRL_ERR_BACKUP_BACKUP_NOT_FOUND"
+        and report["removed_by_others"] == []
+    )
 
 
 def test_a_chain_that_a_neighbour_is_at_work_on_and_leaves_whole_is_not_called_gone(server):

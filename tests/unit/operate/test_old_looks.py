@@ -3,12 +3,12 @@
 import itertools
 
 import pytest
-
 from ansible_collections.prlsdk.core.plugins.module_utils import _ids
 from ansible_collections.prlsdk.core.plugins.module_utils._backups import live, locate, removal
 from ansible_collections.prlsdk.core.plugins.module_utils._errors import PrlError
 from ansible_collections.prlsdk.core.plugins.module_utils._sdk.client import Text
 from ansible_collections.prlsdk.core.plugins.module_utils._sdk.messages import CallError
+
 from tests.unit.operate.model import VM, ModelServer
 
 HERE = VM % 1
@@ -109,7 +109,7 @@ def test_the_last_backup_stays_when_the_other_chain_goes_at_a_pause(number):
 
 
 def test_a_chain_that_grew_during_the_search_for_another_one_is_refused(server):
-    old, newest = server.add_chain(HERE, 1), server.add_chain(HERE)
+    old, _newest = server.add_chain(HERE, 1), server.add_chain(HERE)
     acted = []
 
     def find(uuid, ids):
@@ -126,7 +126,7 @@ def test_a_chain_that_grew_during_the_search_for_another_one_is_refused(server):
 
 
 def test_a_chain_that_grew_while_the_connection_was_made_again_is_refused(server):
-    old, newest = server.add_chain(HERE, 1), server.add_chain(HERE, 1)
+    old, _newest = server.add_chain(HERE, 1), server.add_chain(HERE, 1)
     server.faults["remove"] = ["lost"]
     plain = server.reopen
 
@@ -136,7 +136,9 @@ def test_a_chain_that_grew_while_the_connection_was_made_again_is_refused(server
 
     server.reopen = reopen
     report = remove(server, *members(old))
-    assert outcomes(report)[0] == ("failed", "connection_lost") and old.uuid + ".3" in server.ids(), "it was asked for, and may still be done"
+    assert outcomes(report)[0] == ("failed", "connection_lost") and old.uuid + ".3" in server.ids(), (
+        "it was asked for, and may still be done"
+    )
     assert old.uuid + ".3" in report["backups"][0]["message"], "why it was not asked for again"
     check_calls(server)
 
@@ -161,7 +163,9 @@ def test_a_lost_request_that_is_done_late_does_not_help_to_take_the_last_backup(
     old, newest = server.add_chain(HERE, 1), server.add_chain(HERE)
     server.faults["remove"] = ["lost_late"]
     report = remove(server, *members(old), *members(newest), on_error="continue", allow_remove_last=allow)
-    assert set(outcomes(report)) == {("failed", "connection_lost")} and report["debts"] == [{"vm": HERE, "id": old.uuid}]
+    assert set(outcomes(report)) == {("failed", "connection_lost")} and report["debts"] == [
+        {"vm": HERE, "id": old.uuid}
+    ]
     server.do_unheard()
     assert server.ids(HERE) == {newest.uuid}, "something is left, whatever is permitted"
 
@@ -172,7 +176,9 @@ def test_a_lost_request_for_an_increment_that_is_done_after_the_run_does_not_tak
     more = [server.add_chain(HERE) for _number in range(others)]
     server.faults["remove"] = ["lost_late"]
     done, server.do_unheard = server.do_unheard, lambda: None
-    report = remove(server, *members(chain)[1:], *[identity for each in more for identity in members(each)], on_error="continue")
+    report = remove(
+        server, *members(chain)[1:], *[identity for each in more for identity in members(each)], on_error="continue"
+    )
     assert report["debts"] == [{"vm": HERE, "id": chain.uuid + ".3"}]
     done()
     assert chain.uuid in server.ids(HERE), "the full was not asked for, and is the only one that is left"
@@ -196,7 +202,7 @@ def step_for(chain, *positions):
 
 
 def test_what_is_left_after_a_step_and_its_debts_is_counted_at_the_worst(server):
-    one, two, three = server.add_chain(HERE, 2), server.add_chain(HERE, 1), server.add_chain(HERE)
+    one, two, _three = server.add_chain(HERE, 2), server.add_chain(HERE, 1), server.add_chain(HERE)
     vm, nothing = tree(server), frozenset()
 
     def count(intended, ids=(), running=0):
@@ -244,7 +250,9 @@ def test_what_is_gone_after_a_loss_is_ours_and_told_once(server, fault):
     server.faults["remove"] = [fault]
     report = remove(server, *asked)
     assert outcomes(report) == [("removed", None)] * 3
-    assert [backup["removed"] for backup in report["backups"]] == [[identity] for identity in asked] and report["removed_by_others"] == []
+    assert [backup["removed"] for backup in report["backups"]] == [[identity] for identity in asked] and report[
+        "removed_by_others"
+    ] == []
 
 
 def test_what_the_server_says_it_did_is_credited_though_it_cannot_be_read_any_more(server):
@@ -312,7 +320,10 @@ def test_what_is_refused_itself_does_not_go_with_its_chain(server, chains, how):
 
 def test_an_increment_right_before_a_refused_one_stays(server, chains):
     ids = members(chains[0])
-    entries = [removal.Entry(0, ids[2], _ids.key(ids[2]), HERE), removal.Entry(1, ids[3], _ids.key(ids[3]), HERE, size=1)]
+    entries = [
+        removal.Entry(0, ids[2], _ids.key(ids[2]), HERE),
+        removal.Entry(1, ids[3], _ids.key(ids[3]), HERE, size=1),
+    ]
     removal.Removal(server, entries, removal.Options(dependents="remove", on_error="continue")).run()
     assert set(ids) <= server.ids() and server.removals == []
 
@@ -320,7 +331,10 @@ def test_an_increment_right_before_a_refused_one_stays(server, chains):
 def test_what_would_go_along_with_a_refused_entry_stays(server, chains):
     ids = members(chains[0])
     along = dict.fromkeys(map(_ids.key, ids[1:]), removal.ANYTHING)
-    entries = [removal.Entry(0, ids[1], _ids.key(ids[1]), HERE, removes=along), removal.Entry(1, ids[2], _ids.key(ids[2]), HERE, size=1)]
+    entries = [
+        removal.Entry(0, ids[1], _ids.key(ids[1]), HERE, removes=along),
+        removal.Entry(1, ids[2], _ids.key(ids[2]), HERE, size=1),
+    ]
     report = removal.Removal(server, entries, removal.Options(on_error="continue")).run()
     assert outcomes(report) == [("refused", "dependents"), ("refused", "mismatch")]
     assert set(ids) <= server.ids() and server.removals == []
@@ -328,7 +342,9 @@ def test_what_would_go_along_with_a_refused_entry_stays(server, chains):
 
 @pytest.mark.parametrize("owner, reason", [(HERE, "other_directory"), (VM % 2, "other_vm")])
 def test_a_backup_that_is_found_elsewhere_is_refused(server, chains, owner, reason):
-    server.find = lambda uuid, ids: {_ids.key(identity): [owner.upper() if owner == HERE else owner] for identity in ids}
+    server.find = lambda uuid, ids: {
+        _ids.key(identity): [owner.upper() if owner == HERE else owner] for identity in ids
+    }
     report = remove(server, ELSEWHERE)
     assert outcomes(report) == [("refused", reason)] and server.removals == []
 

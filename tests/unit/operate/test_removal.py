@@ -1,9 +1,9 @@
 """What the removal does against a server that does damage when it is asked wrongly. No process, no SDK: decisions only."""
 
 import pytest
-
 from ansible_collections.prlsdk.core.plugins.module_utils import _ids
 from ansible_collections.prlsdk.core.plugins.module_utils._backups import removal
+
 from tests.unit.operate.model import VM, ModelServer
 
 
@@ -14,7 +14,9 @@ def entry(server, index, vm, chain, number=None, **more):
 
 def remove(server, *wanted, check=False, **options):
     """Remove (vm, chain, number[, {created, size, action, removes, allow_remove_last}]) and return the whole report."""
-    entries = [entry(server, index, *item[:3], **(item[3] if len(item) > 3 else {})) for index, item in enumerate(wanted)]
+    entries = [
+        entry(server, index, *item[:3], **(item[3] if len(item) > 3 else {})) for index, item in enumerate(wanted)
+    ]
     backend = removal.Rehearsal(server) if check else server
     return removal.Removal(backend, entries, removal.Options(**options)).run()
 
@@ -105,7 +107,12 @@ def test_whole_chain_goes_in_one_call_without_the_keep_chain_flag(server, vm):
     report = remove(server, (vm, old, 3), (vm, old, None), (vm, old, 4), (vm, old, 2))
     assert outcomes(report) == [("removed", None)] * 4
     assert server.removals == [(vm, old.uuid, False)]
-    assert [backup["removed"] for backup in report["backups"]] == [[old.uuid + ".3"], [old.uuid], [old.uuid + ".4"], [old.uuid + ".2"]]
+    assert [backup["removed"] for backup in report["backups"]] == [
+        [old.uuid + ".3"],
+        [old.uuid],
+        [old.uuid + ".4"],
+        [old.uuid + ".2"],
+    ]
 
 
 def test_dependents_go_newest_first_and_one_by_one_when_that_is_permitted(server, vm):
@@ -139,7 +146,9 @@ def test_several_merges_and_a_tail_in_one_chain_go_newest_first(server, vm):
 
 @pytest.mark.parametrize("action", ["merge", "increment"])
 def test_full_is_never_taken_out_of_its_chain(server, vm, action):
-    assert outcomes(remove(server, (vm, chains(server, vm)[0], None, {"action": action}))) == [("refused", "not_an_increment")]
+    assert outcomes(remove(server, (vm, chains(server, vm)[0], None, {"action": action}))) == [
+        ("refused", "not_an_increment")
+    ]
     assert server.removals == []
 
 
@@ -163,13 +172,20 @@ def test_backup_that_is_not_the_one_that_was_meant_is_refused(server, vm, expect
 
 
 def test_created_and_size_that_fit_are_no_obstacle(server, vm):
-    assert outcomes(remove(server, (vm, chains(server, vm)[0], 4, {"created": "2026-01-01T00:01:44Z", "size": 104}))) == [("removed", None)]
+    assert outcomes(
+        remove(server, (vm, chains(server, vm)[0], 4, {"created": "2026-01-01T00:01:44Z", "size": 104}))
+    ) == [("removed", None)]
 
 
 def test_mismatch_in_one_member_saves_the_whole_chain(server, vm):
     old = chains(server, vm)[0]
     report = remove(server, (vm, old, None), (vm, old, 2), (vm, old, 3, {"size": 5}), (vm, old, 4), on_error="continue")
-    assert outcomes(report) == [("refused", "dependents"), ("refused", "dependents"), ("refused", "mismatch"), ("removed", None)]
+    assert outcomes(report) == [
+        ("refused", "dependents"),
+        ("refused", "dependents"),
+        ("refused", "mismatch"),
+        ("removed", None),
+    ]
     assert server.removals == [(vm, old.uuid + ".4", True)]
 
 
@@ -263,8 +279,12 @@ def test_anything_else_that_goes_from_the_chain_stops_everything_loudly(server, 
     server.late_rival = damage
     report = remove(server, (vm, old, 4), (vm, old, 3), on_error="continue")
     assert outcomes(report) == [("failed", "unexpected"), ("not_attempted", "unexpected")]
-    assert ": %s.2, %s.3." % (old.uuid, old.uuid) in report["stop"]["message"] and report["backups"][0]["removed"] == [old.uuid + ".4"]
-    assert len(server.removals) == 1 and report["removed_by_others"] == [], "it is not said of damage that somebody else did it"
+    assert ": %s.2, %s.3." % (old.uuid, old.uuid) in report["stop"]["message"] and report["backups"][0]["removed"] == [
+        old.uuid + ".4"
+    ]
+    assert len(server.removals) == 1 and report["removed_by_others"] == [], (
+        "it is not said of damage that somebody else did it"
+    )
 
 
 def test_server_that_takes_all_that_the_vm_has_is_noticed(server, vm):
@@ -303,7 +323,9 @@ def test_removal_that_the_server_goes_on_with_unheard_is_waited_for(server, vm, 
 
 def test_chain_whose_removal_fails_unheard_is_not_called_removed(server, vm):
     old = chains(server, vm)[0]
-    server.faults["remove"] = ["lost_slow", "PRL_ERR_BACKUP_LOCKED_FOR_WRITING"] + ["PRL_ERR_BACKUP_LOCKED_FOR_WRITING"] * 100
+    server.faults["remove"] = ["lost_slow", "PRL_ERR_BACKUP_LOCKED_FOR_WRITING"] + [
+        "PRL_ERR_BACKUP_LOCKED_FOR_WRITING"
+    ] * 100
     server.do_unheard = lambda: None
     report = remove(server, (vm, old, None), dependents="remove", busy_timeout=20)
     assert outcomes(report) == [("busy", "locked")] and old.uuid in server.ids()

@@ -1,41 +1,72 @@
 """Whatever is asked, in whatever state, with whatever going wrong: nothing is lost that was not asked for."""
 
 import pytest
-from hypothesis import HealthCheck, settings
-from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule, run_state_machine_as_test
-
 from ansible_collections.prlsdk.core.plugins.module_utils import _ids
 from ansible_collections.prlsdk.core.plugins.module_utils._backups import removal
 from ansible_collections.prlsdk.core.plugins.module_utils._sdk.messages import CallError
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
+
 from tests.unit.operate.model import VM, Killed, ModelServer
 from tests.unit.operate.near_stub import StubServer
 
 VMS = [VM % 1, VM % 2]
 FAULTS = [
-    "lost", "lost_after", "lost_late", "lost_slow", "killed", "killed_after", "PRL_ERR_OPERATION_FAILED", "PRL_ERR_TRY_AGAIN",
-    "PRL_ERR_BACKUP_LOCKED_FOR_READING", None,
+    "lost",
+    "lost_after",
+    "lost_late",
+    "lost_slow",
+    "killed",
+    "killed_after",
+    "PRL_ERR_OPERATION_FAILED",
+    "PRL_ERR_TRY_AGAIN",
+    "PRL_ERR_BACKUP_LOCKED_FOR_READING",
+    None,
 ]
 
 numbers = st.one_of(st.none(), st.integers(2, 6), st.just(99))
-wish = st.fixed_dictionaries({
-    "vm": st.integers(0, 1),
-    "chain": st.integers(0, 3),
-    "number": numbers,
-    "action": st.sampled_from([None, None, "chain", "increment", "merge"]),
-    "whole": st.booleans(),
-    "check_size": st.sampled_from([None, None, "right", "wrong"]),
-})
-requests = st.fixed_dictionaries({
-    "wishes": st.lists(wish, min_size=1, max_size=6),
-    "dependents": st.sampled_from(["refuse", "remove"]),
-    "allow_remove_last": st.booleans(),
-    "on_error": st.sampled_from(["stop", "continue"]),
-})
+wish = st.fixed_dictionaries(
+    {
+        "vm": st.integers(0, 1),
+        "chain": st.integers(0, 3),
+        "number": numbers,
+        "action": st.sampled_from([None, None, "chain", "increment", "merge"]),
+        "whole": st.booleans(),
+        "check_size": st.sampled_from([None, None, "right", "wrong"]),
+    }
+)
+requests = st.fixed_dictionaries(
+    {
+        "wishes": st.lists(wish, min_size=1, max_size=6),
+        "dependents": st.sampled_from(["refuse", "remove"]),
+        "allow_remove_last": st.booleans(),
+        "on_error": st.sampled_from(["stop", "continue"]),
+    }
+)
 # What a neighbour does around our first, second ... removal: nothing, or one of his own right before or right after it.
-strikes = st.lists(st.one_of(st.none(), st.fixed_dictionaries({
-    "vm": st.integers(0, 1), "chain": st.integers(0, 3), "whole": st.booleans(), "late": st.booleans(),
-})), min_size=1, max_size=5)
+strikes = st.lists(
+    st.one_of(
+        st.none(),
+        st.fixed_dictionaries(
+            {
+                "vm": st.integers(0, 1),
+                "chain": st.integers(0, 3),
+                "whole": st.booleans(),
+                "late": st.booleans(),
+            }
+        ),
+    ),
+    min_size=1,
+    max_size=5,
+)
 
 
 class Neighbour:
@@ -80,7 +111,10 @@ class Neighbour:
 class RemovalMachine(RuleBasedStateMachine):
     make_server = ModelServer
 
-    @initialize(version=st.sampled_from([5, 5, 5, 3]), shape=st.lists(st.tuples(st.integers(0, 1), st.integers(0, 4)), min_size=1, max_size=5))
+    @initialize(
+        version=st.sampled_from([5, 5, 5, 3]),
+        shape=st.lists(st.tuples(st.integers(0, 1), st.integers(0, 4)), min_size=1, max_size=5),
+    )
     def server(self, version, shape):
         self.server = self.make_server(version)
         for vm, increments in shape:
@@ -99,7 +133,12 @@ class RemovalMachine(RuleBasedStateMachine):
         if chains and len(chains[-1].items) < 6:
             self.server.add_increment(chains[-1])
 
-    @rule(vm=st.integers(0, 1), chain=st.integers(0, 3), kind=st.sampled_from(["reading", "writing"]), tries=st.integers(1, 12))
+    @rule(
+        vm=st.integers(0, 1),
+        chain=st.integers(0, 3),
+        kind=st.sampled_from(["reading", "writing"]),
+        tries=st.integers(1, 12),
+    )
     def somebody_uses_a_chain(self, vm, chain, kind, tries):
         chains = self.server.vms.get(VMS[vm])
         if chains:
@@ -127,9 +166,15 @@ class RemovalMachine(RuleBasedStateMachine):
             seen.add(backup_id)
             sizes = {chain.id_of(item): item[2] for item in chain.items}
             size = {None: None, "right": sizes.get(backup_id), "wrong": 1}[wanted["check_size"]]
-            removes = {_ids.key(other): removal.ANYTHING for other in sizes} if wanted["whole"] and wanted["number"] is None else {}
+            removes = (
+                {_ids.key(other): removal.ANYTHING for other in sizes}
+                if wanted["whole"] and wanted["number"] is None
+                else {}
+            )
             entries.append(
-                lambda i=backup_id, v=vm, s=size, a=wanted["action"], r=removes: removal.Entry(0, i, _ids.key(i), v, size=s, action=a, removes=r)
+                lambda i=backup_id, v=vm, s=size, a=wanted["action"], r=removes: removal.Entry(
+                    0, i, _ids.key(i), v, size=s, action=a, removes=r
+                )
             )
         return lambda: [make() for make in entries]
 
@@ -144,7 +189,7 @@ class RemovalMachine(RuleBasedStateMachine):
                     ids.add(own[keys.index(entry.key)])
                     ids.update(identity for identity, key in zip(own, keys) if key in entry.removes)
                     if request["dependents"] == "remove" and entry.action != "merge":
-                        ids.update(own[keys.index(entry.key):])
+                        ids.update(own[keys.index(entry.key) :])
         return ids
 
     def run(self, entries, request, check=False):
@@ -153,7 +198,8 @@ class RemovalMachine(RuleBasedStateMachine):
         return removal.Removal(removal.Rehearsal(self.server) if check else self.server, entries, options).run()
 
     @rule(
-        request=requests, faults=st.lists(st.sampled_from(FAULTS), max_size=4),
+        request=requests,
+        faults=st.lists(st.sampled_from(FAULTS), max_size=4),
         read_faults=st.lists(st.sampled_from([None, None, "lost", "killed"]), max_size=4),
     )
     def removal_with_everything_going_wrong(self, request, faults, read_faults):
@@ -179,11 +225,17 @@ class RemovalMachine(RuleBasedStateMachine):
     def check_report(self, report, entries, before, after, by_others=frozenset()):
         assert [backup["id"] for backup in report["backups"]] == [entry.id for entry in entries]
         told = [identity for backup in report["backups"] for identity in backup["removed"]]
-        assert len(told) == len(set(told)) and set(told) <= before - after, "only what is gone is reported as removed, and once"
+        assert len(told) == len(set(told)) and set(told) <= before - after, (
+            "only what is gone is reported as removed, and once"
+        )
         for backup in report["backups"]:
             if backup["outcome"] == "removed":
                 assert backup["id"] not in after
-            if backup["outcome"] in ("refused", "not_attempted") and backup["id"] in before - by_others and not backup["removed"]:
+            if (
+                backup["outcome"] in ("refused", "not_attempted")
+                and backup["id"] in before - by_others
+                and not backup["removed"]
+            ):
                 assert backup["id"] in after or backup["outcome"] == "not_attempted"
 
     @rule(request=requests, strikes=strikes)
@@ -198,11 +250,19 @@ class RemovalMachine(RuleBasedStateMachine):
         beyond = before - self.server.ids() - permitted - neighbour.taken
         told = {identity for backup in report["backups"] for identity in backup["removed"]}
         elsewhere = {entry["id"] for entry in report["removed_by_others"]}
-        hidden = {chain.id_of(item) for chains in self.server.vms.values() for chain in chains if chain.lock for item in chain.items}
+        hidden = {
+            chain.id_of(item)
+            for chains in self.server.vms.values()
+            for chain in chains
+            if chain.lock
+            for item in chain.items
+        }
         stopped = bool(report["stop"]) and report["stop"]["reason"] == "unexpected"
         assert not told & elsewhere and elsewhere <= neighbour.taken | hidden, "nobody else is blamed for what we did"
         assert stopped or not beyond, "damage is never quiet"
-        if not {_ids.key(chain) for chain in neighbour.chains} & asked and all(self.server.ids(vm) for vm in neighbour.vms):
+        if not {_ids.key(chain) for chain in neighbour.chains} & asked and all(
+            self.server.ids(vm) for vm in neighbour.vms
+        ):
             assert not stopped and not beyond, "a neighbour who prunes his own stops nobody, and nothing is lost by it"
 
     @precondition(lambda self: not any(chain.lock for chains in self.server.vms.values() for chain in chains))
@@ -228,7 +288,7 @@ class RemovalMachine(RuleBasedStateMachine):
 
     @invariant()
     def no_dangerous_call_was_made(self):
-        for vm, backup_id, keep_chain in self.server.removals:
+        for _vm, backup_id, keep_chain in self.server.removals:
             assert keep_chain == ("." in backup_id), "increments go with the flag, whole chains without"
 
 
@@ -244,7 +304,10 @@ class StubRemovalMachine(RemovalMachine):
 
 def tell(machine, examples):
     run_state_machine_as_test(
-        machine, settings=settings(max_examples=examples, stateful_step_count=20, deadline=None, suppress_health_check=list(HealthCheck))
+        machine,
+        settings=settings(
+            max_examples=examples, stateful_step_count=20, deadline=None, suppress_health_check=list(HealthCheck)
+        ),
     )
 
 

@@ -20,10 +20,17 @@ from tests.unit.operate.in_process import Killed
 KEEP_CHAIN, CHAIN_FLAG = 2097152, 1048576
 TIMEOUT = 0x80000015
 CODES = {
-    "PRL_ERR_TIMEOUT": TIMEOUT, "PRL_ERR_WS_DISP_CONNECTION_CLOSED": 0x80000246, "PRL_ERR_NOT_CONNECTED_TO_DISPATCHER": 0x80000251,
-    "PRL_ERR_BACKUP_LOCKED_FOR_READING": 0x80037013, "PRL_ERR_BACKUP_LOCKED_FOR_WRITING": 0x80037014, "PRL_ERR_TRY_AGAIN": 0x80000450,
-    "PRL_ERR_BACKUP_BACKUP_UUID_NOT_FOUND": 0x80037004, "PRL_ERR_BACKUP_BACKUP_NOT_FOUND": 0x80037011, "PRL_ERR_OPERATION_FAILED": 0x80000016,
-    "PRL_ERR_BACKUP_INTERNAL_ERROR": 0x80037001, "PRL_ERR_BACKUP_UNSUPPORTED_KEEP_CHAIN": 0x80037044,
+    "PRL_ERR_TIMEOUT": TIMEOUT,
+    "PRL_ERR_WS_DISP_CONNECTION_CLOSED": 0x80000246,
+    "PRL_ERR_NOT_CONNECTED_TO_DISPATCHER": 0x80000251,
+    "PRL_ERR_BACKUP_LOCKED_FOR_READING": 0x80037013,
+    "PRL_ERR_BACKUP_LOCKED_FOR_WRITING": 0x80037014,
+    "PRL_ERR_TRY_AGAIN": 0x80000450,
+    "PRL_ERR_BACKUP_BACKUP_UUID_NOT_FOUND": 0x80037004,
+    "PRL_ERR_BACKUP_BACKUP_NOT_FOUND": 0x80037011,
+    "PRL_ERR_OPERATION_FAILED": 0x80000016,
+    "PRL_ERR_BACKUP_INTERNAL_ERROR": 0x80037001,
+    "PRL_ERR_BACKUP_UNSUPPORTED_KEEP_CHAIN": 0x80037044,
 }
 SYMBOLS = {code: symbol for symbol, code in CODES.items()}
 US, OTHERS = "us", "others"
@@ -40,7 +47,14 @@ class Item:
     """One backup. ``number`` is None for the full; ``taken`` becomes (by whom, when, the Request or None)."""
 
     def __init__(self, chain, number, created, size, born):
-        self.chain, self.number, self.created, self.size, self.born, self.taken = chain, number, created, size, born, None
+        self.chain, self.number, self.created, self.size, self.born, self.taken = (
+            chain,
+            number,
+            created,
+            size,
+            born,
+            None,
+        )
 
     @property
     def id(self):
@@ -171,7 +185,11 @@ class World:
             return ("PRL_ERR_BACKUP_BACKUP_NOT_FOUND", []) if keep_chain else (None, list(chain.items))
         position = numbers.index(wanted)
         if position == 0:
-            return ("PRL_ERR_BACKUP_INTERNAL_ERROR", []) if keep_chain and len(chain.items) > 1 else (None, list(chain.items))
+            return (
+                ("PRL_ERR_BACKUP_INTERNAL_ERROR", [])
+                if keep_chain and len(chain.items) > 1
+                else (None, list(chain.items))
+            )
         return None, [chain.items[position]] if keep_chain else chain.items[position:]
 
     def accept(self, request, seconds):
@@ -221,10 +239,16 @@ class World:
             chains = [chain for chain in vm.chains if chain.lock != "writing"]
             if not chains:
                 continue
-            parts.append("<VmItem><VmType>0</VmType><Uuid>%s</Uuid><Name>%s</Name><Version>%d</Version>" % (vm.uuid, vm.name, self.version))
+            parts.append(
+                "<VmItem><VmType>0</VmType><Uuid>%s</Uuid><Name>%s</Name><Version>%d</Version>"
+                % (vm.uuid, vm.name, self.version)
+            )
             for chain in chains:
                 parts.append("<BackupItem><Uuid>%s</Uuid>%s" % (chain.uuid, self._fields(chain.items[0])))
-                parts += ["<PartialBackupItem><Number>%d</Number>%s</PartialBackupItem>" % (item.number, self._fields(item)) for item in chain.items[1:]]
+                parts += [
+                    "<PartialBackupItem><Number>%d</Number>%s</PartialBackupItem>" % (item.number, self._fields(item))
+                    for item in chain.items[1:]
+                ]
                 parts.append("<LastNumber>%d</LastNumber></BackupItem>" % chain.last_number)
             parts.append("</VmItem>")
         return "".join(parts) + "</BackupTree>"
@@ -235,7 +259,12 @@ class World:
 
 
 def written_time(seconds):
-    return "2026-01-%02d %02d:%02d:%02d" % (1 + seconds // 86400, seconds // 3600 % 24, seconds // 60 % 60, seconds % 60)
+    return "2026-01-%02d %02d:%02d:%02d" % (
+        1 + seconds // 86400,
+        seconds // 3600 % 24,
+        seconds // 60 % 60,
+        seconds % 60,
+    )
 
 
 class Job:
@@ -267,7 +296,11 @@ class Job:
 
 class Login:
     def __init__(self, world):
-        self._running = sum(1 for request in world.requests + world.earlier if request.lost and request.running and request.ended is None)
+        self._running = sum(
+            1
+            for request in world.requests + world.earlier
+            if request.lost and request.running and request.ended is None
+        )
 
     def get_param(self):
         return self
@@ -313,8 +346,14 @@ class ListedVm:
 
     def __getattr__(self, name):
         values = {
-            "get_uuid": self._vm.uuid, "get_name": self._vm.name, "get_vm_type": 0, "get_ct_id": "", "is_template": False, "get_home_path": "/vm",
-            "get_default_backup_directory": self._vm.directory or "", "get_vm_info": None,
+            "get_uuid": self._vm.uuid,
+            "get_name": self._vm.name,
+            "get_vm_type": 0,
+            "get_ct_id": "",
+            "is_template": False,
+            "get_home_path": "/vm",
+            "get_default_backup_directory": self._vm.directory or "",
+            "get_vm_info": None,
         }
         return lambda: values[name]
 
@@ -363,7 +402,9 @@ class Server:
 
         def asked_for():
             if flags & CHAIN_FLAG:
-                return [vm for vm in whole if any(chain.uuid == uuid and chain.lock != "writing" for chain in vm.chains)]
+                return [
+                    vm for vm in whole if any(chain.uuid == uuid and chain.lock != "writing" for chain in vm.chains)
+                ]
             return [vm for vm in world.vms.values() if vm.uuid == uuid] if uuid else whole
 
         def answer():

@@ -40,7 +40,15 @@ def test_what_is_no_plain_character_is_written_as_its_bytes(host, name):
 
 @pytest.mark.parametrize(
     "hosts",
-    [("db 1", "db_1"), ("A", "a"), ("узел", "база"), ("", "%", ".", "..", "%25"), ("x" * 300, "x" * 301), ("é", "e\u0301"), ("\U0001f600", "\ud83d\ude00")],
+    [
+        ("db 1", "db_1"),
+        ("A", "a"),
+        ("узел", "база"),
+        ("", "%", ".", "..", "%25"),
+        ("x" * 300, "x" * 301),
+        ("é", "e\u0301"),
+        ("\U0001f600", "\ud83d\ude00"),
+    ],
 )
 def test_hosts_that_are_near_each_other_have_different_files(hosts):
     assert len({file_name(host).lower() for host in hosts}) == len(hosts)

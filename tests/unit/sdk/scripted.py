@@ -6,7 +6,12 @@ import signal
 
 from ansible_collections.prlsdk.core.plugins.module_utils._sdk.client import Client
 
-SERVER = {"uuid": "{bbbbbbbb-0000-4000-8000-000000000001}", "host": "node-a.example", "product_version": "9.0", "os_version": "Linux"}
+SERVER = {
+    "uuid": "{bbbbbbbb-0000-4000-8000-000000000001}",
+    "host": "node-a.example",
+    "product_version": "9.0",
+    "os_version": "Linux",
+}
 SDK = {"version": "9.0", "path": "/opt/sdk", "python": "/usr/bin/python3.9"}
 
 
@@ -27,7 +32,19 @@ def line(kind, **fields):
 
 def failure(symbol, operation=None, message="It failed.", **more):
     """What a script returns for a call that fails."""
-    return Failed(dict({"symbol": symbol, "code": None, "operation": operation, "message": message, "details": {}, "subject": None}, **more))
+    return Failed(
+        dict(
+            {
+                "symbol": symbol,
+                "code": None,
+                "operation": operation,
+                "message": message,
+                "details": {},
+                "subject": None,
+            },
+            **more,
+        )
+    )
 
 
 class Failed:
@@ -52,8 +69,12 @@ class ScriptedProcess:
 
     def __init__(self, clock, script=None, greeting=None, more=None, status=-signal.SIGSEGV, errors=b""):
         self.clock, self.more = clock, more
-        self.script = dict({"connect": {"server": SERVER, "same_server": True, "running_removals": 0}}, **(script or {}))
-        self.greeting = [line("hello", protocol=2, sdk=SDK, python="3.9.18", host="node-a")] if greeting is None else greeting
+        self.script = dict(
+            {"connect": {"server": SERVER, "same_server": True, "running_removals": 0}}, **(script or {})
+        )
+        self.greeting = (
+            [line("hello", protocol=2, sdk=SDK, python="3.9.18", host="node-a")] if greeting is None else greeting
+        )
         self.out, self.later = collections.deque(), []
         self.said, self.calls = [], []
         self.dead = self.struck = self.ended = False
@@ -89,7 +110,9 @@ class ScriptedProcess:
         elif told["kind"] == "call":
             self.calls.append(told["name"])
             answer = self.script[told["name"]]
-            self.answer(told, answer(told["arguments"]) if callable(answer) and not isinstance(answer, type) else answer)
+            self.answer(
+                told, answer(told["arguments"]) if callable(answer) and not isinstance(answer, type) else answer
+            )
 
     def line(self, seconds):
         assert not self.ended, "nobody listens to a process that was ended"

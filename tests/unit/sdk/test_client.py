@@ -11,14 +11,18 @@ import time
 import zipfile
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
-
-from ansible_collections.prlsdk.core.plugins.module_utils._errors import SdkUnavailableError, TemporaryFolderError, WorkerError
+from ansible_collections.prlsdk.core.plugins.module_utils._errors import (
+    SdkUnavailableError,
+    TemporaryFolderError,
+    WorkerError,
+)
 from ansible_collections.prlsdk.core.plugins.module_utils._sdk import client as clients
 from ansible_collections.prlsdk.core.plugins.module_utils._sdk.client import Client, Launcher, worker_archive
 from ansible_collections.prlsdk.core.plugins.module_utils._sdk.messages import CallError, WorkerDied
 from ansible_collections.prlsdk.core.plugins.module_utils._worker.calls import CALLS, WRITING
+from hypothesis import given
+from hypothesis import strategies as st
+
 from tests import pythons
 from tests.harness import ROOT, STUB_SDK, alive
 from tests.integration.near import NearStub
@@ -34,7 +38,11 @@ def clock():
 
 
 def process(clock, **more):
-    return ScriptedProcess(clock, dict({"answer_names": ["yes"], "error_name": "PRL_ERR_FAILURE", "list_vms": []}, **more.pop("script", {})), **more)
+    return ScriptedProcess(
+        clock,
+        dict({"answer_names": ["yes"], "error_name": "PRL_ERR_FAILURE", "list_vms": []}, **more.pop("script", {})),
+        **more,
+    )
 
 
 def died(client, call="answer_names", **arguments):
@@ -54,7 +62,12 @@ def test_the_first_call_starts_the_worker_and_logs_in(clock):
     assert launcher.started == [["python-a", "worker.zip"]] and worker.calls == ["connect", "answer_names"]
     assert (client.sdk, client.server, client.same_server) == (SDK, SERVER, True)
     opened = worker.said[0]
-    assert (opened["kind"], opened["protocol"], opened["deadline"], opened["read_only"]) == ("open", clients.PROTOCOL, 60, True)
+    assert (opened["kind"], opened["protocol"], opened["deadline"], opened["read_only"]) == (
+        "open",
+        clients.PROTOCOL,
+        60,
+        True,
+    )
     assert set(CALLS) >= set(worker.calls)
 
 
@@ -80,12 +93,28 @@ def test_a_folder_that_takes_no_tree_is_no_error_of_the_server(clock):
         client.tree("")
 
 
-NOISE = [b"garbage", b'{"', b'{"kind": "result"', b'{"kind": "result"}', b'{"id": 2}', b'{"kind": []}', b'{"kind": "hello"}', b'{"\xff": 1}', b"[1]", b"null",
-         b'{"kind": "result", "id": 77, "value": "of nobody"}', b'{"kind": "error", "id": [1], "error": {}}', b'{"a": ' + b"[" * 100000, b'{"kind": "new"}']
+NOISE = [
+    b"garbage",
+    b'{"',
+    b'{"kind": "result"',
+    b'{"kind": "result"}',
+    b'{"id": 2}',
+    b'{"kind": []}',
+    b'{"kind": "hello"}',
+    b'{"\xff": 1}',
+    b"[1]",
+    b"null",
+    b'{"kind": "result", "id": 77, "value": "of nobody"}',
+    b'{"kind": "error", "id": [1], "error": {}}',
+    b'{"a": ' + b"[" * 100000,
+    b'{"kind": "new"}',
+]
 
 
 @pytest.mark.property
-@given(noise=st.lists(st.sampled_from(NOISE) | st.binary(min_size=1).filter(lambda data: b"\n" not in data), max_size=8))
+@given(
+    noise=st.lists(st.sampled_from(NOISE) | st.binary(min_size=1).filter(lambda data: b"\n" not in data), max_size=8)
+)
 def test_what_a_library_prints_changes_nothing(noise):
     clock = Clock()
     worker = process(clock)
@@ -128,7 +157,12 @@ def test_one_call_is_answered_while_another_one_is_under_way(clock):
 
 
 def test_events_are_kept_in_order_while_calls_are_answered(clock):
-    worker = process(clock, script={"answer_names": lambda arguments: worker.put(line("event", event=1), line("job", code=0), line("lost"))})
+    worker = process(
+        clock,
+        script={
+            "answer_names": lambda arguments: worker.put(line("event", event=1), line("job", code=0), line("lost"))
+        },
+    )
     client, launcher = client_of(worker)
     client.call("answer_names", numbers=[])
     assert [client.event(1)["kind"] for number in range(3)] == ["event", "job", "lost"] and clock.now == 0
@@ -171,7 +205,9 @@ def test_something_else_can_be_done_while_a_call_lasts(clock):
 
 
 def test_a_death_names_the_calls_in_flight_and_what_was_said_last(clock):
-    worker = process(clock, script={"backup_tree": Silent, "remove_backup": Dead}, errors=b"noise\nSegmentation fault\n")
+    worker = process(
+        clock, script={"backup_tree": Silent, "remove_backup": Dead}, errors=b"noise\nSegmentation fault\n"
+    )
     client, launcher = client_of(worker, read_only=False)
     other = client.start("backup_tree", of="v", types=["vm"], chain=False)
     with pytest.raises(WorkerDied) as caught:
@@ -250,8 +286,13 @@ def test_a_worker_that_does_not_end_itself_is_killed_soon_after_the_deadline(clo
     worker = process(clock, script={"list_vms": Silent})
     client, launcher = client_of(worker, timeout=10)
     death = died(client, "list_vms", types=["vm"], of="node")
-    assert worker.struck and death.ran_out and 10 + clients.OVERTIME <= clock.now <= 10 + clients.OVERTIME + clients.SLICE
-    assert "did not answer within 10 seconds while listing the VMs and containers" in death.message and "Raise 'timeout'" in death.message
+    assert (
+        worker.struck and death.ran_out and 10 + clients.OVERTIME <= clock.now <= 10 + clients.OVERTIME + clients.SLICE
+    )
+    assert (
+        "did not answer within 10 seconds while listing the VMs and containers" in death.message
+        and "Raise 'timeout'" in death.message
+    )
 
 
 def test_a_program_that_only_prints_is_killed_as_well(clock):
@@ -282,7 +323,9 @@ def test_a_limit_of_its_own_goes_with_the_call(clock):
 
 def test_the_deadline_counts_from_the_first_call_and_for_all_workers(clock):
     clock.sleep(100)
-    workers = [process(clock, script={"answer_names": lambda arguments: clock.sleep(20) or Dead}) for number in range(2)]
+    workers = [
+        process(clock, script={"answer_names": lambda arguments: clock.sleep(20) or Dead}) for number in range(2)
+    ]
     client, launcher = client_of(*workers, timeout=30)
     died(client, numbers=[])
     client.reopen()
@@ -294,23 +337,43 @@ def test_the_deadline_counts_from_the_first_call_and_for_all_workers(clock):
 
 
 def unable(python_version="3.12", why="ImportError: undefined symbol", path="/opt/sdk"):
-    error = {"symbol": "SDK_UNAVAILABLE", "message": "cannot", "operation": "import prlsdkapi", "code": None, "details": {}, "subject": None,
-             "attempts": [{"path": None, "why": "ModuleNotFoundError: No module named 'prlsdkapi'"}, {"path": path, "why": why}],
-             "python_version": python_version}
+    error = {
+        "symbol": "SDK_UNAVAILABLE",
+        "message": "cannot",
+        "operation": "import prlsdkapi",
+        "code": None,
+        "details": {},
+        "subject": None,
+        "attempts": [
+            {"path": None, "why": "ModuleNotFoundError: No module named 'prlsdkapi'"},
+            {"path": path, "why": why},
+        ],
+        "python_version": python_version,
+    }
     return [line("error", id=None, error=error)]
 
 
 def test_the_first_interpreter_that_can_load_the_sdk_is_taken(clock):
-    crashing, silent = process(clock, greeting=[]), process(clock, greeting=[], status=127, errors=b"selected version is missing")
+    crashing, silent = (
+        process(clock, greeting=[]),
+        process(clock, greeting=[], status=127, errors=b"selected version is missing"),
+    )
     crashing.dead = silent.dead = True
     unfit, fit = process(clock, greeting=unable()), process(clock)
-    client, launcher = client_of(FileNotFoundError(2, "No such file"), crashing, silent, unfit, fit, interpreters="abcdef")
-    assert client.call("answer_names", numbers=[]) == ["yes"] and [started[0] for started in launcher.started] == list("abcde")
+    client, launcher = client_of(
+        FileNotFoundError(2, "No such file"), crashing, silent, unfit, fit, interpreters="abcdef"
+    )
+    assert client.call("answer_names", numbers=[]) == ["yes"] and [started[0] for started in launcher.started] == list(
+        "abcde"
+    )
     assert crashing.ended and silent.ended and unfit.ended and not fit.ended
 
 
 def test_an_sdk_that_no_interpreter_can_load_is_told_of_each(clock):
-    crashing, silent = process(clock, greeting=[]), process(clock, greeting=[], status=127, errors=b"selected version is missing")
+    crashing, silent = (
+        process(clock, greeting=[]),
+        process(clock, greeting=[], status=127, errors=b"selected version is missing"),
+    )
     crashing.dead = silent.dead = True
     unfit = process(clock, greeting=unable())
     client, launcher = client_of(FileNotFoundError(2, "No such file"), crashing, silent, unfit, interpreters="abcd")
@@ -318,8 +381,16 @@ def test_an_sdk_that_no_interpreter_can_load_is_told_of_each(clock):
         client.ensure_open()
     tried = {candidate["python"]: candidate for candidate in caught.value.result["candidates"]}
     assert list(tried) == list("abcd")
-    assert tried["a"]["why"] == "No such file or directory" and "SIGSEGV" in tried["b"]["why"] and "selected version is missing" in tried["c"]["why"]
-    assert (tried["d"]["version"], tried["d"]["why"], len(tried["d"]["tried"])) == ("3.12", "ImportError: undefined symbol", 2)
+    assert (
+        tried["a"]["why"] == "No such file or directory"
+        and "SIGSEGV" in tried["b"]["why"]
+        and "selected version is missing" in tried["c"]["why"]
+    )
+    assert (tried["d"]["version"], tried["d"]["why"], len(tried["d"]["tried"])) == (
+        "3.12",
+        "ImportError: undefined symbol",
+        2,
+    )
     assert not client.alive and all(candidate["why"] in caught.value.message for candidate in tried.values())
 
 
@@ -331,7 +402,14 @@ def test_an_interpreter_that_hangs_takes_the_time_of_all(clock):
 
 
 def test_an_error_of_ours_while_loading_is_not_taken_for_an_unfit_interpreter(clock):
-    error = {"symbol": "WORKER_FAILED", "message": "KeyError: 'x'", "operation": "worker", "code": None, "details": {}, "subject": None}
+    error = {
+        "symbol": "WORKER_FAILED",
+        "message": "KeyError: 'x'",
+        "operation": "worker",
+        "code": None,
+        "details": {},
+        "subject": None,
+    }
     worker = process(clock, greeting=[line("error", id=None, error=error)])
     client, launcher = client_of(worker, process(clock), interpreters="ab")
     with pytest.raises(WorkerError, match="KeyError: 'x'"):
@@ -342,9 +420,16 @@ def test_an_error_of_ours_while_loading_is_not_taken_for_an_unfit_interpreter(cl
 # --- the end
 
 
-@pytest.mark.parametrize("error, struck", [
-    (None, False), (CallError("X", "x"), False), (ValueError(), False), (SystemExit(143), True), (KeyboardInterrupt(), True),
-])
+@pytest.mark.parametrize(
+    "error, struck",
+    [
+        (None, False),
+        (CallError("X", "x"), False),
+        (ValueError(), False),
+        (SystemExit(143), True),
+        (KeyboardInterrupt(), True),
+    ],
+)
 def test_the_worker_is_killed_when_the_module_is_ended_and_else_ends_in_good_order(clock, error, struck):
     worker = process(clock)
     client, launcher = client_of(worker)
@@ -370,16 +455,32 @@ def test_closing_twice_or_before_the_first_call_does_nothing(clock):
 # --- secrets and progress
 
 
-LOGIN = {"host": "node-a.example", "port": None, "username": "root", "password": SECRET, "security_level": "high", "timeout": 30}
+LOGIN = {
+    "host": "node-a.example",
+    "port": None,
+    "username": "root",
+    "password": SECRET,
+    "security_level": "high",
+    "timeout": 30,
+}
 
 
 def test_secrets_are_in_the_first_line_and_nowhere_else(clock, tmp_path):
     told, worker = [], process(clock, script={"list_vms": Dead})
     storage = dict(LOGIN, host="backup.example", password="other-" + SECRET)
-    client, launcher = client_of(worker, login=LOGIN, storage=storage, progress=lambda operation, subject: told.append((operation, subject)))
+    client, launcher = client_of(
+        worker, login=LOGIN, storage=storage, progress=lambda operation, subject: told.append((operation, subject))
+    )
     death = died(client, "list_vms", types=[], of="node")
     assert worker.said[0]["login"]["password"] == SECRET and worker.said[0]["storage"]["password"] == "other-" + SECRET
-    for elsewhere in (launcher.started, worker.said[1:], told, death.message, death.result, worker_archive().decode("latin-1")):
+    for elsewhere in (
+        launcher.started,
+        worker.said[1:],
+        told,
+        death.message,
+        death.result,
+        worker_archive().decode("latin-1"),
+    ):
         assert SECRET not in repr(elsewhere)
 
 
@@ -393,7 +494,12 @@ def test_each_call_of_the_sdk_is_told_before_it_is_made(clock):
     client.vms()
     client.tree("")
     client.remove_backup("v", "i", True, 9)
-    assert told == [("login", "node-a.example:64000", 0), ("get_vm_list_ex", None, 1), ("get_backup_tree", "all VMs", 2), ("remove_vm_backup", "i", 3)]
+    assert told == [
+        ("login", "node-a.example:64000", 0),
+        ("get_vm_list_ex", None, 1),
+        ("get_backup_tree", "all VMs", 2),
+        ("remove_vm_backup", "i", 3),
+    ]
 
 
 # --- texts
@@ -469,11 +575,17 @@ def test_every_call_that_the_client_makes_is_one_of_the_worker():
     made = set()
     for path in (ROOT / "plugins" / "module_utils").glob("**/*.py"):
         for node in ast.walk(ast.parse(path.read_text())):
-            if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in ("call", "start") and node.args \
-                    and isinstance(node.args[0], ast.Constant) and WORKER not in path.parents:
+            if (
+                isinstance(node, ast.Call)
+                and isinstance(node.func, ast.Attribute)
+                and node.func.attr in ("call", "start")
+                and node.args
+                and isinstance(node.args[0], ast.Constant)
+                and WORKER not in path.parents
+            ):
                 made.add(node.args[0].value)
                 code = CALLS[node.args[0].value].__code__
-                names = set(code.co_varnames[:code.co_argcount]) - {"connection", "limit"}
+                names = set(code.co_varnames[: code.co_argcount]) - {"connection", "limit"}
                 given = {keyword.arg for keyword in node.keywords} - {"subject", "limit", "meanwhile"}
                 assert given <= names and names - given <= {"chain"}, "%s, line %d" % (path, node.lineno)
     assert made | {"connect"} == set(CALLS) and WRITING <= made
@@ -485,7 +597,10 @@ def test_the_worker_compiles_under_each_python(version, tmp_path):
         pytest.skip("no Python %s here" % version)
     program = "import sys\nfor path in sys.argv[1:]: compile(open(path, 'rb').read(), path, 'exec')\n"
     done = subprocess.run(
-        [pythons.interpreters()[version], "-W", "error", "-c", program, *map(str, sorted(WORKER.glob("*.py")))], capture_output=True, text=True, check=False
+        [pythons.interpreters()[version], "-W", "error", "-c", program, *map(str, sorted(WORKER.glob("*.py")))],
+        capture_output=True,
+        text=True,
+        check=False,
     )
     assert done.returncode == 0, done.stderr
 
@@ -521,7 +636,11 @@ def test_the_archive_runs_under_each_python(node, tmp_path, version):
         assert len(vms) == 2 and all(vm["problems"] == [] for vm in vms)
         assert client.tree(vms[0]["uuid"]).read().count(b"<BackupItem") == 1
         assert client.sdk["python"].startswith(os.path.dirname(os.path.dirname(pythons.interpreters()[version])))
-        calls = [client.start("error_code", symbol="prl_err_failure"), client.start("error_name", code=0x80000009), client.start("running_removals")]
+        calls = [
+            client.start("error_code", symbol="prl_err_failure"),
+            client.start("error_name", code=0x80000009),
+            client.start("running_removals"),
+        ]
         assert [client.result(number) for number in reversed(calls)][0] == 0
         client.call("subscribe", types=None)
         node("emit", "vm_config_changed", "--vm", vms[0]["uuid"])
@@ -599,7 +718,9 @@ def test_a_login_that_failed_half_way_is_made_up_for(node, tmp_path):
         assert node.call_names().count("login") == 3, "what is connected is not logged in again"
         node("disconnect")
         end = time.monotonic() + 20
-        while node.call_names().count("login") < 5 and time.monotonic() < end:  # the SDK notices each loss in its own time
+        while (
+            node.call_names().count("login") < 5 and time.monotonic() < end
+        ):  # the SDK notices each loss in its own time
             client.reopen()
         assert node.call_names().count("login") == 5 and client.vms(of="store") == []
     assert node.call_names().count("logoff") == 3
@@ -647,15 +768,26 @@ def test_a_module_that_is_ended_takes_its_worker_along(node, tmp_path):
 def test_a_client_without_end_renews_the_deadline(node, tmp_path):
     """Spoken to directly: the event source does so."""
     launcher = Launcher(str(tmp_path), sys.executable, str(STUB_SDK))
-    with subprocess.Popen([sys.executable, launcher.archive()], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as worker:
+    with subprocess.Popen(
+        [sys.executable, launcher.archive()], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
+    ) as worker:
 
         def say(**told):
             worker.stdin.write(json.dumps(told).encode() + b"\n")
             worker.stdin.flush()
 
-        say(kind="open", protocol=2, sdk={"paths": [str(STUB_SDK)], "mode": "server"}, login=LOCAL, storage=None, deadline=1, read_only=True, spool=None)
+        say(
+            kind="open",
+            protocol=2,
+            sdk={"paths": [str(STUB_SDK)], "mode": "server"},
+            login=LOCAL,
+            storage=None,
+            deadline=1,
+            read_only=True,
+            spool=None,
+        )
         assert json.loads(worker.stdout.readline())["kind"] == "hello"
-        for turn in range(3):
+        for _turn in range(3):
             time.sleep(0.9)
             say(kind="renew", deadline=1)
         say(kind="call", id=1, name="connect", arguments={}, limit=None)

@@ -11,8 +11,14 @@ from prl_stub import entry  # noqa: E402
 
 STATES = {"805306372": "running", "805306373": "paused"}
 ROW = {
-    "uuid": "{9531985d-5d9d-49f8-9818-e811892f902b}", "name": "web-01", "type": 0, "home": "/vz/vmprivate/9531985d/config.pvs", "template": 0, "ct_id": "",
-    "directory": "", "state": 805306372,
+    "uuid": "{9531985d-5d9d-49f8-9818-e811892f902b}",
+    "name": "web-01",
+    "type": 0,
+    "home": "/vz/vmprivate/9531985d/config.pvs",
+    "template": 0,
+    "ct_id": "",
+    "directory": "",
+    "state": 805306372,
 }
 
 
@@ -27,25 +33,43 @@ def read(told, states=None):
 def test_a_vm_and_a_container_are_read():
     vm = read(text())
     assert dict(vm) == {
-        "uuid": ROW["uuid"], "name": "web-01", "type": "vm", "ct_id": None, "state": "running", "template": False, "home": ROW["home"],
-        "backup_directory": None, "problems": [],
+        "uuid": ROW["uuid"],
+        "name": "web-01",
+        "type": "vm",
+        "ct_id": None,
+        "state": "running",
+        "template": False,
+        "home": ROW["home"],
+        "backup_directory": None,
+        "problems": [],
     }
     assert vm.unsaid == frozenset()
     container = read(text(type=1, ct_id="101", template=1, directory="/mnt/nas", state=805306373))
-    assert (container["type"], container["ct_id"], container["template"], container["backup_directory"], container["state"]) == (
-        "ct", "101", True, "/mnt/nas", "paused")
+    assert (
+        container["type"],
+        container["ct_id"],
+        container["template"],
+        container["backup_directory"],
+        container["state"],
+    ) == ("ct", "101", True, "/mnt/nas", "paused")
 
 
-@pytest.mark.parametrize("name", ["billing & invoices", "<b>]]>&amp;", "größer", "\U0001f5c4", "a\tb\nc", "\x7f\x85\u2028"])
+@pytest.mark.parametrize(
+    "name", ["billing & invoices", "<b>]]>&amp;", "größer", "\U0001f5c4", "a\tb\nc", "\x7f\x85\u2028"]
+)
 def test_names_are_as_they_were_given(name):
-    assert read(text(name=name, directory=name, home=name)) == dict(read(text()), name=name, backup_directory=name, home=name)
+    assert read(text(name=name, directory=name, home=name)) == dict(
+        read(text()), name=name, backup_directory=name, home=name
+    )
 
 
 @pytest.mark.parametrize(
     "gone, unsaid",
     [
-        ("<IsTemplate>0</IsTemplate>", {"template"}), ("<VmHome>%s</VmHome>" % ROW["home"], {"home"}),
-        ("<DefaultBackupDirectory></DefaultBackupDirectory>", {"backup_directory"}), ("<Name>vminfo_vm_state</Name>", {"state"}),
+        ("<IsTemplate>0</IsTemplate>", {"template"}),
+        ("<VmHome>%s</VmHome>" % ROW["home"], {"home"}),
+        ("<DefaultBackupDirectory></DefaultBackupDirectory>", {"backup_directory"}),
+        ("<Name>vminfo_vm_state</Name>", {"state"}),
         ("<Value>805306372</Value>", {"state"}),
     ],
 )
@@ -62,10 +86,18 @@ def test_a_state_that_the_build_has_no_name_for_is_left_to_the_object():
 @pytest.mark.parametrize(
     "told",
     [
-        "", "no XML", text()[:-30], "<Other/>", text().replace("<VmUuid>%s</VmUuid>" % ROW["uuid"], "<VmUuid></VmUuid>"),
-        text().replace("<VmName>web-01</VmName>", ""), text().replace("<VmType>0</VmType>", ""),
-        text(name="red \x1b[31m"), text(name="half \udc80"), text().replace("web-01", "a\rb"),
-        "<!DOCTYPE a [<!ENTITY x SYSTEM 'file:///etc/passwd'>]>" + text(name="&x;").replace("&amp;x;", "&x;"), text().replace("web-01", "&unknown;"),
+        "",
+        "no XML",
+        text()[:-30],
+        "<Other/>",
+        text().replace("<VmUuid>%s</VmUuid>" % ROW["uuid"], "<VmUuid></VmUuid>"),
+        text().replace("<VmName>web-01</VmName>", ""),
+        text().replace("<VmType>0</VmType>", ""),
+        text(name="red \x1b[31m"),
+        text(name="half \udc80"),
+        text().replace("web-01", "a\rb"),
+        "<!DOCTYPE a [<!ENTITY x SYSTEM 'file:///etc/passwd'>]>" + text(name="&x;").replace("&amp;x;", "&x;"),
+        text().replace("web-01", "&unknown;"),
     ],
 )
 def test_what_is_not_understood_to_the_letter_is_left_to_the_object(told):

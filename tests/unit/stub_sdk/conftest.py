@@ -109,7 +109,22 @@ class Shelf:
         short = name if number == 1 else "%s.%d" % (name, number)
         created = "2026-01-%02d %02d:00:00" % (int(name), number)
         disk = "harddisk.hdd\t/vz/vmprivate/%s/harddisk.hdd\t68719476736\t" % self.vm.strip("{}")
-        row = (chain, number, self.long(short), "node", self.vm, created, "root", 10 * number, "", "a.qcow2", 0, 0, 2048, disk)
+        row = (
+            chain,
+            number,
+            self.long(short),
+            "node",
+            self.vm,
+            created,
+            "root",
+            10 * number,
+            "",
+            "a.qcow2",
+            0,
+            0,
+            2048,
+            disk,
+        )
         db.execute(shelf.ITEM, row)
 
     def ids(self):

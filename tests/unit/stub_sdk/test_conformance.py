@@ -16,7 +16,9 @@ import pytest
 HERE = pathlib.Path(__file__).parent
 SURFACE = json.loads((HERE / "vendor_surface.json").read_text(encoding="utf-8"))
 NUMBERS = json.loads((HERE / "vendor_numbers.json").read_text(encoding="utf-8"))
-STUB_CLASSES = {name: value for name, value in vars(prlsdkapi).items() if inspect.isclass(value) and not name.startswith("_")}
+STUB_CLASSES = {
+    name: value for name, value in vars(prlsdkapi).items() if inspect.isclass(value) and not name.startswith("_")
+}
 
 
 def default_of(text):

@@ -31,7 +31,9 @@ def heard(sdk, server):
     def handler(handle, _data):
         thing = sdk.handle_to_object(handle)
         if isinstance(thing, sdk.Event):
-            found.append((thing.get_type(), thing.get_err_code(), thing.get_param(0).to_string() if len(thing) else None))
+            found.append(
+                (thing.get_type(), thing.get_err_code(), thing.get_param(0).to_string() if len(thing) else None)
+            )
         else:
             found.append((thing.get_op_code(), thing.get_ret_code(), None))
 
@@ -225,9 +227,13 @@ server.%s.wait(20000)
         self.run(sdk, "create_vm_backup(%r, '', 0, '', '', 4096)" % shelf.vm)
         state.run("tree")  # whoever comes next
         assert shelf.ids() == left
-        assert not state.store.rows("SELECT 1 FROM tasks") and not state.store.rows("SELECT 1 FROM vms WHERE busy != ''")
+        assert not state.store.rows("SELECT 1 FROM tasks") and not state.store.rows(
+            "SELECT 1 FROM vms WHERE busy != ''"
+        )
 
-    @pytest.mark.parametrize("fault, left", [("crash", ["1", "1.2", "1.3"]), ("crash-after", ["1"]), ("crash-done", ["1"])])
+    @pytest.mark.parametrize(
+        "fault, left", [("crash", ["1", "1.2", "1.3"]), ("crash-after", ["1"]), ("crash-done", ["1"])]
+    )
     def test_a_removal_goes_on(self, shelf, state, sdk, fault, left):
         shelf.fill("1", "1.2", "1.3")
         state.run("fault", "add", "remove_vm_backup", fault, "KILL")

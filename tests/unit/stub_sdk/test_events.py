@@ -88,7 +88,12 @@ def test_an_event_from_another_process(state, sdk, heard):
     assert event.get_err_string(True, False).startswith("Operation timeout")
     assert (len(event), event.get_params_count(), len(list(event))) == (2, 2, 2)
     first = event.get_param_by_name("progress_changed")
-    assert (first.get_name(), first.get_type(), first.to_uint32(), first.to_string()) == ("progress_changed", 0, 42, "42")
+    assert (first.get_name(), first.get_type(), first.to_uint32(), first.to_string()) == (
+        "progress_changed",
+        0,
+        42,
+        "42",
+    )
     second = event[1]
     assert (second.get_type(), second.to_int32(), second.to_boolean(), second.to_cdata()) == (1, 0, False, "")
 
@@ -113,7 +118,12 @@ def test_getters_that_have_nothing(state, sdk, heard, fails):
 def test_numbers_convert_and_wrap(state, heard):
     state.run("emit", PROGRESS, "--param", "n=int32:-1", "--param", "b=boolean:true", "--param", "c=cdata:<a/>")
     number, flag, data = heard.event()
-    assert (number.to_int32(), number.to_uint32(), number.to_int64(), number.to_uint64()) == (-1, 2**32 - 1, -1, 2**64 - 1)
+    assert (number.to_int32(), number.to_uint32(), number.to_int64(), number.to_uint64()) == (
+        -1,
+        2**32 - 1,
+        -1,
+        2**64 - 1,
+    )
     assert flag.to_boolean() is True and data.to_cdata() == "<a/>"
 
 
@@ -381,7 +391,9 @@ server.get_vm_list().wait(20000)
 
     def run(self, callback, last, sdk, timeout=1):
         program = "import sys; sys.path.insert(0, %r)" % (sdk.__path__[0] + "/..") + self.PROGRAM % (callback, last)
-        return subprocess.run([sys.executable, "-c", program], capture_output=True, timeout=timeout, text=True, check=False)
+        return subprocess.run(
+            [sys.executable, "-c", program], capture_output=True, timeout=timeout, text=True, check=False
+        )
 
     def test_with_a_handler_is_written_down(self, state, sdk):
         done = self.run("prlsdkapi.handle_to_object(handle)", "prlsdkapi.deinit_sdk()", sdk, 20)

@@ -63,7 +63,15 @@ def test_every_python_operates(client, state, version):
         pytest.skip("no Python %s here" % version)
     state.run("load", SAMPLE, "--register")
     state.run("vm", "set", "почта", "--bitmaps", "none")
-    done = client("init", "login_local", "operate", "logoff", "deinit", python=python, env=dict(os.environ, PYTHONIOENCODING="utf-8"))
+    done = client(
+        "init",
+        "login_local",
+        "operate",
+        "logoff",
+        "deinit",
+        python=python,
+        env=dict(os.environ, PYTHONIOENCODING="utf-8"),
+    )
     lines = said(done)
     assert lines[0] == "connected [1, 1]" and lines[-1] == "done", done.stderr
     assert lines[1].startswith("suffix  heard 100502:почта 100049:{") and ",ä & <b> 100058:{" in lines[1], lines[1]
@@ -150,7 +158,19 @@ def test_another_answer(server, state, tmp_path):
 
 
 def test_nth_times_and_match(server, state, fails):
-    state.run("fault", "add", "get_vm_list_ex", "fail", "PRL_ERR_TRY_AGAIN", "--nth", "2", "--times", "2", "--match", '"nFlags": 6')
+    state.run(
+        "fault",
+        "add",
+        "get_vm_list_ex",
+        "fail",
+        "PRL_ERR_TRY_AGAIN",
+        "--nth",
+        "2",
+        "--times",
+        "2",
+        "--match",
+        '"nFlags": 6',
+    )
     outcomes = []
     for flags in (6, 7, 6, 6, 6):
         job = server.get_vm_list_ex(flags)

@@ -223,7 +223,9 @@ class TestEvents:
 def test_the_log_marks_it_as_mutating(shelf, remove, state):
     shelf.fill("1")
     remove("1")
-    assert [row["call"] for row in state.store.rows("SELECT call FROM calls WHERE mutating = 1")] == ["remove_vm_backup"]
+    assert [row["call"] for row in state.store.rows("SELECT call FROM calls WHERE mutating = 1")] == [
+        "remove_vm_backup"
+    ]
 
 
 def test_there_are_no_defaults(server):

@@ -14,7 +14,9 @@ COPY, LIVE = 16384, 8388608
 def restore(shelf, server):
     def ask(short="", vm=None, home="", name="", flags=0):
         backup = shelf.long(short) if short else ""
-        result = server.restore_vm_backup(shelf.vm if vm is None else vm, backup, "", 0, "", home, name, flags).wait(20000)
+        result = server.restore_vm_backup(shelf.vm if vm is None else vm, backup, "", 0, "", home, name, flags).wait(
+            20000
+        )
         return [result.get_param_by_index_as_string(index) for index in range(len(result))]
 
     return ask

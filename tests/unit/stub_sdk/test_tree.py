@@ -34,7 +34,8 @@ def vm(sample, name):
 def ids(text):
     """{chain uuid: [ids, head first]}"""
     return {
-        item.findtext("Uuid"): [item.findtext("Id")] + [part.findtext("Id") for part in item.findall("PartialBackupItem")]
+        item.findtext("Uuid"): [item.findtext("Id")]
+        + [part.findtext("Id") for part in item.findall("PartialBackupItem")]
         for item in ElementTree.fromstring(text).iter("BackupItem")
     }
 
@@ -137,7 +138,10 @@ def test_the_demonstration_is_the_same_for_the_same_instant(state, capsys):
     root = ElementTree.fromstring(texts[0])
     heads = [item.findtext("Id") == item.findtext("Uuid") for item in root.iter("BackupItem")]
     assert heads.count(False) == 1  # the promoted head
-    assert max(item.findtext("DateTime") for item in root.iter() if item.find("DateTime") is not None) < "2026-11-22 06:00:00"
+    assert (
+        max(item.findtext("DateTime") for item in root.iter() if item.find("DateTime") is not None)
+        < "2026-11-22 06:00:00"
+    )
     listed = names(texts[0])
     assert "decommissioned-win2008" in listed and "erp" not in listed and "fresh-install" not in listed
 

@@ -5,11 +5,11 @@ import threading
 import time
 
 import pytest
+from ansible_collections.prlsdk.core.plugins.module_utils._worker import calls
+from ansible_collections.prlsdk.core.plugins.module_utils._worker.listener import POLL_INTERVAL, SETTLING, Listener
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ansible_collections.prlsdk.core.plugins.module_utils._worker import calls
-from ansible_collections.prlsdk.core.plugins.module_utils._worker.listener import POLL_INTERVAL, SETTLING, Listener
 from tests.unit.events.reference import EVENTS, UUIDS, event
 
 
@@ -28,7 +28,12 @@ class Event:
 
     def __init__(self, made, question=False, params=None):
         self._params = params or [Param(name, param["value"]) for name, param in made["params"].items()]
-        for getter, key in {"get_type": "type_id", "get_issuer_type": "issuer_type", "get_issuer_id": "issuer_id", "get_err_code": "code"}.items():
+        for getter, key in {
+            "get_type": "type_id",
+            "get_issuer_type": "issuer_type",
+            "get_issuer_id": "issuer_id",
+            "get_err_code": "code",
+        }.items():
             setattr(self, getter, lambda key=key: made[key])
         self.is_answer_required = lambda: question
 
@@ -148,7 +153,12 @@ def listen():
 
 
 @pytest.mark.property
-@given(sequence=EVENTS, types=st.none() | st.lists(st.integers(1, 3)), jobs=st.booleans(), flushed=st.lists(st.integers(0, 20)))
+@given(
+    sequence=EVENTS,
+    types=st.none() | st.lists(st.integers(1, 3)),
+    jobs=st.booleans(),
+    flushed=st.lists(st.integers(0, 20)),
+)
 def test_what_is_heard_is_sent_once_and_in_order_whichever_thread_sends_it(sequence, types, jobs, flushed):
     scene = Scene(types)
     for place, made in enumerate(sequence):
@@ -161,14 +171,18 @@ def test_what_is_heard_is_sent_once_and_in_order_whichever_thread_sends_it(seque
     scene.listener.flush()
     wanted = [made for made in sequence if types is None or made["type_id"] in types]
     told = [line["event"] for line in scene.protocol.lines if line["kind"] == "event"]
-    assert [(one["type_id"], one["issuer_id"], one["code"]) for one in told] == [(one["type_id"], one["issuer_id"], one["code"]) for one in wanted]
+    assert [(one["type_id"], one["issuer_id"], one["code"]) for one in told] == [
+        (one["type_id"], one["issuer_id"], one["code"]) for one in wanted
+    ]
     assert [{name: param["value"] for name, param in one["params"].items()} for one in told] == [
         {name: param["value"] for name, param in one["params"].items()} for one in wanted
     ]
     told_of_jobs = [(line["operation"], line["code"]) for line in scene.protocol.lines if line["kind"] == "job"]
     assert told_of_jobs == ([(place, 7) for place in range(len(sequence))] if jobs else [])
     assert sum(scene.listener.seen.values()) == len(sequence) and scene.listener.unreadable == 0
-    assert len(scene.api.wrapped) == len(set(scene.api.wrapped)) == len(scene.api.handles), "each handle is wrapped once, jobs' too"
+    assert len(scene.api.wrapped) == len(set(scene.api.wrapped)) == len(scene.api.handles), (
+        "each handle is wrapped once, jobs' too"
+    )
 
 
 def test_events_of_another_thread_are_all_sent(listen):
@@ -177,7 +191,9 @@ def test_events_of_another_thread_are_all_sent(listen):
     thread.start()
     scene.protocol.until(5000, 30)
     thread.join()
-    assert [told["event"]["params"]["n"]["value"] for told in scene.protocol.lines] == list(range(5000)) and scene.listener.seen == {1: 5000}
+    assert [told["event"]["params"]["n"]["value"] for told in scene.protocol.lines] == list(
+        range(5000)
+    ) and scene.listener.seen == {1: 5000}
 
 
 def test_an_event_is_sent_at_once(listen):
@@ -215,19 +231,35 @@ def test_a_property_that_has_no_data_does_not_lose_the_event(listen):
     poor.get_issuer_id = poor.get_err_code = poor.get_issuer_type = poor._nothing
     scene.send(poor)
     told = scene.protocol.until(1)[0]["event"]
-    assert (told["issuer_id"], told["code"], told["issuer_type"], told["vm"], told["job"]) == ("", None, None, None, None)
+    assert (told["issuer_id"], told["code"], told["issuer_type"], told["vm"], told["job"]) == (
+        "",
+        None,
+        None,
+        None,
+        None,
+    )
     assert told["can_be_ignored"] is False and told["symbol"] is told["brief"] is told["message"] is None
 
 
 def test_an_event_with_a_code_has_its_symbol_and_texts_and_parameters_their_kinds(listen):
     scene = listen()
-    params = [Param("n", 7), Param("b", b"\xff", 1), Param("yes", True, 4), Param("blob", 0, 9), Param("new", "x", 77), Param("", 1)]
+    params = [
+        Param("n", 7),
+        Param("b", b"\xff", 1),
+        Param("yes", True, 4),
+        Param("blob", 0, 9),
+        Param("new", "x", 77),
+        Param("", 1),
+    ]
     scene.send(Event(event(code=9), params=params))
     told = scene.protocol.until(1)[0]["event"]
     assert (told["symbol"], told["brief"], told["message"]) == ("PRL_ERR_9", "brief", "long")
     assert told["params"] == {
-        "n": {"type": "int32", "value": 7}, "b": {"type": "string", "value": "\ufffd"}, "yes": {"type": "boolean", "value": True},
-        "blob": {"type": "binary", "value": None}, "new": {"type": "unknown", "value": "x"},
+        "n": {"type": "int32", "value": 7},
+        "b": {"type": "string", "value": "\ufffd"},
+        "yes": {"type": "boolean", "value": True},
+        "blob": {"type": "binary", "value": None},
+        "new": {"type": "unknown", "value": "x"},
     }
 
 
@@ -239,7 +271,9 @@ def test_questions_are_kept_under_the_numbers_that_their_lines_tell(listen):
     lines = scene.protocol.until(6)
     asked = {told["event"]["type_id"]: told["question"] for told in lines if "question" in told}
     assert sorted(asked) == [2, 4, 6] and len(set(asked.values())) == 3
-    assert {number: scene.questions[asked[number]] for number in asked} == {number: made[number - 1] for number in asked}
+    assert {number: scene.questions[asked[number]] for number in asked} == {
+        number: made[number - 1] for number in asked
+    }
 
 
 # --- flush
@@ -266,7 +300,9 @@ def test_a_flood_does_not_hold_flush_up(listen):
     try:
         scene.send(Event(event(1)))
         scene.listener.flush()
-        assert scene.protocol.types()[0] == 1 and len(scene.protocol.types()) <= 2, "it ends, though each line brings another one"
+        assert scene.protocol.types()[0] == 1 and len(scene.protocol.types()) <= 2, (
+            "it ends, though each line brings another one"
+        )
     finally:
         scene.protocol.send = send
         held.set()
@@ -281,7 +317,10 @@ def test_the_lines_of_what_is_counted_come_before_the_count(listen, call):
     scene.send(Event(event(1)))
     scene.send(Event(event(2)))
     threading.Timer(0.1, held.set).start()
-    assert calls.CALLS[call](connection, None) == {"seen": {"1": 1, "2": 1}, "unreadable": 0} and scene.protocol.types() == [2]
+    assert calls.CALLS[call](connection, None) == {
+        "seen": {"1": 1, "2": 1},
+        "unreadable": 0,
+    } and scene.protocol.types() == [2]
     assert (scene.session.listener is None) == (call == "unsubscribe") == (not scene.server.handlers)
 
 
@@ -314,7 +353,11 @@ def test_an_event_just_before_the_loss_is_not_overtaken_by_it(listen):
 
     scene = listen()
     scene.session.connected = connected
-    assert [told["kind"] for told in scene.protocol.until(3)] == ["event", "event", "lost"] and scene.protocol.types() == [2, 3]
+    assert [told["kind"] for told in scene.protocol.until(3)] == [
+        "event",
+        "event",
+        "lost",
+    ] and scene.protocol.types() == [2, 3]
 
 
 def test_a_connection_that_is_lost_again_before_it_was_seen_is_told_again(listen):
@@ -365,7 +408,9 @@ class Refusing(Server):
     unreg_event_handler = reg_event_handler
 
 
-@pytest.mark.parametrize("call, operation", [("subscribe", "reg_event_handler"), ("unsubscribe", "unreg_event_handler")])
+@pytest.mark.parametrize(
+    "call, operation", [("subscribe", "reg_event_handler"), ("unsubscribe", "unreg_event_handler")]
+)
 def test_what_the_sdk_refuses_is_its_error_and_whether_a_handler_is_left_is_known(listen, call, operation):
     """A session with a handler must not end the SDK."""
     scene = listen()

@@ -4,10 +4,16 @@ import json
 import sys
 
 import pytest
-
 from ansible_collections.prlsdk.core.plugins.module_utils._worker import __main__, calls
 from ansible_collections.prlsdk.core.plugins.module_utils._worker.protocol import Failure
-from ansible_collections.prlsdk.core.plugins.module_utils._worker.session import READING, Connection, ReadOnly, Session, load_sdk
+from ansible_collections.prlsdk.core.plugins.module_utils._worker.session import (
+    READING,
+    Connection,
+    ReadOnly,
+    Session,
+    load_sdk,
+)
+
 from tests.harness import ROOT, STUB_SDK
 from tests.integration.near import NearStub
 
@@ -56,7 +62,9 @@ def test_the_list_has_no_name_that_the_sdk_lacks():
 def test_nothing_on_the_list_changes_anything():
     getters = READING - SESSION
     assert SESSION <= READING and not getters & NO_GETTERS
-    assert all(name.startswith(("get_", "is_")) for name in getters), "read in the vendor's manual what it does before you add it here"
+    assert all(name.startswith(("get_", "is_")) for name in getters), (
+        "read in the vendor's manual what it does before you add it here"
+    )
 
 
 @pytest.mark.parametrize("name", ["commit", "anything_new", "__enter__", "handle"])
@@ -104,7 +112,9 @@ def worker(tmp_path, monkeypatch):
 
     def connect(read_only):
         sdk = load_sdk([str(STUB_SDK)], "server")
-        made.append(Connection(sdk, Lines(), Plenty(), {"login": LOGIN, "storage": None, "read_only": read_only, "spool": None}))
+        made.append(
+            Connection(sdk, Lines(), Plenty(), {"login": LOGIN, "storage": None, "read_only": read_only, "spool": None})
+        )
         made[-1].open()
         return made[-1]
 
@@ -120,13 +130,22 @@ def arguments_of(vm):
     """Arguments for each call of the worker."""
     backup = "{99999999-9999-4999-8999-999999999999}"
     return {
-        "connect": {}, "is_connected": {}, "running_removals": {},
-        "list_vms": {"types": ["vm", "ct"], "of": "node"}, "describe_vms": {"of": "node", "places": [0]},
+        "connect": {},
+        "is_connected": {},
+        "running_removals": {},
+        "list_vms": {"types": ["vm", "ct"], "of": "node"},
+        "describe_vms": {"of": "node", "places": [0]},
         "backup_tree": {"of": "", "types": ["vm"], "chain": False},
-        "remove_backup": {"vm": vm, "id": backup, "keep_chain": False}, "create_backup": {"vm": vm, "full": True, "description": "", "compress": True},
+        "remove_backup": {"vm": vm, "id": backup, "keep_chain": False},
+        "create_backup": {"vm": vm, "full": True, "description": "", "compress": True},
         "restore_backup": {"vm": vm, "id": backup, "copy": True, "name": "", "destination": "", "live": False},
-        "subscribe": {"types": None}, "heard": {}, "send_answer": {"question": 1, "answer": 16000}, "unsubscribe": {}, "answer_names": {"numbers": [16000]},
-        "error_code": {"symbol": "PRL_ERR_FAILURE"}, "error_name": {"code": 0x80000009},
+        "subscribe": {"types": None},
+        "heard": {},
+        "send_answer": {"question": 1, "answer": 16000},
+        "unsubscribe": {},
+        "answer_names": {"numbers": [16000]},
+        "error_code": {"symbol": "PRL_ERR_FAILURE"},
+        "error_name": {"code": 0x80000009},
     }
 
 
@@ -171,7 +190,12 @@ def test_each_writing_call_is_refused_twice_over_and_each_reading_one_works(work
     assert all(symbol is None for name, symbol in became.items() if name not in calls.WRITING), became
     log = stub.calls()
     assert len(log) > 5 and not [call["call"] for call in log if call["mutating"]]
-    assert not {call["call"] for call in log} & {"remove_vm_backup", "create_vm_backup", "restore_vm_backup", "send_answer"}
+    assert not {call["call"] for call in log} & {
+        "remove_vm_backup",
+        "create_vm_backup",
+        "restore_vm_backup",
+        "send_answer",
+    }
 
 
 @pytest.mark.parametrize("name", sorted(calls.WRITING))
@@ -186,13 +210,21 @@ def test_without_it_the_same_calls_reach_the_server(worker):
     connection = connect(read_only=False)
     became = do_all(connection, by_line)
     assert "READ_ONLY" not in became.values()
-    assert {call["call"] for call in stub.calls() if call["mutating"]} >= {"remove_vm_backup", "create_vm_backup", "restore_vm_backup"}
+    assert {call["call"] for call in stub.calls() if call["mutating"]} >= {
+        "remove_vm_backup",
+        "create_vm_backup",
+        "restore_vm_backup",
+    }
 
 
 def test_no_object_of_the_sdk_is_left_unguarded(worker):
     stub, connect = worker
     session = connect(read_only=True).node
     assert isinstance(session.handle, ReadOnly)
-    held = [name for name, value in vars(session).items() if type(value).__module__.split(".")[0] == "prlsdkapi" and type(value).__name__ in ("Server", "Vm")]
+    held = [
+        name
+        for name, value in vars(session).items()
+        if type(value).__module__.split(".")[0] == "prlsdkapi" and type(value).__name__ in ("Server", "Vm")
+    ]
     assert held == []
     assert not isinstance(Session(session.sdk, Plenty(), LOGIN, False).handle, ReadOnly)

@@ -112,9 +112,15 @@ ROOT = pathlib.Path(__file__).resolve().parents[4]
 
 def _load_collection() -> None:
     """Let the collection's pure files be imported by their names. Nothing of Ansible is needed for it, or loaded."""
-    if any(type(finder).__module__.startswith("ansible.") for finder in sys.meta_path):  # Ansible itself does, where it runs in this process
+    if any(
+        type(finder).__module__.startswith("ansible.") for finder in sys.meta_path
+    ):  # Ansible itself does, where it runs in this process
         return
-    for name, path in (("ansible_collections", None), ("ansible_collections.prlsdk", None), ("ansible_collections.prlsdk.core", ROOT)):
+    for name, path in (
+        ("ansible_collections", None),
+        ("ansible_collections.prlsdk", None),
+        ("ansible_collections.prlsdk.core", ROOT),
+    ):
         if name not in sys.modules:
             package = types.ModuleType(name)
             package.__path__ = [str(path)] if path else []
@@ -150,14 +156,26 @@ LONGEST_LINE = 256 * 1024 * 1024
 
 #: What no new attempt can mend.
 PERMANENT = (
-    "PRL_ERR_AUTHENTICATION_FAILED", "PRL_ERR_LOCAL_AUTHENTICATION_FAILED", "PRL_ERR_USER_OPERATION_NOT_AUTHORISED",
-    "PRL_ERR_WRONG_CONNECTION_SECURITY_LEVEL", "PRL_ERR_WRONG_PROTOCOL_VERSION", "SDK_UNAVAILABLE",
+    "PRL_ERR_AUTHENTICATION_FAILED",
+    "PRL_ERR_LOCAL_AUTHENTICATION_FAILED",
+    "PRL_ERR_USER_OPERATION_NOT_AUTHORISED",
+    "PRL_ERR_WRONG_CONNECTION_SECURITY_LEVEL",
+    "PRL_ERR_WRONG_PROTOCOL_VERSION",
+    "SDK_UNAVAILABLE",
 )
 #: What ssh says where a new attempt would end in the same way.
 REFUSED = ("Permission denied", "Host key verification failed", "Could not resolve hostname")
 CONNECTION = {
-    "host": None, "port": None, "username": None, "password": None, "security_level": "high", "login_timeout": 60, "sdk_python": None, "sdk_path": None,
-    "sdk_mode": "server", "command": None,
+    "host": None,
+    "port": None,
+    "username": None,
+    "password": None,
+    "security_level": "high",
+    "login_timeout": 60,
+    "sdk_python": None,
+    "sdk_path": None,
+    "sdk_mode": "server",
+    "command": None,
 }
 OWN = ("hosts", "events", "heartbeat", "snapshot")
 
@@ -190,7 +208,9 @@ WORKER = ("protocol", "listener", "session", "calls", "__main__")
 def worker_sources() -> bytes:
     """The worker, as BOOT reads it."""
     folder = pathlib.Path(_worker.__file__).parent
-    data = json.dumps([(name, (folder / (name + ".py")).read_text(encoding="utf-8")) for name in WORKER]).encode("ascii")
+    data = json.dumps([(name, (folder / (name + ".py")).read_text(encoding="utf-8")) for name in WORKER]).encode(
+        "ascii"
+    )
     return b"%010d" % len(data) + data
 
 
@@ -211,14 +231,19 @@ async def main(queue: asyncio.Queue, args: dict[str, Any]) -> None:
 
 def read_arguments(args: dict[str, Any]) -> list[tuple[dict[str, Any], list[dict[str, Any]], float, bool]]:
     """(connection, specifications, heartbeat, snapshot) of each host. Raises ValueError, which names the argument."""
-    args = {key: value for key, value in args.items() if not key.startswith("_")}  # some releases of ansible-rulebook add their own
+    args = {
+        key: value for key, value in args.items() if not key.startswith("_")
+    }  # some releases of ansible-rulebook add their own
     _known(args, [*OWN, *CONNECTION], "prl_events")
     written = args.get("events")
     if written is not None and (not isinstance(written, list) or not written):
-        raise ValueError("events must be a list of one or more events, not %r. Leave it out for every event." % (written,))
+        raise ValueError(
+            "events must be a list of one or more events, not %r. Leave it out for every event." % (written,)
+        )
     try:
         specifications = [
-            catalogue.specification({"type": one} if isinstance(one, str) else one, "events[%d]" % place)[0] for place, one in enumerate(written or [])
+            catalogue.specification({"type": one} if isinstance(one, str) else one, "events[%d]" % place)[0]
+            for place, one in enumerate(written or [])
         ]
     except InputError as error:
         raise ValueError(error.message) from None
@@ -232,7 +257,9 @@ def read_arguments(args: dict[str, Any]) -> list[tuple[dict[str, Any], list[dict
     elif not isinstance(hosts, list) or not hosts:
         raise ValueError("hosts must be a list of one or more hosts, not %r." % (hosts,))
     elif direct:
-        raise ValueError("%s: give the connection options with each of 'hosts', or leave 'hosts' out." % ", ".join(sorted(direct)))
+        raise ValueError(
+            "%s: give the connection options with each of 'hosts', or leave 'hosts' out." % ", ".join(sorted(direct))
+        )
     connections = [_connection(host, "hosts[%d]" % place) for place, host in enumerate(hosts)]
     names = [connection["name"] for connection in connections]
     if len(set(names)) < len(names):
@@ -242,18 +269,26 @@ def read_arguments(args: dict[str, Any]) -> list[tuple[dict[str, Any], list[dict
 
 def _connection(host, where) -> dict[str, Any]:
     if not isinstance(host, dict) or not isinstance(host.get("name"), str) or not host["name"]:
-        raise ValueError("%s must be a dictionary with a name, such as {name: node-a, command: [ssh, node-a]}, not %r." % (where, host))
+        raise ValueError(
+            "%s must be a dictionary with a name, such as {name: node-a, command: [ssh, node-a]}, not %r."
+            % (where, host)
+        )
     _known(host, ["name", *CONNECTION], where)
     connection = dict(CONNECTION, **{key: value for key, value in host.items() if value is not None})
     if connection["host"] and not (connection["username"] and connection["password"]):
         raise ValueError("%s: host needs username and password." % where)
     if not connection["host"] and (connection["username"] or connection["password"]):
         raise ValueError("%s: username and password need host." % where)
-    for key, known in (("security_level", ("low", "normal", "high")), ("sdk_mode", ("server", "desktop", "workstation"))):
+    for key, known in (
+        ("security_level", ("low", "normal", "high")),
+        ("sdk_mode", ("server", "desktop", "workstation")),
+    ):
         if connection[key] not in known:
             raise ValueError("%s: %s is %r; it must be one of %s." % (where, key, connection[key], ", ".join(known)))
     command = connection["command"]
-    if command is not None and (not isinstance(command, list) or not command or not all(isinstance(word, str) for word in command)):
+    if command is not None and (
+        not isinstance(command, list) or not command or not all(isinstance(word, str) for word in command)
+    ):
         raise ValueError("%s: command must be a list of words such as [ssh, node-a], not %r." % (where, command))
     return connection
 
@@ -276,7 +311,13 @@ class Host:
     """The events of one host, whatever becomes of its connections."""
 
     def __init__(self, queue: asyncio.Queue, connection, specifications, heartbeat=0.0, snapshot=False):
-        self.queue, self.connection, self.specifications, self.heartbeat, self.snapshot = queue, connection, specifications, heartbeat, snapshot
+        self.queue, self.connection, self.specifications, self.heartbeat, self.snapshot = (
+            queue,
+            connection,
+            specifications,
+            heartbeat,
+            snapshot,
+        )
         self.name = connection["name"]
         self.last_good: float | None = None  # when the connection was last known to stand, in seconds since 1970
         self.python: list[str] | None = None  # the command that could load the SDK
@@ -352,19 +393,33 @@ class Host:
 
     async def _tell(self, kind, **more):
         self.number += 1
-        await self.queue.put({
-            "kind": kind, "host": self.name, "server": self.server["uuid"], **more,
-            "meta": {
-                "uuid": str(uuid.uuid5(uuid.NAMESPACE_OID, "%s-%d" % (self.session, self.number))), "hosts": [self.name],
-                "source": {"name": "prl_events", "type": "prlsdk.core.prl_events"}, "received_at": _instant(time.time()),
-            },
-        })
+        await self.queue.put(
+            {
+                "kind": kind,
+                "host": self.name,
+                "server": self.server["uuid"],
+                **more,
+                "meta": {
+                    "uuid": str(uuid.uuid5(uuid.NAMESPACE_OID, "%s-%d" % (self.session, self.number))),
+                    "hosts": [self.name],
+                    "source": {"name": "prl_events", "type": "prlsdk.core.prl_events"},
+                    "received_at": _instant(time.time()),
+                },
+            }
+        )
 
     async def _tell_gap(self, reason, count):
         now = time.time()
         since, self.last_good = self.last_good, now
         if since is not None:
-            await self._tell("gap", reason=reason, since=_instant(since), until=_instant(now), seconds=round(now - since, 3), count=count)
+            await self._tell(
+                "gap",
+                reason=reason,
+                since=_instant(since),
+                until=_instant(now),
+                seconds=round(now - since, 3),
+                count=count,
+            )
 
     async def _tell_snapshot(self, worker):
         listed = await self._vms(worker)
@@ -376,13 +431,15 @@ class Host:
         """The specifications with UUIDs and codes in the place of names."""
         listed = None
         ready = []
-        for place, one in enumerate(self.specifications):
-            one = dict(one)
+        for place, one in enumerate(map(dict, self.specifications)):
             if one["vm"] and not uuid_key(one["vm"]):
                 listed = await self._vms(worker) if listed is None else listed
                 fits = [vm["uuid"] for vm in listed if one["vm"] in (vm["name"], vm["ct_id"]) and vm["uuid"]]
                 if len(fits) != 1:
-                    raise ValueError("events[%d].vm: %s VMs of %s are called %r. Give the UUID." % (place, len(fits) or "no", self.name, one["vm"]))
+                    raise ValueError(
+                        "events[%d].vm: %s VMs of %s are called %r. Give the UUID."
+                        % (place, len(fits) or "no", self.name, one["vm"])
+                    )
                 one["vm"] = fits[0]
             elif one["vm"]:
                 one["vm"] = braced(one["vm"])
@@ -397,7 +454,10 @@ class Host:
 
     async def _vms(self, worker):
         """By objects: reading their texts takes a library that a rulebook's host need not have."""
-        listed = [entry["vm"] for entry in (await self._call(worker, "list_vms", types=["vm", "ct"], of="node", texts=False))["entries"]]
+        listed = [
+            entry["vm"]
+            for entry in (await self._call(worker, "list_vms", types=["vm", "ct"], of="node", texts=False))["entries"]
+        ]
         self.names = {uuid_key(vm["uuid"]): vm["name"] for vm in listed if vm["uuid"]}
         return listed
 
@@ -431,8 +491,14 @@ class Host:
                     raise ConnectionError("%s: %s" % (self.name, why))
                 raise Lost(why)
             if line is not None:
-                why = interpreters.best_reason(line["error"]["attempts"]) if line["error"].get("attempts") else line["error"]["message"]
-            candidates.append({"python": command[-1], "version": (line or {}).get("error", {}).get("python_version"), "why": why})
+                why = (
+                    interpreters.best_reason(line["error"]["attempts"])
+                    if line["error"].get("attempts")
+                    else line["error"]["message"]
+                )
+            candidates.append(
+                {"python": command[-1], "version": (line or {}).get("error", {}).get("python_version"), "why": why}
+            )
         if self.python:
             raise Lost()
         raise ConnectionError("%s: %s" % (self.name, interpreters.unavailable_message(candidates)))
@@ -440,7 +506,9 @@ class Host:
     def _commands(self):
         """The interpreters worth a try, each behind the host's command."""
         given, command = self.connection["sdk_python"], self.connection["command"] or []
-        pythons = [given] if given else list(interpreters.INTERPRETERS) if command else interpreters.known_interpreters()
+        pythons = (
+            [given] if given else list(interpreters.INTERPRETERS) if command else interpreters.known_interpreters()
+        )
         return [[*command, python] for python in pythons]
 
     def _opening(self):
@@ -448,8 +516,14 @@ class Host:
         paths = [connection["sdk_path"]] if connection["sdk_path"] else [None, *interpreters.SDK_PATHS]
         login = {key: connection[key] for key in ("host", "port", "username", "password", "security_level")}
         return {
-            "kind": "open", "protocol": 2, "sdk": {"paths": paths, "mode": connection["sdk_mode"]}, "login": dict(login, timeout=connection["login_timeout"]),
-            "storage": None, "deadline": DEADLINE, "read_only": True, "spool": None,
+            "kind": "open",
+            "protocol": 2,
+            "sdk": {"paths": paths, "mode": connection["sdk_mode"]},
+            "login": dict(login, timeout=connection["login_timeout"]),
+            "storage": None,
+            "deadline": DEADLINE,
+            "read_only": True,
+            "spool": None,
         }
 
     async def _call(self, worker, name, **arguments):
@@ -480,7 +554,9 @@ class Worker:
         if _is_ssh(command):  # which joins its words for a shell on the other side
             words = [*command[:-1], "exec " + " ".join(map(shlex.quote, words[len(command) - 1 :]))]
         pipe = asyncio.subprocess.PIPE
-        process = await asyncio.create_subprocess_exec(*words, stdin=pipe, stdout=pipe, stderr=pipe, limit=LONGEST_LINE, start_new_session=True)
+        process = await asyncio.create_subprocess_exec(
+            *words, stdin=pipe, stdout=pipe, stderr=pipe, limit=LONGEST_LINE, start_new_session=True
+        )
         worker = cls(process)
         process.stdin.write(worker_sources())
         worker.say(**opening)

@@ -20,7 +20,9 @@ def uuid(number):
 
 
 def vm(number=1, **more):
-    return dict({"uuid": uuid(number), "name": "vm-%d" % number, "type": "vm", "state": "running", "template": False}, **more)
+    return dict(
+        {"uuid": uuid(number), "name": "vm-%d" % number, "type": "vm", "state": "running", "template": False}, **more
+    )
 
 
 def backup(chain, age, number=1, kind=None, node=NODE):
@@ -28,13 +30,25 @@ def backup(chain, age, number=1, kind=None, node=NODE):
     identity = uuid(chain) if number == 1 else "%s.%d" % (uuid(chain), number)
     created = _instants.format(_instants.parse(NOW) - age)
     kind = kind or ("full" if number == 1 else "incremental")
-    return {"id": identity, "type": kind, "number": number, "created": created, "size": 1024, "description": "", "creator": "root", "server_uuid": node}
+    return {
+        "id": identity,
+        "type": kind,
+        "number": number,
+        "created": created,
+        "size": 1024,
+        "description": "",
+        "creator": "root",
+        "server_uuid": node,
+    }
 
 
 def tree(*chains, number=1, name=None):
     """Chains are lists of backups."""
     listed = [{"uuid": uuid(1000 * number + place), "backups": backups} for place, backups in enumerate(chains)]
-    return {"vm": {"uuid": uuid(number), "name": name or "vm-%d" % number, "type": "vm", "storage_version": 5}, "chains": listed}
+    return {
+        "vm": {"uuid": uuid(number), "name": name or "vm-%d" % number, "type": "vm", "storage_version": 5},
+        "chains": listed,
+    }
 
 
 def codes(*chains, rpo="1d", vms=None, **more):
@@ -49,7 +63,9 @@ def test_a_vm_without_a_backup_was_never_backed_up():
     assert check([vm()], [tree()], {"rpo": "1d"}, NOW)["vms"][0]["findings"][0]["code"] == "never"
 
 
-@pytest.mark.parametrize(("age", "expected"), [(0, []), (DAY, []), (DAY + 1, ["rpo"]), (-300, []), (-301, ["future", "not_restorable"])])
+@pytest.mark.parametrize(
+    ("age", "expected"), [(0, []), (DAY, []), (DAY + 1, ["rpo"]), (-300, []), (-301, ["future", "not_restorable"])]
+)
 def test_the_objective_is_inclusive_and_the_clock_may_be_five_minutes_off(age, expected):
     assert sorted(codes([backup(1000, age)])) == sorted(expected)
 
@@ -77,7 +93,11 @@ def damaged(number=1, **more):
 def test_a_vm_whose_backups_cannot_be_read_is_neither_compliant_nor_without_backups():
     result = check([vm(1), vm(2)], [tree([backup(2000, HOUR)], number=2)], {"rpo": "1d"}, NOW, damaged=[damaged()])
     row = result["vms"][0]
-    assert [finding["code"] for finding in row["findings"]] == ["damaged"] and row["status"] == "violation" and not result["compliant"]
+    assert (
+        [finding["code"] for finding in row["findings"]] == ["damaged"]
+        and row["status"] == "violation"
+        and not result["compliant"]
+    )
     assert row["backups"] is row["chains"] is row["newest"] is None, "nothing is known"
     assert row["findings"][0]["message"] == "it is not known which backups it has: The answer is damaged."
     assert result["message"] == "1 of 2 VMs and containers do not comply: vm-1 (backups cannot be read)."
@@ -98,9 +118,19 @@ def test_a_vm_that_cannot_be_read_and_that_the_node_does_not_list_is_a_finding_o
     result = check([vm(2)], [tree([backup(2000, HOUR)], number=2)], {"rpo": "1d"}, NOW, damaged=[damaged(name=None)])
     assert [(finding["code"], finding["severity"]) for finding in result["findings"]] == [("damaged", "violation")]
     assert uuid(1).upper() in result["findings"][0]["message"] and not result["compliant"]
-    assert result["message"] == "Not everything could be checked: a VM that the node does not list (backups cannot be read)."
+    assert (
+        result["message"]
+        == "Not everything could be checked: a VM that the node does not list (backups cannot be read)."
+    )
     assert result["totals"]["findings"]["damaged"] == 1 and result["totals"]["findings"]["no_vms"] == 0
-    assert check([vm(2)], [tree([backup(2000, HOUR)], number=2)], {"rpo": "1d"}, NOW, damaged=[damaged()], exclude=[{"name": "vm-1"}])["compliant"]
+    assert check(
+        [vm(2)],
+        [tree([backup(2000, HOUR)], number=2)],
+        {"rpo": "1d"},
+        NOW,
+        damaged=[damaged()],
+        exclude=[{"name": "vm-1"}],
+    )["compliant"]
 
 
 def test_a_list_of_damaged_vms_that_is_none_is_refused():
@@ -133,7 +163,8 @@ def test_chain_length_is_inclusive_and_a_full_is_due_when_the_next_increment_wou
 
 
 @pytest.mark.parametrize(
-    ("age", "expected"), [(6 * DAY, []), (6 * DAY + 1, ["full_due"]), (7 * DAY, ["full_due"]), (7 * DAY + 1, ["chain_age", "full_due"])]
+    ("age", "expected"),
+    [(6 * DAY, []), (6 * DAY + 1, ["full_due"]), (7 * DAY, ["full_due"]), (7 * DAY + 1, ["chain_age", "full_due"])],
 )
 def test_chain_age_is_inclusive_and_a_full_is_due_when_the_next_backup_would_find_it_too_old(age, expected):
     assert codes([backup(1000, age), backup(1000, 0, number=2)], rpo="1d", max_chain_age="1w") == expected
@@ -141,7 +172,10 @@ def test_chain_age_is_inclusive_and_a_full_is_due_when_the_next_backup_would_fin
 
 def test_the_next_backup_is_due_when_the_objective_is_to_the_second_also_in_mixed_units():
     now, age = "2013-01-17T02:49:50Z", _instants.parse(NOW) - _instants.parse("2013-01-02T00:00:00Z")
-    objective = {"rpo": "1mo15d", "max_chain_age": "2mo"}  # by 2013-03-01T02:49:50Z, when the full is not yet two months old
+    objective = {
+        "rpo": "1mo15d",
+        "max_chain_age": "2mo",
+    }  # by 2013-03-01T02:49:50Z, when the full is not yet two months old
     assert not check([vm()], [tree([backup(1000, age)])], objective, now)["vms"][0]["full_due"]
     older = [backup(1000, age + DAY)]
     assert check([vm()], [tree(older)], objective, now)["vms"][0]["full_due"]
@@ -172,14 +206,21 @@ def test_the_first_override_that_fits_counts():
     ]
     vms = [vm(1, name="db-1"), vm(2, name="db-2", type="ct"), vm(3, name="else"), vm(4, name="else")]
     result = check(vms, [], {"rpo": "1d"}, NOW, overrides=overrides)
-    assert [(row["group"], row["objective"]["rpo"]) for row in result["vms"]] == [("one", "1h"), ("two", "2h"), ("three", "1d"), ("default", "1d")]
+    assert [(row["group"], row["objective"]["rpo"]) for row in result["vms"]] == [
+        ("one", "1h"),
+        ("two", "2h"),
+        ("three", "1d"),
+        ("default", "1d"),
+    ]
     assert result["unused"] == ["four"]
 
 
 def test_exclusions_and_templates_are_left_out_of_vms_and_orphans():
     vms = [vm(1, name="golden", template=True), vm(2, name="scratch-1"), vm(3)]
     orphan = tree([backup(9000, DAY)], number=9, name="scratch-2")
-    result = check(vms, [orphan, tree([backup(3000, 0)], number=3)], {"rpo": "1d"}, NOW, exclude=[{"name": "scratch-*"}])
+    result = check(
+        vms, [orphan, tree([backup(3000, 0)], number=3)], {"rpo": "1d"}, NOW, exclude=[{"name": "scratch-*"}]
+    )
     assert [row["status"] for row in result["vms"]] == ["excluded", "excluded", "ok"]
     assert result["orphans"] == [] and result["compliant"]
     assert check(vms, [], {"rpo": "1d"}, NOW, templates=True)["vms"][0]["status"] == "violation"
@@ -215,20 +256,30 @@ def test_the_message_names_the_worst_first():
 def test_nothing_to_check_is_said():
     assert check([], [], {"rpo": "1d"}, NOW, fail_on=[])["message"] == "There is no VM or container to check."
     excluded = check([vm()], [], {"rpo": "1d"}, NOW, exclude=[{"name": "*"}])
-    assert excluded["compliant"] and excluded["message"] == "There is no VM or container to check." and excluded["findings"] == []
+    assert (
+        excluded["compliant"]
+        and excluded["message"] == "There is no VM or container to check."
+        and excluded["findings"] == []
+    )
 
 
 def test_a_node_that_shows_nothing_proves_nothing():
     result = check([], [], {"rpo": "1d"}, NOW)
     assert not result["compliant"] and result["totals"]["findings"]["no_vms"] == 1
     assert [(finding["code"], finding["severity"]) for finding in result["findings"]] == [("no_vms", "violation")]
-    assert result["message"].startswith("The node shows no VM or container to this login, so nothing could be checked.") and "become" in result["message"]
+    assert (
+        result["message"].startswith("The node shows no VM or container to this login, so nothing could be checked.")
+        and "become" in result["message"]
+    )
     assert result["table"][2].split() == "FAIL (the node) no VM or container".split()
     allowed = check([], [], {"rpo": "1d"}, NOW, fail_on=sorted(set(FAIL_ON) - {"no_vms"}))
     assert allowed["compliant"] and allowed["findings"][0]["severity"] == "notice"
 
 
-@pytest.mark.parametrize(("templates", "status"), [(False, "excluded"), ("false", "excluded"), ("No", "excluded"), (True, "violation"), ("true", "violation")])
+@pytest.mark.parametrize(
+    ("templates", "status"),
+    [(False, "excluded"), ("false", "excluded"), ("No", "excluded"), (True, "violation"), ("true", "violation")],
+)
 def test_a_truth_may_be_a_text(templates, status):
     assert check([vm(template=True)], [], {"rpo": "1d"}, NOW, templates=templates)["vms"][0]["status"] == status
 
@@ -254,7 +305,10 @@ def test_a_long_table_leaves_out_what_is_all_right():
         ({"objective": {"rp": "1d"}}, "objective has an unknown key 'rp'; did you mean rpo?"),
         ({"objective": 26}, "objective must be a duration such as 26h, or a dictionary"),
         ({"objective": {"rpo": "1d", "max_chain_length": -1}}, "objective.max_chain_length is -1"),
-        ({"overrides": [{"match": {}, "objective": {"rpo": "1d"}}]}, "overrides[0].match is empty and would fit every VM"),
+        (
+            {"overrides": [{"match": {}, "objective": {"rpo": "1d"}}]},
+            "overrides[0].match is empty and would fit every VM",
+        ),
         ({"overrides": [{"match": {"name": "a"}}]}, "overrides[0] has no objective"),
         ({"overrides": [{"match": {"nam": "a"}, "objective": {"rpo": "1d"}}]}, "unknown key 'nam'; did you mean name?"),
         ({"exclude": [{"type": "lxc"}]}, "exclude[0].type is 'lxc'"),
@@ -282,7 +336,10 @@ def grown(forest, number=1):
     """Chains of the ages, oldest first; every third one without its full."""
     return tree(
         *[
-            [backup(1000 * number + place, age, number=rank + (2 if place % 3 == 2 else 1)) for rank, age in enumerate(sorted(chain, reverse=True))]
+            [
+                backup(1000 * number + place, age, number=rank + (2 if place % 3 == 2 else 1))
+                for rank, age in enumerate(sorted(chain, reverse=True))
+            ]
             for place, chain in enumerate(forest)
         ],
         number=number,
@@ -292,8 +349,13 @@ def grown(forest, number=1):
 @pytest.mark.property
 @hypothesis.given(forests, st.integers(1, 60 * 24))
 def test_a_longer_objective_never_finds_more(forest, minutes):
-    strict, lax = ({"rpo": "%dmin" % length, "max_chain_age": "%dh" % (length * 3)} for length in (minutes, 2 * minutes))
-    found = [{f["code"] for f in check([vm()], [grown(forest)], objective, NOW)["vms"][0]["findings"]} for objective in (strict, lax)]
+    strict, lax = (
+        {"rpo": "%dmin" % length, "max_chain_age": "%dh" % (length * 3)} for length in (minutes, 2 * minutes)
+    )
+    found = [
+        {f["code"] for f in check([vm()], [grown(forest)], objective, NOW)["vms"][0]["findings"]}
+        for objective in (strict, lax)
+    ]
     assert found[1] - {"full_due"} <= found[0]
 
 
@@ -311,16 +373,23 @@ def test_a_fresh_full_puts_everything_right_but_clocks(forest):
 
 
 @pytest.mark.property
-@hypothesis.given(st.lists(st.lists(st.lists(ages, min_size=1, max_size=3), max_size=3), max_size=3), st.sets(st.sampled_from(FINDINGS)))
+@hypothesis.given(
+    st.lists(st.lists(st.lists(ages, min_size=1, max_size=3), max_size=3), max_size=3),
+    st.sets(st.sampled_from(FINDINGS)),
+)
 def test_counts_add_up_order_does_not_matter_and_vms_do_not_affect_each_other(inventory, fail_on):
     vms = [vm(number) for number in range(1, len(inventory) + 1)]
     trees = [grown(forest, number) for number, forest in enumerate(inventory, 1)]
     result = check(vms, trees, {"rpo": "1d", "max_chain_length": 3}, NOW, fail_on=sorted(fail_on))
     assert sum(result["totals"]["status"].values()) == len(vms) == result["totals"]["vms"]
-    assert result["compliant"] == (result["totals"]["status"]["violation"] == 0 and (bool(vms) or "no_vms" not in fail_on))
+    assert result["compliant"] == (
+        result["totals"]["status"]["violation"] == 0 and (bool(vms) or "no_vms" not in fail_on)
+    )
     assert check(vms, trees[::-1], {"rpo": "1d", "max_chain_length": 3}, NOW, fail_on=sorted(fail_on)) == result
     for machine, row in list(zip(vms, result["vms"]))[:1]:
-        (alone,) = check([machine], trees, {"rpo": "1d", "max_chain_length": 3}, NOW, fail_on=sorted(fail_on), node=uuid(5))["vms"]
+        (alone,) = check(
+            [machine], trees, {"rpo": "1d", "max_chain_length": 3}, NOW, fail_on=sorted(fail_on), node=uuid(5)
+        )["vms"]
         assert alone == row
     assert json.loads(json.dumps(result)) == result
 
@@ -331,7 +400,9 @@ def test_time_passing_changes_nothing_until_a_bound_is_passed(forest, seconds):
     """What goes into the files for CI is the same as long as the findings are the same."""
     later = _instants.format(_instants.parse(NOW) + seconds)
     before, after = (check([vm()], [grown(forest)], {"rpo": "1d"}, now)["vms"][0] for now in (NOW, later))
-    if [f["code"] for f in before["findings"]] == [f["code"] for f in after["findings"]] and all(age >= 0 for chain in forest for age in chain):
+    if [f["code"] for f in before["findings"]] == [f["code"] for f in after["findings"]] and all(
+        age >= 0 for chain in forest for age in chain
+    ):
         assert before == after
 
 
@@ -343,7 +414,9 @@ def test_a_new_vm_need_not_have_a_backup_until_its_grace_ends():
     until = {uuid(1).strip("{}"): _instants.parse(NOW) + 1}
     result = check([vm(1), vm(2)], [], {"rpo": "1d"}, NOW, new_until=until)
     assert [[finding["code"] for finding in one["findings"]] for one in result["vms"]] == [["new"], ["never"]]
-    assert [one["status"] for one in result["vms"]] == ["notice", "violation"] and result["totals"]["findings"]["new"] == 1
+    assert [one["status"] for one in result["vms"]] == ["notice", "violation"] and result["totals"]["findings"][
+        "new"
+    ] == 1
     assert codes(new_until={uuid(1).strip("{}"): _instants.parse(NOW)}) == ["never"], "its grace is over"
     assert codes([backup(1000, 2 * DAY)], new_until=until) == ["rpo"], "who has backups is not new"
 
@@ -353,7 +426,11 @@ def test_the_state_of_a_vm_chooses_its_objective_and_leaves_it_out():
     trees = [tree([backup(1000, 3 * DAY)], number=number) for number in (1, 2, 3)]
     overrides = [{"name": "off", "match": {"state": ["stopped", "suspended"]}, "objective": {"rpo": "1w"}}]
     result = check(machines, trees, "1d", NOW, overrides=overrides)
-    assert [(one["group"], one["status"]) for one in result["vms"]] == [("off", "ok"), ("default", "violation"), ("default", "violation")]
+    assert [(one["group"], one["status"]) for one in result["vms"]] == [
+        ("off", "ok"),
+        ("default", "violation"),
+        ("default", "violation"),
+    ]
     result = check(machines, trees, "1d", NOW, exclude=[{"state": "running"}])
     assert [one["status"] for one in result["vms"]] == ["violation", "excluded", "violation"]
     orphaned = check([], trees, "1d", NOW, exclude=[{"state": "stopped"}])

@@ -28,7 +28,9 @@ def metrics(text):
             family = line.split()[2]
             assert line.endswith(" gauge")
         elif not line.startswith("# HELP "):
-            name, labels, value = re.fullmatch(r"(\w+)\{((?:\w+=\"(?:[^\"\\\n]|\\[\"\\n])*\",?)*)\} (-?[0-9]+)", line).groups()
+            name, labels, value = re.fullmatch(
+                r"(\w+)\{((?:\w+=\"(?:[^\"\\\n]|\\[\"\\n])*\",?)*)\} (-?[0-9]+)", line
+            ).groups()
             assert name == family and (name, labels) not in samples
             samples[name, labels] = int(value)
     return samples
@@ -39,11 +41,23 @@ def values(samples, name):
 
 
 def test_metrics_say_what_the_check_found():
-    result = checked(vm(1), vm(2), vm(3), trees=[tree([backup(1000, 2 * HOUR)]), tree([backup(2000, 2 * DAY), backup(2000, DAY + 1, 2)], number=2)])
+    result = checked(
+        vm(1),
+        vm(2),
+        vm(3),
+        trees=[tree([backup(1000, 2 * HOUR)]), tree([backup(2000, 2 * DAY), backup(2000, DAY + 1, 2)], number=2)],
+    )
     samples = metrics(files.as_metrics("node", result, AT))
-    assert values(samples, "success") == [1] and values(samples, "compliant") == [0] and values(samples, "timestamp_seconds") == [AT]
+    assert (
+        values(samples, "success") == [1]
+        and values(samples, "compliant") == [0]
+        and values(samples, "timestamp_seconds") == [AT]
+    )
     assert values(samples, "vm_compliant") == [1, 0, 0] and values(samples, "vm_backups") == [1, 2, 0]
-    assert values(samples, "vm_newest_age_seconds") == [2 * HOUR, DAY + 1] and values(samples, "vm_chain_length") == [1, 2]
+    assert values(samples, "vm_newest_age_seconds") == [2 * HOUR, DAY + 1] and values(samples, "vm_chain_length") == [
+        1,
+        2,
+    ]
     assert values(samples, "vm_newest_timestamp_seconds") == [AT - 2 * HOUR, AT - DAY - 1]
     codes = [re.search('code="(\\w+)"', labels)[1] for (name, labels) in samples if name.endswith("vm_findings")]
     assert codes == ["rpo", "never"]
@@ -52,7 +66,9 @@ def test_metrics_say_what_the_check_found():
 def test_a_check_that_could_not_be_made_is_no_proof_in_any_file():
     samples = metrics(files.as_metrics("node", None, AT))
     assert {name: value for (name, labels), value in samples.items()} == {
-        "prl_backup_compliance_success": 0, "prl_backup_compliance_timestamp_seconds": AT, "prl_backup_compliance_compliant": 0,
+        "prl_backup_compliance_success": 0,
+        "prl_backup_compliance_timestamp_seconds": AT,
+        "prl_backup_compliance_compliant": 0,
     }
     assert json.loads(files.as_json("node", None, "no SDK")) == {"host": "node", "compliant": False, "error": "no SDK"}
     suite = ElementTree.fromstring(files.as_junit("node", None, "no SDK"))[0]

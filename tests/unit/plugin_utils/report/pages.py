@@ -45,7 +45,18 @@ def plan(*trees, **policy):
 
 def host(planned, name="node", **more):
     """One host's part of a report."""
-    return dict({"host": name, "started": NOW, "finished": NOW, "plan": planned, "applied": None, "status": "planned", "message": ""}, **more)
+    return dict(
+        {
+            "host": name,
+            "started": NOW,
+            "finished": NOW,
+            "plan": planned,
+            "applied": None,
+            "status": "planned",
+            "message": "",
+        },
+        **more,
+    )
 
 
 def applied(planned, outcome="removed", **more):
@@ -53,12 +64,18 @@ def applied(planned, outcome="removed", **more):
     return [
         dict(
             {
-                "id": step["id"], "vm": vm["vm"]["uuid"], "outcome": outcome, "reason": None, "message": None, "error": None,
+                "id": step["id"],
+                "vm": vm["vm"]["uuid"],
+                "outcome": outcome,
+                "reason": None,
+                "message": None,
+                "error": None,
                 "removed": [gone["id"] for gone in step["removes"]] if outcome == "removed" else [],
             },
             **more,
         )
-        for vm in planned["vms"] for step in vm["remove"]
+        for vm in planned["vms"]
+        for step in vm["remove"]
     ]
 
 

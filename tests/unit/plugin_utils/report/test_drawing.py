@@ -23,7 +23,9 @@ def test_the_title_of_a_chain_says_which_clock_it_is_in():
 
 def test_what_an_age_keeps_is_labelled_with_the_day_of_the_policy():
     """Half past eleven at night in UTC is the next day in Berlin, and so are the buckets beside it labelled."""
-    rungs = {rung["name"]: [slot["label"] for slot in rung["slots"]] for rung in details(within="2d", daily=3)["ladder"]}
+    rungs = {
+        rung["name"]: [slot["label"] for slot in rung["slots"]] for rung in details(within="2d", daily=3)["ladder"]
+    }
     assert rungs["daily 3"][:3] == ["11-22", "11-21", "11-20"]
     assert rungs["within 2d"][:2] == ["11-22", "11-21"]
 
@@ -48,7 +50,11 @@ def test_a_rung_shows_a_bounded_number_of_slots_and_says_how_many_it_has():
 
 def test_a_rung_of_the_newest_fulls_says_so():
     (rung,) = details(tree(weeks=3), daily=0, last={"count": 5, "of": "full"})["ladder"]
-    assert rung["name"] == "last 5 (fulls)" and rung["note"] == "3 of 5 filled" and [slot["label"] for slot in rung["slots"][:3]] == ["1", "2", "3"]
+    assert (
+        rung["name"] == "last 5 (fulls)"
+        and rung["note"] == "3 of 5 filled"
+        and [slot["label"] for slot in rung["slots"][:3]] == ["1", "2", "3"]
+    )
 
 
 def test_instants_are_written_alike_and_other_texts_left_alone():

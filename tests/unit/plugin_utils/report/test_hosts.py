@@ -20,7 +20,9 @@ def test_a_host_without_a_record_is_listed_as_one():
     assert "2 of 3 hosts have no report." in text(page)
     sections = page.xpath("//section[@class='host']")
     assert [text(section.xpath("h2/bdi")[0]) for section in sections] == ["node-b", "node-a", "<b>node-c"]
-    assert text(sections[1].xpath("h2/span")[0]) == "no report" and "Nothing is known of its backups" in text(sections[1])
+    assert text(sections[1].xpath("h2/span")[0]) == "no report" and "Nothing is known of its backups" in text(
+        sections[1]
+    )
 
 
 def test_nobody_is_missed_where_all_reported_or_nobody_was_expected():
@@ -56,9 +58,17 @@ def test_a_vm_that_is_retired_is_called_so_and_is_near_to_none_of_the_guards_tha
     gone = dict(tree(2, "old"), others={"chains": 1, "backups": 1, "newest": NOW})
     gone["vm"]["registered"] = False
     page = rendered(host(plan(tree(), gone, retire_moved_after="1h", max_remove=100)))
-    (row,) = [[text(cell) for cell in row] for row in page.xpath("//table[contains(@class, 'overview')]/tbody/tr") if text(row[0]) == "old"]
+    (row,) = [
+        [text(cell) for cell in row]
+        for row in page.xpath("//table[contains(@class, 'overview')]/tbody/tr")
+        if text(row[0]) == "old"
+    ]
     assert row[1] == "retired" and row[4:6] == ["0", "42"]
     assert "its VM has moved to another node, and its newest backup here is older than 1h" in text(page)
-    nearest = {text(row[0]): text(row[-2]) for table in page.xpath("//table[thead/tr/th[.='Nearest VM']]") for row in table.xpath("tbody/tr")}
+    nearest = {
+        text(row[0]): text(row[-2])
+        for table in page.xpath("//table[thead/tr/th[.='Nearest VM']]")
+        for row in table.xpath("tbody/tr")
+    }
     assert "retire_moved_after 1h" in text(page) and "retire_moved_after" not in text(rendered(host(plan())))
     assert nearest["max_remove"] == nearest["max_remove_share"] == "web"

@@ -27,7 +27,9 @@ def test_check_mode_never_says_that_something_was_removed():
     titles = [title.text for title in page.xpath("//*[@class='lanes']//*[local-name()='title']")]
     assert sum(title.endswith("Then: would be removed") for title in titles) == 35
     assert not [title for title in titles if title.endswith("Then: removed")]
-    assert {row[-1].text for row in page.xpath("//details[summary[starts-with(., 'Removals')]]//tbody/tr")} == {"would be removed"}
+    assert {row[-1].text for row in page.xpath("//details[summary[starts-with(., 'Removals')]]//tbody/tr")} == {
+        "would be removed"
+    }
     assert not page.xpath("//td[contains(@class, 'bad')]")
 
 
@@ -69,4 +71,6 @@ def test_a_failure_is_laid_at_its_vm_although_the_entry_does_not_name_it():
     assert [problem["vm"] for problem in told["applied"]["problems"]] == ["b-hit"]
     assert [vm["told"] for vm in told["vms"]] == ["done", "1 failed"]
     page = rendered(host(planned, applied=entries))
-    assert [text(cell) for cell in page.xpath("//table[contains(@class, 'overview')]//td[@class='bad']")] == ["1 failed"]
+    assert [text(cell) for cell in page.xpath("//table[contains(@class, 'overview')]//td[@class='bad']")] == [
+        "1 failed"
+    ]

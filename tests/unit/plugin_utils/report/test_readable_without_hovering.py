@@ -14,7 +14,9 @@ RULES = {"daily": 3, "weekly": 2, "monthly": 2, "yearly": 1, "within": "3d"}
 
 def every(page):
     """Of each VM the rows of its table of all backups."""
-    return [table.xpath(".//tr[td]") for table in page.xpath("//details[summary[starts-with(., 'All backups')]]//table")]
+    return [
+        table.xpath(".//tr[td]") for table in page.xpath("//details[summary[starts-with(., 'All backups')]]//table")
+    ]
 
 
 def test_every_backup_of_a_drawn_vm_is_in_a_table_with_its_verdict_and_all_its_reasons():
@@ -47,7 +49,9 @@ def test_the_table_says_what_became_of_a_backup_and_marks_what_did_not_work():
     entries[0].update(outcome="busy", removed=[])
     (rows,) = every(rendered(host(planned, applied=entries)))
     verdicts = [text(row[4]) for row in rows]
-    assert verdicts.count("removed") == 28 and verdicts.count("not removed, in use") == 7, "the whole chain was asked for"
+    assert verdicts.count("removed") == 28 and verdicts.count("not removed, in use") == 7, (
+        "the whole chain was asked for"
+    )
     assert {text(row[4]) for row in rows if row[4].get("class") == "bad"} == {"not removed, in use"}
 
 
@@ -75,7 +79,10 @@ def test_no_drawing_hides_the_names_of_its_marks():
 
 
 def test_what_scrolls_sideways_can_be_scrolled_with_the_keyboard():
-    assert {element.get("tabindex") for element in rendered(host(plan()), host(plan(), "other")).xpath("//*[@class='scroll']")} == {"0"}
+    assert {
+        element.get("tabindex")
+        for element in rendered(host(plan()), host(plan(), "other")).xpath("//*[@class='scroll']")
+    } == {"0"}
 
 
 def test_a_vm_says_its_newest_backup_and_its_worst_gap():

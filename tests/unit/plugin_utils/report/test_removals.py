@@ -38,7 +38,9 @@ def test_a_refused_plan_lists_what_it_would_have_removed():
     rows = details(refused)["removals"]["rows"]
     assert sorted(row["id"] for row in rows) == sorted(row["id"] for row in details(planned)["removals"]["rows"])
     assert {row["what"] for row in rows} == {"the chain, 7 backups"} and {row["size"] for row in rows} == {"110 B"}
-    (table,) = rendered(host(refused)).xpath("//details[@class='fold'][summary[contains(., 'had no guard refused it')]]//table")
+    (table,) = rendered(host(refused)).xpath(
+        "//details[@class='fold'][summary[contains(., 'had no guard refused it')]]//table"
+    )
     assert len(table.xpath("tbody/tr")) == 5 and "Outcome" not in text(table)
 
 
@@ -58,7 +60,10 @@ def test_a_step_tells_what_became_of_it():
 
 def test_the_table_of_guards_counts_broken_chains_that_go_as_the_guards_do():
     one = tree(weeks=1)
-    one["chains"] += [{"uuid": "{h%d}" % number, "backups": [dict(one["chains"][0]["backups"][1], id="{h%d}.2" % number)]} for number in range(20)]
+    one["chains"] += [
+        {"uuid": "{h%d}" % number, "backups": [dict(one["chains"][0]["backups"][1], id="{h%d}.2" % number)]}
+        for number in range(20)
+    ]
     for number, chain in enumerate(one["chains"][1:]):
         chain["backups"][0]["created"] = "2026-10-%02dT06:00:00Z" % (number + 1)
     planned = plan(one, remove_broken=True, max_broken_chains=20, max_remove_share=0.5)

@@ -79,7 +79,13 @@ def let_go(plan):
 
 def retired(plan):
     """The UUIDs of the VMs that go as a whole, or would if a guard had not refused it."""
-    return {vm["vm"]["uuid"] for vm in plan["vms"] for entry in vm["backups"] for reason in entry["reasons"] if reason["code"] == "retired"}
+    return {
+        vm["vm"]["uuid"]
+        for vm in plan["vms"]
+        for entry in vm["backups"]
+        for reason in entry["reasons"]
+        if reason["code"] == "retired"
+    }
 
 
 def ids_of_vms(trees, uuids):
@@ -97,7 +103,9 @@ def only_kept(trees, plan):
     stay = verdicts(plan, "keep", "refused")
     left = []
     for one in trees:
-        chains = [{**each, "backups": [item for item in each["backups"] if item["id"] in stay]} for each in one["chains"]]
+        chains = [
+            {**each, "backups": [item for item in each["backups"] if item["id"] in stay]} for each in one["chains"]
+        ]
         left.append({**one, "chains": [each for each in chains if each["backups"]]})
     return left
 
@@ -127,8 +135,14 @@ def spans(draw):
 
 def some_span(chance, zone):
     duration = some_duration(chance)
-    turn = _instants.parse(chance.choice([TURNS[zone], "2026-%02d-01T00:00:00Z" % chance.randint(1, 12), "2024-03-01T00:00:00Z"]))
-    near = turn + chance.choice([0, DAY, -DAY, 3 * DAY, -3 * DAY, 200 * DAY]) + chance.choice([0, 1, -1, 600, chance.randint(-30 * HOUR, 30 * HOUR)])
+    turn = _instants.parse(
+        chance.choice([TURNS[zone], "2026-%02d-01T00:00:00Z" % chance.randint(1, 12), "2024-03-01T00:00:00Z"])
+    )
+    near = (
+        turn
+        + chance.choice([0, DAY, -DAY, 3 * DAY, -3 * DAY, 200 * DAY])
+        + chance.choice([0, 1, -1, 600, chance.randint(-30 * HOUR, 30 * HOUR)])
+    )
     if chance.random() < 0.5:  # else it begins there
         near = Zone(zone).before(near, duration)
     return duration, near, near + chance.choice([0, 0, 1, HOUR, DAY, chance.randint(0, 70 * DAY)])
@@ -137,7 +151,11 @@ def some_span(chance, zone):
 def some_duration(chance):
     """A duration that mixes units, and is not longer than about half a year."""
     months, weeks, days, hours, minutes = (chance.choice([0, 0, 1, most]) for most in (5, 3, 15, 36, 90))
-    return Duration(0, months, weeks, days, hours, minutes) if months or weeks or days or hours or minutes else Duration(0, 1, 0, 15, 0, 0)
+    return (
+        Duration(0, months, weeks, days, hours, minutes)
+        if months or weeks or days or hours or minutes
+        else Duration(0, 1, 0, 15, 0, 0)
+    )
 
 
 # What shrinks well is drawn: the zone, the shape of the forest, the names of the rules. The rest comes from one seed,
@@ -154,7 +172,9 @@ def scenes(draw, max_vms=2, future=True, broken=True, pins=True):
     shape = draw(_SHAPES[max_vms])
     chance = random.Random(draw(_SEEDS))
     now = _instants.parse(TURNS[zone]) + chance.choice([0, HOUR, DAY, 40 * DAY]) + chance.randint(-2 * HOUR, 2 * HOUR)
-    trees = [some_tree(chance, now, "{a%d}" % number, lengths, future, broken, pins) for number, lengths in enumerate(shape)]
+    trees = [
+        some_tree(chance, now, "{a%d}" % number, lengths, future, broken, pins) for number, lengths in enumerate(shape)
+    ]
     return trees, zone, now
 
 
@@ -179,7 +199,9 @@ def some_tree(chance, now, uuid, lengths, future, broken, pins):
                     moment if future else min(moment, now),
                     kind,
                     size=chance.randrange(100),
-                    description="keep" if pins and chance.random() < 0.05 else chance.choice(["", "", "", "#red", "#red #blue"]),
+                    description="keep"
+                    if pins and chance.random() < 0.05
+                    else chance.choice(["", "", "", "#red", "#red #blue"]),
                     promoted=position > 1,
                 )
             )
@@ -187,7 +209,9 @@ def some_tree(chance, now, uuid, lengths, future, broken, pins):
             position += chance.choice([1, 1, 1, 2])
         chains.append(chain(name, *members))
     if future and chance.random() < 0.2:
-        chains.append(chain("{%s-f}" % uuid[1:-1], backup("{%s-f}" % uuid[1:-1], 1, now + chance.choice([301, DAY, 400 * DAY]))))
+        chains.append(
+            chain("{%s-f}" % uuid[1:-1], backup("{%s-f}" % uuid[1:-1], 1, now + chance.choice([301, DAY, 400 * DAY])))
+        )
     one = tree(*chains, name="vm-" + uuid, uuid=uuid, storage_version=chance.choice([5, 5, 3]))
     one["vm"]["registered"] = chance.choice([True, True, False, False, None])
     if chance.random() < 0.5:  # another node has backups of the VM as well
@@ -231,7 +255,10 @@ def some_options(chance, counting=None, anchor=None, guards=False):
     }
     if chance.random() < 0.3:
         names = [chance.choice(COUNTED + LASTING) for tag in ("red", "blue")]
-        some.update(tags_pattern="#([a-z]+)", by_tag={tag: {name: some_rule(chance, name)} for tag, name in zip(("red", "blue"), names)})
+        some.update(
+            tags_pattern="#([a-z]+)",
+            by_tag={tag: {name: some_rule(chance, name)} for tag, name in zip(("red", "blue"), names)},
+        )
     return some if guards else {**some, "max_remove_share": 1.0, "max_broken_chains": 1000000}
 
 

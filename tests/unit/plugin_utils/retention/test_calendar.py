@@ -64,8 +64,10 @@ def test_an_instant_falls_into_the_bucket_that_the_wall_clock_says(zone, rule, i
 @pytest.mark.parametrize(
     "week_start, instant, expected",
     [
-        ("sunday", "2027-01-02T23:59:59Z", "2026-12-27"), ("sunday", "2027-01-03T00:00:00Z", "2027-01-03"),
-        ("saturday", "2027-01-01T23:59:59Z", "2026-12-26"), ("saturday", "2027-01-02T00:00:00Z", "2027-01-02"),
+        ("sunday", "2027-01-02T23:59:59Z", "2026-12-27"),
+        ("sunday", "2027-01-03T00:00:00Z", "2027-01-03"),
+        ("saturday", "2027-01-01T23:59:59Z", "2026-12-26"),
+        ("saturday", "2027-01-02T00:00:00Z", "2027-01-02"),
         ("monday", "2027-01-03T23:59:59Z", "2026-W53"),
     ],
 )
@@ -74,13 +76,24 @@ def test_a_week_may_begin_on_another_day_and_is_called_by_it(week_start, instant
 
 
 @pytest.mark.property
-@given(st.sampled_from(["UTC", *TURNS]), st.integers(-2_000_000_000, 4_000_000_000), st.sampled_from(["monday", "sunday", "saturday"]))
+@given(
+    st.sampled_from(["UTC", *TURNS]),
+    st.integers(-2_000_000_000, 4_000_000_000),
+    st.sampled_from(["monday", "sunday", "saturday"]),
+)
 def test_every_week_is_seven_days_from_its_first_day_on(zone, instant, week_start):
     calendar, bucket = Calendar(Zone(zone), 0, week_start), BUCKET["weekly"]
     span = calendar.spans(bucket)[calendar.key(bucket, instant)]
     day = calendar.days([instant])[0]
-    first = next(one for one in range(day, day - 7, -1) if datetime.date.fromordinal(one + EPOCH).strftime("%A").lower() == week_start)
-    assert calendar.spans(BUCKET["daily"])[first].start == span.start and calendar.spans(BUCKET["daily"])[first + 7].from_text == span.to_text
+    first = next(
+        one
+        for one in range(day, day - 7, -1)
+        if datetime.date.fromordinal(one + EPOCH).strftime("%A").lower() == week_start
+    )
+    assert (
+        calendar.spans(BUCKET["daily"])[first].start == span.start
+        and calendar.spans(BUCKET["daily"])[first + 7].from_text == span.to_text
+    )
 
 
 def test_days_can_begin_later_and_hours_do_not_care():
@@ -100,9 +113,15 @@ def test_the_bounds_of_a_bucket_are_instants():
 
 def test_the_two_halves_of_a_repeated_hour_are_ordered_by_time_not_by_the_wall():
     first, second = "2025-10-26T00:50:00Z", "2025-10-26T01:10:00Z"  # 02:50 and then 02:10 in Berlin
-    plan = make_plan([singles([first, second])], {**BARE, "last": 1, "timezone": "Europe/Berlin"}, _instants.parse(second))
+    plan = make_plan(
+        [singles([first, second])], {**BARE, "last": 1, "timezone": "Europe/Berlin"}, _instants.parse(second)
+    )
     assert kept(plan) == {"{c1}"}
-    plan = make_plan([singles([first, second])], {**BARE, "hourly": 5, "keep_oldest": False, "timezone": "Europe/Berlin"}, _instants.parse(second))
+    plan = make_plan(
+        [singles([first, second])],
+        {**BARE, "hourly": 5, "keep_oldest": False, "timezone": "Europe/Berlin"},
+        _instants.parse(second),
+    )
     assert kept(plan) == {"{c1}"}
 
 
@@ -110,10 +129,20 @@ def test_the_two_halves_of_a_repeated_hour_are_ordered_by_time_not_by_the_wall()
     "zone, duration, instant, edge",
     [
         ("Europe/Berlin", "1d", "2026-03-30T01:30:00Z", "2026-03-29T01:30:00Z"),
-        ("Europe/Berlin", "1d", "2026-03-30T00:30:00Z", "2026-03-29T00:30:00Z"),  # to the skipped 02:30: the earlier one
+        (
+            "Europe/Berlin",
+            "1d",
+            "2026-03-30T00:30:00Z",
+            "2026-03-29T00:30:00Z",
+        ),  # to the skipped 02:30: the earlier one
         ("Europe/Berlin", "24h", "2026-03-29T22:30:00Z", "2026-03-28T22:30:00Z"),
         ("Europe/Berlin", "1d", "2026-03-29T22:30:00Z", "2026-03-28T23:30:00Z"),  # both are half past midnight
-        ("Europe/Berlin", "1d", "2025-10-27T01:30:00Z", "2025-10-26T00:30:00Z"),  # to the 02:30 that comes twice: the first
+        (
+            "Europe/Berlin",
+            "1d",
+            "2025-10-27T01:30:00Z",
+            "2025-10-26T00:30:00Z",
+        ),  # to the 02:30 that comes twice: the first
         ("Europe/Berlin", "30min", "2025-10-26T01:10:00Z", "2025-10-26T00:40:00Z"),
         ("America/New_York", "1mo", "2026-03-31T12:00:00Z", "2026-02-28T13:00:00Z"),
         ("Australia/Lord_Howe", "1d", "2026-04-05T15:00:00Z", "2026-04-04T14:30:00Z"),
@@ -128,13 +157,47 @@ def test_a_duration_is_taken_off_on_the_wall_and_errs_to_the_past(zone, duration
 
 @pytest.mark.property
 @given(forests.spans())
-@example(("UTC", _durations.parse("1mo15d"), _instants.parse("2013-01-17T02:49:50Z"), _instants.parse("2013-02-10T00:00:00Z")))
-@example(("UTC", _durations.parse("1mo"), _instants.parse("2026-02-28T12:00:00Z"), _instants.parse("2026-03-29T01:00:00Z")))  # young again
-@example(("UTC", _durations.parse("1mo"), _instants.parse("2026-01-31T12:00:00Z"), _instants.parse("2026-01-31T12:00:00Z")))
-@example(("UTC", _durations.parse("1mo"), _instants.parse("2026-02-28T23:59:59Z"), _instants.parse("2026-02-28T23:59:59Z")))
-@example(("Europe/Berlin", _durations.parse("1d"), _instants.parse("2026-03-29T00:30:00Z"), _instants.parse("2026-03-29T00:30:00Z")))
-@example(("Europe/Berlin", _durations.parse("1d"), _instants.parse("2026-10-24T00:30:00Z"), _instants.parse("2026-10-25T01:10:00Z")))
-@example(("Europe/Berlin", _durations.parse("3w"), _instants.parse("2025-10-26T01:00:00Z"), _instants.parse("2025-10-27T01:00:00Z")))
+@example(
+    (
+        "UTC",
+        _durations.parse("1mo15d"),
+        _instants.parse("2013-01-17T02:49:50Z"),
+        _instants.parse("2013-02-10T00:00:00Z"),
+    )
+)
+@example(
+    ("UTC", _durations.parse("1mo"), _instants.parse("2026-02-28T12:00:00Z"), _instants.parse("2026-03-29T01:00:00Z"))
+)  # young again
+@example(
+    ("UTC", _durations.parse("1mo"), _instants.parse("2026-01-31T12:00:00Z"), _instants.parse("2026-01-31T12:00:00Z"))
+)
+@example(
+    ("UTC", _durations.parse("1mo"), _instants.parse("2026-02-28T23:59:59Z"), _instants.parse("2026-02-28T23:59:59Z"))
+)
+@example(
+    (
+        "Europe/Berlin",
+        _durations.parse("1d"),
+        _instants.parse("2026-03-29T00:30:00Z"),
+        _instants.parse("2026-03-29T00:30:00Z"),
+    )
+)
+@example(
+    (
+        "Europe/Berlin",
+        _durations.parse("1d"),
+        _instants.parse("2026-10-24T00:30:00Z"),
+        _instants.parse("2026-10-25T01:10:00Z"),
+    )
+)
+@example(
+    (
+        "Europe/Berlin",
+        _durations.parse("3w"),
+        _instants.parse("2025-10-26T01:00:00Z"),
+        _instants.parse("2025-10-27T01:00:00Z"),
+    )
+)
 def test_p24_the_last_second_that_is_told_of_a_duration_is_the_last_one(span):
     zone, duration, instant, since = span
     zone = Zone(zone)
@@ -147,7 +210,9 @@ def test_p24_the_last_second_that_is_told_of_a_duration_is_the_last_one(span):
 
 
 def test_the_end_of_a_window_of_mixed_units_is_not_days_too_late():
-    expiry = Zone("UTC").expiry(_instants.parse("2013-01-17T02:49:50Z"), _durations.parse("1mo15d"), _instants.parse("2013-02-10T00:00:00Z"))
+    expiry = Zone("UTC").expiry(
+        _instants.parse("2013-01-17T02:49:50Z"), _durations.parse("1mo15d"), _instants.parse("2013-02-10T00:00:00Z")
+    )
     assert _instants.format(expiry) == "2013-03-01T02:49:50Z"
 
 
@@ -155,7 +220,10 @@ def test_the_end_of_a_window_of_mixed_units_is_not_days_too_late():
 @given(st.sampled_from(sorted(TURNS)), st.lists(st.integers(-3 * DAY, 3 * DAY)))
 def test_walls_are_those_of_the_zone_database(zone, away):
     instants = [_instants.parse(TURNS[zone]) + seconds for seconds in away]
-    expected = [datetime.datetime.fromtimestamp(instant, zoneinfo.ZoneInfo(zone)).replace(tzinfo=datetime.timezone.utc).timestamp() for instant in instants]
+    expected = [
+        datetime.datetime.fromtimestamp(instant, zoneinfo.ZoneInfo(zone)).replace(tzinfo=datetime.UTC).timestamp()
+        for instant in instants
+    ]
     assert Zone(zone).walls(instants) == expected
 
 
@@ -169,7 +237,7 @@ def test_many_instants_are_written_and_read_as_one_is(instant):
 @pytest.mark.parametrize("created", ["0001-01-01T00:00:00Z", "9999-12-31T23:59:59Z"])
 @pytest.mark.parametrize("zone", ["Pacific/Kiritimati", "Pacific/Pago_Pago"])
 def test_the_ends_of_time_are_only_far_away(created, zone):
-    policy = {**{rule: 3 for rule in BUCKET}, **{"within_" + rule: "1y" for rule in BUCKET}, "timezone": zone}
+    policy = {**dict.fromkeys(BUCKET, 3), **{"within_" + rule: "1y" for rule in BUCKET}, "timezone": zone}
     for now in (created, "2026-01-01T00:00:00Z"):
         assert make_plan([singles([created, "2026-01-01T00:00:00Z"])], policy, now)["totals"]["counts"]["keep"] == 2
 

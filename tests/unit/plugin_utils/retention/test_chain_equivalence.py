@@ -51,9 +51,14 @@ def histories(draw):
 def ours(made, texts=None, **policy):
     """What the engine keeps."""
     chains = [
-        chain("{c%d}" % number, *(
-            backup("{c%d}" % number, one.place + 1, one.instant, description=(texts or {}).get(one.id, "")) for one in made if one.chain == number
-        ))
+        chain(
+            "{c%d}" % number,
+            *(
+                backup("{c%d}" % number, one.place + 1, one.instant, description=(texts or {}).get(one.id, ""))
+                for one in made
+                if one.chain == number
+            ),
+        )
         for number in sorted({one.chain for one in made})
     ]
     return kept(make_plan([tree(*chains)], {**BARE, "timezone": "UTC", **policy}, NOW))
@@ -78,7 +83,10 @@ def row(*words):
 def test_chains_keeps_what_pgbackrest_and_barman_and_duplicity_count(made, count):
     newest = ids(made, {number for number, instant in fulls(made)[:count]})
     assert ours(made, chains=count) == newest
-    assert all("`chains: 2`" in row(*words) for words in (("`repo-retention-full=2`",), ("REDUNDANCY 2",), ("remove-all-but-n-full 2",)))
+    assert all(
+        "`chains: 2`" in row(*words)
+        for words in (("`repo-retention-full=2`",), ("REDUNDANCY 2",), ("remove-all-but-n-full 2",))
+    )
 
 
 def newest_before(made, edge):
@@ -109,7 +117,9 @@ def test_within_keeps_what_duplicity_does_not_remove_as_older(made, days):
 @given(histories(), st.integers(1, 5))
 def test_fulls_and_the_newest_chains_are_what_duplicity_keeps_without_old_increments(made, count):
     newest = {number for number, instant in fulls(made)[:count]}
-    assert ours(made, chains=count, last={"count": "all", "of": "full"}, tails="remove") == {one.id for one in made if not one.place or one.chain in newest}
+    assert ours(made, chains=count, last={"count": "all", "of": "full"}, tails="remove") == {
+        one.id for one in made if not one.place or one.chain in newest
+    }
     assert "`chains: 2`, `last: {count: all, of: full}`, `tails: remove`" in row("remove-all-inc-of-but-n-full 2")
 
 
@@ -126,7 +136,7 @@ def test_weekly_and_monthly_fulls_are_those_that_veeam_marks(weekday, weeks):
     made = [Made(NOW - weekday * DAY - ago * 7 * DAY, weeks - ago, 0) for ago in range(weeks - 1, -1, -1)]
     months: dict[tuple[int, int], str] = {}
     for one in made:
-        day = datetime.datetime.fromtimestamp(one.instant, datetime.timezone.utc)
+        day = datetime.datetime.fromtimestamp(one.instant, datetime.UTC)
         months.setdefault((day.year, day.month), one.id)
     marked = {one.id for one in made[-4:]} | {months[month] for month in sorted(months)[-12:]}
     monthly = {"count": 12, "of": "full", "pick": "oldest"}
@@ -146,11 +156,18 @@ def test_a_tag_keeps_what_restic_keeps_by_tag(made, data):
     chosen = data.draw(st.sets(st.sampled_from([one.id for one in made])))
     policy = {"last": 1, "tails": "remove", "tags_pattern": "#([a-z]+)"}
     stay = ours(made, dict.fromkeys(chosen, "#x"), keep_tags=["x"], **policy)
-    needed = {one.id for one in made for other in made if other.id in chosen and other.chain == one.chain and one.place <= other.place}
+    needed = {
+        one.id
+        for one in made
+        for other in made
+        if other.id in chosen and other.chain == one.chain and one.place <= other.place
+    }
     assert chosen <= stay and stay == needed | ids(made, {made[-1].chain})
 
 
 @given(st.lists(st.integers(1, 60 * 24 * 60), min_size=1, max_size=20, unique=True), st.integers(1, 40))
 def test_within_from_now_keeps_what_borg_keeps_within_spans_of_24_hours(minutes, days):
     made = [Made(NOW - 30 - minute * 60, number, 0) for number, minute in enumerate(sorted(minutes, reverse=True))]
-    assert ours(made, within="%dd" % days, anchor="now") == {one.id for one in made if one.instant > NOW - days * DAY} | {made[-1].id}
+    assert ours(made, within="%dd" % days, anchor="now") == {
+        one.id for one in made if one.instant > NOW - days * DAY
+    } | {made[-1].id}

@@ -54,7 +54,7 @@ def test_a_program_that_makes_many_small_plans_is_collected_as_ever():
             self.itself = self
 
     seen = []
-    for plan in range(100):
+    for _plan in range(100):
         seen.append(weakref.ref(Garbage()))
         with collector.held():
             left = [[] for each in range(100)]

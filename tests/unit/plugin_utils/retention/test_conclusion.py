@@ -37,18 +37,38 @@ HOW = (
         (plan(tree("a", 1), tree("b", 1)), "planned", {}, "Nothing to remove: all 2 backups of 2 VMs stay."),
         (plan(tree("a", 1)), "planned", {}, "Nothing to remove: the only backup of 1 VM stays."),
         (plan(), "planned", {}, "Nothing to remove: there are no backups."),
-        (plan(tree("a"), exclude=[{"name": "a"}]), "planned", {}, "Nothing to remove: every VM with backups is excluded."),
+        (
+            plan(tree("a"), exclude=[{"name": "a"}]),
+            "planned",
+            {},
+            "Nothing to remove: every VM with backups is excluded.",
+        ),
         (TWO, "planned", {}, "Plan only, nothing was changed. 10 backups of 2 VMs (9.8 KiB) would go. " + HOW),
         (TWO, "predicted", {}, "Check mode, nothing was changed. 10 backups of 2 VMs (9.8 KiB) would go. " + HOW),
-        (TWO, "predicted", {"confirmed": True}, (
-            "Check mode, nothing was changed. 10 backups of 2 VMs (9.8 KiB) would go. Run it without --check to remove them."
-        )),
-        (TWO, "applied", {"confirmed": True}, (
-            "Removed 10 backups of 2 VMs (9.8 KiB). Looked again: nothing of it is left, and all 2 other backups are there."
-        )),
-        (plan(tree("a", 2)), "applied", {"confirmed": True}, (
-            "Removed 1 backup of 1 VM (1.0 KiB). Looked again: nothing of it is left, and the one other backup is there."
-        )),
+        (
+            TWO,
+            "predicted",
+            {"confirmed": True},
+            (
+                "Check mode, nothing was changed. 10 backups of 2 VMs (9.8 KiB) would go. Run it without --check to remove them."
+            ),
+        ),
+        (
+            TWO,
+            "applied",
+            {"confirmed": True},
+            (
+                "Removed 10 backups of 2 VMs (9.8 KiB). Looked again: nothing of it is left, and all 2 other backups are there."
+            ),
+        ),
+        (
+            plan(tree("a", 2)),
+            "applied",
+            {"confirmed": True},
+            (
+                "Removed 1 backup of 1 VM (1.0 KiB). Looked again: nothing of it is left, and the one other backup is there."
+            ),
+        ),
     ],
 )
 def test_the_whole_message(given, state, more, told):
@@ -59,10 +79,13 @@ def test_what_guards_refused_is_told_with_the_option_that_allows_it():
     refused = plan(*map(tree, "abcde"), max_remove=4, max_remove_share=0.5)
     what = (
         "A guard refused the removal of 25 backups of a, b, c and 2 more VMs. max_remove: 5 backups would go, at most 4 may. "
-        "If that is what you want, let one run do it with -e '{\"backup_retention_guards\": {\"max_remove\": 5}}', or change the policy."
+        'If that is what you want, let one run do it with -e \'{"backup_retention_guards": {"max_remove": 5}}\', or change the policy.'
     )
     assert conclude(refused, "planned") == "Nothing was removed. " + what
-    assert conclude(refused, "stopped") == "Nothing was removed, since backup_retention_on_refused is stop and a guard refused something. " + what
+    assert (
+        conclude(refused, "stopped")
+        == "Nothing was removed, since backup_retention_on_refused is stop and a guard refused something. " + what
+    )
 
 
 @pytest.mark.parametrize("state, first", [("planned", "Plan only"), ("predicted", "Check mode")])
@@ -77,11 +100,16 @@ def test_what_a_refusal_would_stop_is_not_promised(state, first):
 
 def test_outside_of_the_role_options_are_named_as_those_of_the_task():
     refused = plan(tree("a"), max_remove=4, max_remove_share=0.5)
-    assert conclusion.conclude(refused, "stopped").startswith("Nothing was removed, since on_refused is stop and a guard refused something.")
-    assert """let one run do it with 'guards: {"max_remove": 5}', or change the policy.""" in conclusion.conclude(refused, "planned")
+    assert conclusion.conclude(refused, "stopped").startswith(
+        "Nothing was removed, since on_refused is stop and a guard refused something."
+    )
+    assert """let one run do it with 'guards: {"max_remove": 5}', or change the policy.""" in conclusion.conclude(
+        refused, "planned"
+    )
     digest = TWO["digest"][:16]
     assert conclusion.conclude(TWO, "planned").endswith(
-        "To apply exactly this plan add 'confirm: %s'; to apply whatever the plan is at that time, as in a nightly job, 'confirm: true'." % digest
+        "To apply exactly this plan add 'confirm: %s'; to apply whatever the plan is at that time, as in a nightly job, 'confirm: true'."
+        % digest
     )
 
 
@@ -93,13 +121,31 @@ def test_what_is_no_state_is_refused():
 @pytest.mark.parametrize(
     "guard, told",
     [
-        (("max_remove_share", 0.504, 0.5), "max_remove_share: 50.4% of the restorable backups, or of all, would go, at most 50% may"),
-        (("max_remove_share", 0.50003, 0.5), "max_remove_share: 50.003% of the restorable backups, or of all, would go, at most 50% may"),
+        (
+            ("max_remove_share", 0.504, 0.5),
+            "max_remove_share: 50.4% of the restorable backups, or of all, would go, at most 50% may",
+        ),
+        (
+            ("max_remove_share", 0.50003, 0.5),
+            "max_remove_share: 50.003% of the restorable backups, or of all, would go, at most 50% may",
+        ),
         (("min_chains", 1, 2), "min_chains: 1 restorable chain would be left, at least 2 must be"),
-        (("max_broken_chains", 1, 0), "max_broken_chains: 1 chain has no full, at most 0 may (it hints that backups are missing from the list)"),
-        (("max_staleness", None, NOW), "max_staleness: there is no restorable backup, and the newest must not be older than " + NOW),
-        (("max_staleness", NOW, NOW), "max_staleness: the newest restorable backup is of %s, older than %s" % (NOW, NOW)),
-        (("duplicate_ids", 2, 0), "duplicate_ids: 2 backups have an id that another one has; more than 0 is never right"),
+        (
+            ("max_broken_chains", 1, 0),
+            "max_broken_chains: 1 chain has no full, at most 0 may (it hints that backups are missing from the list)",
+        ),
+        (
+            ("max_staleness", None, NOW),
+            "max_staleness: there is no restorable backup, and the newest must not be older than " + NOW,
+        ),
+        (
+            ("max_staleness", NOW, NOW),
+            "max_staleness: the newest restorable backup is of %s, older than %s" % (NOW, NOW),
+        ),
+        (
+            ("duplicate_ids", 2, 0),
+            "duplicate_ids: 2 backups have an id that another one has; more than 0 is never right",
+        ),
         (("some_day", 2, 0), "some_day: 2, the limit is 0"),
     ],
 )
@@ -114,13 +160,23 @@ def test_overrides_and_exclusions_that_fit_no_vm_are_named_and_those_that_anothe
         {"name": "hidden", "match": {"name": "a*"}, "policy": {"last": 3}},
         {"name": "excluded", "match": {"name": "x"}, "policy": {"last": 3}},
     ]
-    given = plan(tree("a"), tree("x"), overrides=overrides, exclude=[{"name": "x"}, {"name": ["stagng-*", "tset-*"], "type": "vm"}])
+    given = plan(
+        tree("a"),
+        tree("x"),
+        overrides=overrides,
+        exclude=[{"name": "x"}, {"name": ["stagng-*", "tset-*"], "type": "vm"}],
+    )
     assert given["unused"] == ["override databases", "exclusion name=stagng-*,tset-* type=vm"]
-    line = "  unused: no VM of this host that has backups fits override databases, exclusion name=stagng-*,tset-* type=vm"
+    line = (
+        "  unused: no VM of this host that has backups fits override databases, exclusion name=stagng-*,tset-* type=vm"
+    )
     assert [told for told in plan_lines(given, "totals") if "unused" in told] == [line]
     assert not [told for told in plan_lines(TWO, "totals") if "unused" in told]
 
 
-@pytest.mark.parametrize("trees, first", [([tree("a", 1)], "1 VM or container, 1 backup"), ([tree("a"), tree("b")], "2 VMs and containers, 12 backups")])
+@pytest.mark.parametrize(
+    "trees, first",
+    [([tree("a", 1)], "1 VM or container, 1 backup"), ([tree("a"), tree("b")], "2 VMs and containers, 12 backups")],
+)
 def test_the_totals_name_the_zone_of_the_times(trees, first):
     assert "── %s, times in UTC" % first in plan_lines(plan(*trees))

@@ -27,10 +27,17 @@ def inputs_of(number):
     """The arguments of one plan; the same ones in every Python."""
     chance = random.Random(number)
     zone = chance.choice(sorted(forests.TURNS))
-    now = _instants.parse(forests.TURNS[zone]) + chance.choice([0, forests.HOUR, forests.DAY, 40 * forests.DAY]) + chance.randint(-7200, 7200)
+    now = (
+        _instants.parse(forests.TURNS[zone])
+        + chance.choice([0, forests.HOUR, forests.DAY, 40 * forests.DAY])
+        + chance.randint(-7200, 7200)
+    )
     vms = ["{a%d}" % vm for vm in range(chance.randint(1, 4))]
     trees = [
-        forests.some_tree(chance, now, uuid, [chance.randint(1, 6) for chain in range(chance.randint(0, 6))], True, True, True) for uuid in vms
+        forests.some_tree(
+            chance, now, uuid, [chance.randint(1, 6) for chain in range(chance.randint(0, 6))], True, True, True
+        )
+        for uuid in vms
     ]
     overrides = [
         {"name": "own", "match": {"uuid": chance.choice(vms)}, "policy": _policy(chance, zone, guards=True)},
@@ -49,7 +56,11 @@ def inputs_of(number):
 
 def _policy(chance, zone, guards):
     names = sorted({chance.choice(forests.COUNTED + forests.LASTING) for rule in range(chance.randint(1, 4))})
-    return {**forests.some_options(chance, guards=guards), **{name: forests.some_rule(chance, name) for name in names}, "timezone": zone}
+    return {
+        **forests.some_options(chance, guards=guards),
+        **{name: forests.some_rule(chance, name) for name in names},
+        "timezone": zone,
+    }
 
 
 def plan_of(number):
@@ -77,7 +88,20 @@ def test_the_corpus_has_every_verdict_and_nearly_every_reason_in_it():
                 codes.update(reason["code"] for reason in backup["reasons"])
     assert verdicts == {"keep", "remove", "refused"}
     assert statuses == {"nothing", "planned", "retired", "refused"}
-    assert codes >= {"rule", "needed_by", "tail", "active_chain", "grace", "future", "broken", "retired", "superseded", "older_than", "oldest", "beyond_count"}
+    assert codes >= {
+        "rule",
+        "needed_by",
+        "tail",
+        "active_chain",
+        "grace",
+        "future",
+        "broken",
+        "retired",
+        "superseded",
+        "older_than",
+        "oldest",
+        "beyond_count",
+    }
 
 
 if __name__ == "__main__":

@@ -17,7 +17,14 @@ from .forests import backup, chain, tree
 ODD = 'a "quoted" back\\slash, a line\nbreak, \x00, \x7f, café, \U0001f4be'
 POLICY = policies.read({"last": 1})
 TREES = [
-    tree(chain("{c}", backup("{c}", 1, 1789275602, description=ODD), backup("{c}", 2, 1789362002, description=ODD, server=ODD)), name=ODD),
+    tree(
+        chain(
+            "{c}",
+            backup("{c}", 1, 1789275602, description=ODD),
+            backup("{c}", 2, 1789362002, description=ODD, server=ODD),
+        ),
+        name=ODD,
+    ),
     tree(name="empty", uuid="{a2}"),
 ]
 
@@ -35,13 +42,18 @@ def test_the_digest_is_that_of_the_policy_and_of_the_columns_of_each_vm():
     numbers = [[1789275602, 1789362002], [1, 2], [10, 10], len(texts)]
     first, second = json.dumps([ODD, "{a1}", "vm", 5, *numbers]), json.dumps(["empty", "{a2}", "vm", 5, [], [], [], 0])
     vms = sorted([(ODD, "%s\n%s" % (first, texts)), ("empty", second + "\n")])
-    assert _digest(TREES) == hashlib.sha256("".join([policy + "\n", *(text for name, text in vms)]).encode("utf-8")).hexdigest()
+    assert (
+        _digest(TREES)
+        == hashlib.sha256("".join([policy + "\n", *(text for name, text in vms)]).encode("utf-8")).hexdigest()
+    )
 
 
 def test_the_texts_of_many_backups_are_written_as_those_of_few():
     ids = ["{c}"] + ["{c}.%d" % number for number in range(2, 101)]
     trees = [tree(chain("{c}", *(backup("{c}", number, 1789275602 + number) for number in range(1, 101))))]
-    texts = "\x1f".join(["{c}"] * 100 + ids + ["full"] + ["incremental"] * 99 + [""] * 100 + ["root"] * 100 + ["{5e}"] * 100)
+    texts = "\x1f".join(
+        ["{c}"] * 100 + ids + ["full"] + ["incremental"] * 99 + [""] * 100 + ["root"] * 100 + ["{5e}"] * 100
+    )
     numbers = [[1789275602 + number for number in range(1, 101)], list(range(1, 101)), [10] * 100, len(texts)]
     policy = json.dumps([6, "2026-09-14", POLICY.normalised()], sort_keys=True)
     expected = "%s\n%s\n%s" % (policy, json.dumps(["web", "{a1}", "vm", 5, *numbers]), texts)
@@ -50,7 +62,10 @@ def test_the_texts_of_many_backups_are_written_as_those_of_few():
 
 @pytest.mark.parametrize("other", [("a", "\x1fb"), ("\x1fa", "b"), ("a\x1fb", ""), ("", "a\x1fb"), ("a", "b")])
 def test_texts_that_have_the_joint_in_them_are_told_apart(other):
-    one, another = ([tree(chain("{c}", {**backup("{c}", 1, 1789275602), "description": texts[0], "creator": texts[1]}))] for texts in (("a\x1f", "b"), other))
+    one, another = (
+        [tree(chain("{c}", {**backup("{c}", 1, 1789275602), "description": texts[0], "creator": texts[1]}))]
+        for texts in (("a\x1f", "b"), other)
+    )
     assert _digest(one) != _digest(another)
 
 

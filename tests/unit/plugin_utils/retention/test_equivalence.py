@@ -39,13 +39,13 @@ def restic_forget(instants, zone, counts):
     keep = set()
     ordered = sorted(instants, reverse=True)
     for rule, count in counts.items():
-        previous = None
+        previous, left = None, count
         for number, instant in enumerate(ordered):
             period = number if rule == "last" else PERIODS[rule](datetime.datetime.fromtimestamp(instant, zone))
-            if count and (period != previous or instant == ordered[-1]):
+            if left and (period != previous or instant == ordered[-1]):
                 keep.add(instant)
                 previous = period
-                count -= count > 0
+                left -= left > 0
     return keep
 
 
@@ -58,7 +58,11 @@ def restic_forget_within(instants, zone, spans):
         since = days_before(ordered[0], zone, days) - hours * HOUR
         previous = None
         for instant in ordered:
-            period = instant if rule == "within" else PERIODS[rule.replace("within_", "")](datetime.datetime.fromtimestamp(instant, zone))
+            period = (
+                instant
+                if rule == "within"
+                else PERIODS[rule.replace("within_", "")](datetime.datetime.fromtimestamp(instant, zone))
+            )
             if instant >= since and (period != previous or instant == ordered[-1]):
                 keep.add(instant)
                 previous = period
@@ -116,7 +120,12 @@ def proxmox_prune(instants, zone, counts):
 
 ZONES = st.sampled_from(["UTC", "Europe/Berlin", "America/New_York", "Australia/Lord_Howe", "Asia/Kathmandu"])
 AGES = st.lists(
-    st.one_of(st.integers(0, 3 * DAY), st.integers(0, 60 * DAY), st.integers(0, 1200 * DAY), st.integers(0, 90).map(lambda day: day * DAY + HOUR)),
+    st.one_of(
+        st.integers(0, 3 * DAY),
+        st.integers(0, 60 * DAY),
+        st.integers(0, 1200 * DAY),
+        st.integers(0, 90).map(lambda day: day * DAY + HOUR),
+    ),
     max_size=40,
     unique=True,
 )
@@ -130,7 +139,9 @@ def ours(instants, zone, counts, counting, **more):
     if not instants:
         return set()
     rules = {rule: "all" if count == ALL else count for rule, count in counts.items()}
-    plan = make_plan([singles(sorted(instants))], {**BARE, **rules, "timezone": zone, "counting": counting, **more}, NOW)
+    plan = make_plan(
+        [singles(sorted(instants))], {**BARE, **rules, "timezone": zone, "counting": counting, **more}, NOW
+    )
     return {sorted(instants)[int(identity[2:-1])] for identity in kept(plan)}
 
 
@@ -143,7 +154,9 @@ def test_independent_counting_keeps_what_restic_keeps(ages, zone, counts):
 
 
 WITHIN = ("within", *("within_" + period for period in ("hourly", "daily", "weekly", "monthly", "yearly")))
-SPANS = st.dictionaries(st.sampled_from(WITHIN), st.tuples(st.integers(0, 400), st.integers(0, 30)).filter(any), min_size=1)
+SPANS = st.dictionaries(
+    st.sampled_from(WITHIN), st.tuples(st.integers(0, 400), st.integers(0, 30)).filter(any), min_size=1
+)
 
 
 @given(AGES.filter(any), ZONES, SPANS)
@@ -200,6 +213,9 @@ def test_additional_counting_keeps_what_proxmox_keeps_of_sixty_daily_backups(wee
 def test_independent_counting_keeps_nine_or_ten_of_sixty_daily_backups():
     counts = {"daily": 7, "weekly": 4}
     sixty = {newest: [NOW - (number + newest) * DAY for number in range(60)] for newest in range(7)}
-    stay = {_instants.to_datetime(days[0]).isoweekday(): len(ours(days, "UTC", counts, "independent", keep_oldest=False)) for days in sixty.values()}
+    stay = {
+        _instants.to_datetime(days[0]).isoweekday(): len(ours(days, "UTC", counts, "independent", keep_oldest=False))
+        for days in sixty.values()
+    }
     assert stay == {1: 9, 2: 9, 3: 9, 4: 9, 5: 9, 6: 9, 7: 10}
     assert "without `additional` 9, or 10 if the newest was made on a Sunday" in GUIDE

@@ -15,13 +15,28 @@ POLICY = {"last": 1, "grace": "0h", "max_remove_share": 1.0}
 
 def tree(name, months=6, kind="vm", description="monthly"):
     chains = [
-        {"uuid": "{%s-%d}" % (name, month), "backups": [{
-            "id": "{%s-%d}" % (name, month), "type": "full", "number": 1, "created": "2026-%02d-01T03:00:00Z" % month, "size": 1000,
-            "description": description, "creator": "root", "server_uuid": "{s}",
-        }]}
+        {
+            "uuid": "{%s-%d}" % (name, month),
+            "backups": [
+                {
+                    "id": "{%s-%d}" % (name, month),
+                    "type": "full",
+                    "number": 1,
+                    "created": "2026-%02d-01T03:00:00Z" % month,
+                    "size": 1000,
+                    "description": description,
+                    "creator": "root",
+                    "server_uuid": "{s}",
+                }
+            ],
+        }
         for month in range(1, months + 1)
     ]
-    return {"vm": {"uuid": "{%s}" % name.upper(), "name": name, "type": kind, "storage_version": 5}, "omitted": 0, "chains": chains}
+    return {
+        "vm": {"uuid": "{%s}" % name.upper(), "name": name, "type": kind, "storage_version": 5},
+        "omitted": 0,
+        "chains": chains,
+    }
 
 
 def kept(plan):
@@ -32,7 +47,9 @@ def test_with_one_policy_the_plan_is_that_of_retention_plan():
     trees = [tree("a"), tree("b")]
     alone, grouped = make_plan(trees, POLICY, NOW), make_plans(trees, POLICY, NOW)
     differ = ("vms", "digest")
-    assert {key: grouped[key] for key in alone if key not in differ} == {key: alone[key] for key in alone if key not in differ}
+    assert {key: grouped[key] for key in alone if key not in differ} == {
+        key: alone[key] for key in alone if key not in differ
+    }
     assert grouped["groups"][0]["digest"] == alone["digest"]
     assert [{key: vm[key] for key in vm if key != "group"} for vm in grouped["vms"]] == alone["vms"]
     assert [step["vm"] for step in grouped["remove"]] == ["{A}"] * 5 + ["{B}"] * 5
@@ -75,7 +92,12 @@ def test_max_remove_total_counts_all_groups():
     plan = make_plans([tree("a"), tree("b")], dict(POLICY, max_remove_total=8), NOW, overrides)
     assert {vm["status"] for vm in plan["vms"]} == {"refused"} and plan["remove"] == []
     assert plan["refusals"][0]["guard"] == "max_remove_total" and plan["refusals"][0]["allow"] == 9
-    assert make_plans([tree("a"), tree("b")], dict(POLICY, max_remove_total=8), NOW, overrides, limits={"max_remove_total": 9})["refusals"] == []
+    assert (
+        make_plans(
+            [tree("a"), tree("b")], dict(POLICY, max_remove_total=8), NOW, overrides, limits={"max_remove_total": 9}
+        )["refusals"]
+        == []
+    )
 
 
 def test_guards_for_one_run_lie_over_every_policy():
@@ -118,7 +140,12 @@ def test_the_digest_knows_what_a_guard_kept_from_going():
         ([{"match": {"name": 7}, "policy": {}}], None, None, "must be a text or a list of texts"),
         ([{"match": {"type": "vps"}, "policy": {}}], None, None, "must be vm or ct"),
         ([{"name": "default", "match": {"name": "x"}, "policy": {}}], None, None, "has this name already"),
-        ([{"name": "db", "match": {"name": "x"}, "policy": {"dayly": 1}}], None, None, r"overrides\[0\] \(db\): the policy has an unknown key"),
+        (
+            [{"name": "db", "match": {"name": "x"}, "policy": {"dayly": 1}}],
+            None,
+            None,
+            r"overrides\[0\] \(db\): the policy has an unknown key",
+        ),
         (None, [{}], None, r"exclude\[0\] is empty and would fit every VM"),
         (None, [{"name": None}], None, r"exclude\[0\] is empty and would fit every VM"),
         (None, None, {"daily": 1}, "guards has 'daily', which is not a guard"),

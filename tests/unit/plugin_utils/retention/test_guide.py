@@ -38,12 +38,16 @@ def nights():
             uuid = "{%s}" % _instants.format(instant)[:10]
             chains.append(chain(uuid, backup(uuid, 1, instant, size=100 * GB)))
         else:
-            chains[-1]["backups"].append(backup(chains[-1]["uuid"], len(chains[-1]["backups"]) + 1, instant, size=5 * GB))
+            chains[-1]["backups"].append(
+                backup(chains[-1]["uuid"], len(chains[-1]["backups"]) + 1, instant, size=5 * GB)
+            )
     return [tree(*chains)]
 
 
 def planned(name):
-    return make_plan(nights(), {"timezone": "UTC", "max_remove_share": 1.0, "daily": 7, **POLICIES[name]}, NOW)["vms"][0]
+    return make_plan(nights(), {"timezone": "UTC", "max_remove_share": 1.0, "daily": 7, **POLICIES[name]}, NOW)["vms"][
+        0
+    ]
 
 
 def row(name):
@@ -57,12 +61,23 @@ def row(name):
 
 
 def line(entry):
-    return "%s %-6s %s" % (entry["created"][:10], "full" if entry["type"] == "full" else "incr.", ", ".join(map(words, entry["reasons"])))
+    return "%s %-6s %s" % (
+        entry["created"][:10],
+        "full" if entry["type"] == "full" else "incr.",
+        ", ".join(map(words, entry["reasons"])),
+    )
 
 
 def words(reason):
     """A reason as the guide writes it."""
-    code, rest = reason["code"], {key: value for key, value in reason.items() if key not in ("code", "from", "to", "until", "ids") and value is not None}
+    code, rest = (
+        reason["code"],
+        {
+            key: value
+            for key, value in reason.items()
+            if key not in ("code", "from", "to", "until", "ids") and value is not None
+        },
+    )
     if code == "rule":
         return "%(name)s %(rank)d of %(of)d (%(bucket)s)" % reason
     return " ".join([code, *("%s=%s" % item for item in rest.items())])
@@ -92,7 +107,9 @@ def test_the_policies_of_the_guides_examples_are_valid(written):
     assert policies.read(yaml.safe_load(written)).timezone == "Europe/Berlin"
 
 
-@pytest.mark.parametrize("written", re.findall(r"^\| [^|]*\| ([^|]*) \|[^|]*\|$", GUIDE.split("## The same policy")[1], re.MULTILINE)[2:])
+@pytest.mark.parametrize(
+    "written", re.findall(r"^\| [^|]*\| ([^|]*) \|[^|]*\|$", GUIDE.split("## The same policy")[1], re.MULTILINE)[2:]
+)
 def test_every_policy_of_the_comparison_is_valid(written):
     keys = yaml.safe_load("{%s}" % ", ".join(part for part in re.findall(r"`([^`]*)`", written) if ": " in part))
     assert policies.read({"timezone": "UTC", "last": 1, "tags_pattern": "#(.*)", **keys})

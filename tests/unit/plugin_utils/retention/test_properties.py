@@ -115,11 +115,24 @@ def test_p03_the_newest_restorable_backup_is_kept(scene, policy):
 
 
 #: Nothing but the closure protects the newest restorable backup, and whatever may go does.
-UNPROTECTED = {"min_restorable": 0, "grace": "0h", "merge": "allow", "max_remove_share": 1.0, "max_broken_chains": 1000000}
+UNPROTECTED = {
+    "min_restorable": 0,
+    "grace": "0h",
+    "merge": "allow",
+    "max_remove_share": 1.0,
+    "max_broken_chains": 1000000,
+}
 #: The newest restorable backup is the third one of its chain, and the fourth is from the future.
 SPLIT_TIMES = ("00:21:41Z", "06:21:41Z", "06:21:42Z", "12:21:42Z")
 SPLIT_BY_NOW = (
-    [forests.tree(forests.chain("{c}", *(forests.backup("{c}", number, "2026-03-08T" + time) for number, time in enumerate(SPLIT_TIMES, 1))))],
+    [
+        forests.tree(
+            forests.chain(
+                "{c}",
+                *(forests.backup("{c}", number, "2026-03-08T" + time) for number, time in enumerate(SPLIT_TIMES, 1)),
+            )
+        )
+    ],
     "America/New_York",
     _instants.parse("2026-03-08T06:21:42Z"),
 )
@@ -172,7 +185,9 @@ def test_p05_planning_what_was_kept_removes_nothing_for_the_same_reasons(scene, 
     elif policy["counting"] == "independent":
         reasons = own_reasons(first)
         for identity, again in own_reasons(second).items():
-            assert [reason for reason in again if reason in reasons.get(identity, []) or not is_oldest_in_window(reason)] == reasons.get(identity, [])
+            assert [
+                reason for reason in again if reason in reasons.get(identity, []) or not is_oldest_in_window(reason)
+            ] == reasons.get(identity, [])
 
 
 def follows_the_oldest(policy):
@@ -189,8 +204,12 @@ def test_p06_more_of_anything_never_removes_more(scene, policy, more, data):
     trees, zone, now = scene
     policy = {**policy, "timezone": zone}
     raisable = forests.COUNTED + forests.LASTING + ("min_restorable", "grace", "retire_moved_after")
-    name = data.draw(st.sampled_from([key for key in policy if key in raisable and (policy[key] or key != "retire_moved_after")]))
-    if name == "retire_moved_after":  # of a VM that is retired a pinned chain stays whole, and broken ones stay, whatever the policy does to them else
+    name = data.draw(
+        st.sampled_from([key for key in policy if key in raisable and (policy[key] or key != "retire_moved_after")])
+    )
+    if (
+        name == "retire_moved_after"
+    ):  # of a VM that is retired a pinned chain stays whole, and broken ones stay, whatever the policy does to them else
         policy.update(tails="keep", merge="never", remove_broken=False)
     before = let_go(make_plan(trees, policy, now))
     assert let_go(make_plan(trees, {**policy, name: raised(policy[name], more)}, now)) <= before
@@ -213,7 +232,15 @@ def test_p07_a_further_rule_never_removes_more(scene, policy, further):
     policy = {**policy, "timezone": zone}
     (name, value), *none = further.items()
     assert let_go(make_plan(trees, {name: value, **policy}, now)) <= let_go(
-        make_plan(trees, {key: member for key, member in policy.items() if key != name or len(set(policy) & set(forests.COUNTED + forests.LASTING)) == 1}, now)
+        make_plan(
+            trees,
+            {
+                key: member
+                for key, member in policy.items()
+                if key != name or len(set(policy) & set(forests.COUNTED + forests.LASTING)) == 1
+            },
+            now,
+        )
     )
 
 
@@ -221,7 +248,9 @@ def test_p07_a_further_rule_never_removes_more(scene, policy, further):
 def test_p08_the_order_of_the_input_changes_nothing(scene, policy, seed):
     trees, zone, now = scene
     policy = {**policy, "timezone": zone}
-    assert make_plan(forests.shuffled(trees, seed), dict(reversed(policy.items())), now) == make_plan(trees, policy, now)
+    assert make_plan(forests.shuffled(trees, seed), dict(reversed(policy.items())), now) == make_plan(
+        trees, policy, now
+    )
 
 
 @given(forests.scenes(), forests.policies(), st.data())
@@ -241,7 +270,9 @@ def test_p09_a_pin_adds_its_backup_and_what_that_needs(scene, policy, data):
     else:
         assert kept(without) | {pin} & added <= pinned <= kept(without) | added
     tails_kept = {**policy, "tails": "keep"}
-    assert kept(make_plan(trees, tails_kept, now)) | added & pinned <= kept(make_plan(trees, {**tails_kept, "pins": [pin]}, now))
+    assert kept(make_plan(trees, tails_kept, now)) | added & pinned <= kept(
+        make_plan(trees, {**tails_kept, "pins": [pin]}, now)
+    )
 
 
 @given(forests.scenes(), forests.policies(guards=True), st.integers(301, 10**8))
@@ -265,7 +296,9 @@ def test_p10_nor_does_one_that_joins_the_active_chain(scene, policy, ahead):
     newest = newest_restorable(trees[0], now)
     for chain in more[0]["chains"]:
         if newest in [item["id"] for item in chain["backups"]]:
-            chain["backups"].append(forests.backup("{new}", max(item["number"] for item in chain["backups"]) + 1, now + ahead))
+            chain["backups"].append(
+                forests.backup("{new}", max(item["number"] for item in chain["backups"]) + 1, now + ahead)
+            )
             chain["backups"][-1]["id"] = "{new}"
     policy["retire_moved_after"] = 0  # of a VM that is retired its whole chain stays with it
     with_it, without = make_plan(more, policy, now), make_plan(trees, policy, now)
@@ -307,7 +340,12 @@ def test_p12_a_count_rule_picks_the_extreme_of_each_of_the_newest_buckets(scene,
                     order = (instant, item["number"], chain["uuid"], item["id"])
                     members.setdefault(days.key(bucket, instant), []).append(order)
     expected = {(max if pick == "newest" else min)(members[key])[-1] for key in sorted(members)[-count:]}
-    picked = [(identity, reason) for identity, entry in entries(plan).items() for reason in entry["reasons"] if reason["code"] == "rule"]
+    picked = [
+        (identity, reason)
+        for identity, entry in entries(plan).items()
+        for reason in entry["reasons"]
+        if reason["code"] == "rule"
+    ]
     assert sorted(identity for identity, reason in picked) == sorted(expected)
     assert len(expected) == min(count, len(members))
     assert len({reason["bucket"] for identity, reason in picked}) == len(picked)
@@ -317,7 +355,18 @@ def test_p12_a_count_rule_picks_the_extreme_of_each_of_the_newest_buckets(scene,
 @given(forests.scenes(max_vms=1), forests.options(), st.integers(1, 6), st.sampled_from(["any", "full"]))
 def test_p12_last_picks_the_newest_of_all_or_of_the_fulls(scene, options, count, of):
     trees, zone, now = scene
-    plan = make_plan(trees, {**options, "last": {"count": count, "of": of}, "timezone": zone, "count_pinned": True, "by_tag": {}, "retire_moved_after": 0}, now)
+    plan = make_plan(
+        trees,
+        {
+            **options,
+            "last": {"count": count, "of": of},
+            "timezone": zone,
+            "count_pinned": True,
+            "by_tag": {},
+            "retire_moved_after": 0,
+        },
+        now,
+    )
     whole = restorable(trees)
     members = [
         (_instants.parse(item["created"]), item["number"], chain["uuid"], item["id"])
@@ -350,7 +399,11 @@ def test_p13_keeping_is_the_union_of_what_each_rule_keeps(scene, options, rules)
 
 @given(
     st.sampled_from(sorted(forests.TURNS)),
-    st.lists(st.tuples(st.booleans(), st.sampled_from([1, 900, HOUR, 6 * HOUR, DAY, 3 * DAY, 20 * DAY])), min_size=1, max_size=14),
+    st.lists(
+        st.tuples(st.booleans(), st.sampled_from([1, 900, HOUR, 6 * HOUR, DAY, 3 * DAY, 20 * DAY])),
+        min_size=1,
+        max_size=14,
+    ),
     forests.policies(counting="independent", anchor="newest"),
 )
 def test_p14_pruning_after_each_backup_ends_where_pruning_once_ends(zone, arrivals, policy):
@@ -387,7 +440,12 @@ def test_p15_time_alone_removes_nothing(scene, policy, passed):
     assert goes == went or (policy["retire_moved_after"] and goes < went)
 
 
-@given(forests.scenes(), forests.policies(guards=True), st.sampled_from(["Pacific/Kiritimati", "America/Caracas"]), st.integers(-12, 14))
+@given(
+    forests.scenes(),
+    forests.policies(guards=True),
+    st.sampled_from(["Pacific/Kiritimati", "America/Caracas"]),
+    st.integers(-12, 14),
+)
 def test_p16_neither_the_zone_of_the_process_nor_the_spelling_of_instants_matters(scene, policy, process_zone, offset):
     trees, zone, now = scene
     policy = {**policy, "timezone": zone}
@@ -395,7 +453,11 @@ def test_p16_neither_the_zone_of_the_process_nor_the_spelling_of_instants_matter
     spelled = copy.deepcopy(trees)
     for number, item in enumerate(all_backups(spelled)):
         instant = _instants.parse(item["created"])
-        item["created"] = instant if number % 3 == 0 else "%s%+03d:00" % (_instants.format(instant + offset * HOUR)[:-1].replace("T", " "), offset)
+        item["created"] = (
+            instant
+            if number % 3 == 0
+            else "%s%+03d:00" % (_instants.format(instant + offset * HOUR)[:-1].replace("T", " "), offset)
+        )
     before = os.environ.get("TZ")
     try:
         os.environ["TZ"] = process_zone
@@ -417,7 +479,9 @@ def test_p17_vms_do_not_affect_each_other(scene, policy):
         assert make_plan([tree], policy, now)["vms"] == [together[tree["vm"]["uuid"]]]
 
 
-@given(forests.scenes(), forests.policies(names=("last", "hourly", "daily", "weekly", "chains")), st.integers(-500, 500))
+@given(
+    forests.scenes(), forests.policies(names=("last", "hourly", "daily", "weekly", "chains")), st.integers(-500, 500)
+)
 def test_p18_whole_weeks_in_utc_make_no_difference(scene, policy, weeks):
     trees, zone, now = scene
     policy = {**policy, "timezone": "UTC", "by_tag": {}, "retire_moved_after": 0}
@@ -432,7 +496,14 @@ def test_p19_a_refused_plan_removes_nothing(scene, policy, data):
     trees, zone, now = scene
     guard = data.draw(
         st.sampled_from(
-            [("max_remove", 0), ("max_remove_total", 1), ("min_chains", 3), ("max_staleness", "1d"), ("max_remove_share", 0.1), ("max_remove_floor", 0)]
+            [
+                ("max_remove", 0),
+                ("max_remove_total", 1),
+                ("min_chains", 3),
+                ("max_staleness", "1d"),
+                ("max_remove_share", 0.1),
+                ("max_remove_floor", 0),
+            ]
         )
     )
     plan = make_plan(trees, {**policy, "timezone": zone, guard[0]: guard[1]}, now)
@@ -441,7 +512,12 @@ def test_p19_a_refused_plan_removes_nothing(scene, policy, data):
             assert vm["guard"] is None and vm["remove"] and vm["counts"]["refused"] == 0
         if vm["status"] == "refused":
             assert set(vm["guard"]) == {"name", "value", "limit"}
-            assert vm["remove"] == [] and vm["counts"]["remove"] == 0 and vm["counts"]["refused"] and vm["bytes"]["freed"] == 0
+            assert (
+                vm["remove"] == []
+                and vm["counts"]["remove"] == 0
+                and vm["counts"]["refused"]
+                and vm["bytes"]["freed"] == 0
+            )
         if vm["status"] == "nothing":
             assert vm["guard"] is None and vm["counts"]["keep"] == len(vm["backups"])
     if guard == ("max_remove", 0):
@@ -450,7 +526,13 @@ def test_p19_a_refused_plan_removes_nothing(scene, policy, data):
         assert plan["totals"]["counts"]["remove"] <= 1
 
 
-@given(forests.scenes(), forests.policies(), st.sampled_from([0, 0.1, 0.25, 0.5, 0.75, 0.9, 1]), st.integers(0, 6), st.integers(0, 2))
+@given(
+    forests.scenes(),
+    forests.policies(),
+    st.sampled_from([0, 0.1, 0.25, 0.5, 0.75, 0.9, 1]),
+    st.integers(0, 6),
+    st.integers(0, 2),
+)
 def test_p19_the_share_and_the_broken_chains_are_counted_as_promised(scene, policy, share, floor, broken):
     trees, zone, now = scene
     policy = {**policy, "timezone": zone, "max_remove_floor": floor}
@@ -458,8 +540,14 @@ def test_p19_the_share_and_the_broken_chains_are_counted_as_promised(scene, poli
     limited = make_plan(trees, {**policy, "max_remove_share": share, "max_broken_chains": broken}, now)
     for tree, one, other in zip(trees, free["vms"], limited["vms"]):
         went = {entry["id"] for entry in one["backups"] if entry["verdict"] == "remove"}
-        whole = {entry["id"] for entry in one["backups"] if entry["id"] in restorable([tree]) and _instants.parse(entry["created"]) <= now + 300}
-        too_much = len(went) >= floor and (len(went) > share * len(one["backups"]) or len(went & whole) > share * len(whole))
+        whole = {
+            entry["id"]
+            for entry in one["backups"]
+            if entry["id"] in restorable([tree]) and _instants.parse(entry["created"]) <= now + 300
+        }
+        too_much = len(went) >= floor and (
+            len(went) > share * len(one["backups"]) or len(went & whole) > share * len(whole)
+        )
         headless = sum(not restorable([{"chains": [chain]}]) for chain in tree["chains"] if chain["backups"])
         if one["status"] == "planned":
             expected = "max_broken_chains" if headless > broken else "max_remove_share" if too_much else None
@@ -500,15 +588,27 @@ def test_p21_the_digest_follows_inventory_policy_and_day(scene, policy, data):
         item = data.draw(st.sampled_from(all_backups(changed)))
         key = data.draw(st.sampled_from(["created", "size", "description", "creator", "server_uuid", "number", "id"]))
         value = item[key]
-        item[key] = value + 7 if isinstance(value, int) else _instants.parse(value) + 1 if key == "created" else value + "!"
+        item[key] = (
+            value + 7 if isinstance(value, int) else _instants.parse(value) + 1 if key == "created" else value + "!"
+        )
     assert make_plan(changed, policy, now)["digest"] != digest
 
 
-@given(forests.scenes(future=False), forests.policies(), st.integers(1, 6), st.sampled_from([1, 600, HOUR, 6 * HOUR, DAY, 5 * DAY]), st.booleans())
+@given(
+    forests.scenes(future=False),
+    forests.policies(),
+    st.integers(1, 6),
+    st.sampled_from([1, 600, HOUR, 6 * HOUR, DAY, 5 * DAY]),
+    st.booleans(),
+)
 def test_nothing_goes_before_the_earliest_removal_that_was_foreseen(scene, policy, more, wait, join):
     trees, zone, now = scene
     policy = {**policy, "timezone": zone}
-    foreseen = {identity: entry["earliest_removal"] for identity, entry in entries(make_plan(trees, policy, now)).items() if entry["earliest_removal"]}
+    foreseen = {
+        identity: entry["earliest_removal"]
+        for identity, entry in entries(make_plan(trees, policy, now)).items()
+        if entry["earliest_removal"]
+    }
     trees, moment = copy.deepcopy(trees), now
     for number in range(more):
         moment += wait
@@ -519,7 +619,9 @@ def test_nothing_goes_before_the_earliest_removal_that_was_foreseen(scene, polic
             else:
                 tree["chains"].append(forests.chain(name, forests.backup(name, 1, moment)))
         gone = let_go(make_plan(trees, policy, moment))
-        assert not {identity for identity in gone if identity in foreseen and _instants.format(moment) < foreseen[identity]}
+        assert not {
+            identity for identity in gone if identity in foreseen and _instants.format(moment) < foreseen[identity]
+        }
 
 
 @st.composite
@@ -527,13 +629,26 @@ def windows(draw):
     """(trees, policy, now): chains around a turn of the clock or a month's end, and one rule with a duration or the grace alone."""
     zone, duration, first, now = draw(forests.spans())
     chance = random.Random(draw(st.integers(0, 2**32)))
-    instants = sorted(first + chance.choice([0, 1, 600, HOUR, DAY, 2 * DAY, chance.randrange(3 * DAY)]) for number in range(3))
+    instants = sorted(
+        first + chance.choice([0, 1, 600, HOUR, DAY, 2 * DAY, chance.randrange(3 * DAY)]) for number in range(3)
+    )
     chains = [
-        forests.chain("{c%d}" % number, *(forests.backup("{c%d}" % number, place + 1, instant + place) for place in range(chance.choice([1, 2]))))
+        forests.chain(
+            "{c%d}" % number,
+            *(forests.backup("{c%d}" % number, place + 1, instant + place) for place in range(chance.choice([1, 2]))),
+        )
         for number, instant in enumerate(instants)
     ]
-    rule = chance.choice(["within", "window", "within_hourly", "within_daily", "within_weekly", "within_monthly", "grace"])
-    options = {**forests.BARE, "timezone": zone, "anchor": chance.choice(["newest", "now"]), "keep_oldest": chance.random() < 0.5, "min_restorable": 1}
+    rule = chance.choice(
+        ["within", "window", "within_hourly", "within_daily", "within_weekly", "within_monthly", "grace"]
+    )
+    options = {
+        **forests.BARE,
+        "timezone": zone,
+        "anchor": chance.choice(["newest", "now"]),
+        "keep_oldest": chance.random() < 0.5,
+        "min_restorable": 1,
+    }
     rules = {rule: str(duration), **({"last": 1} if rule == "grace" else {})}
     return [forests.tree(*chains)], {**options, **rules}, max(now, instants[-1] + 2)
 
@@ -545,7 +660,9 @@ def test_p24_nothing_goes_before_the_instant_that_is_told_and_the_second_after_i
 
     def goes(moment, ids, *earlier):
         """Of these backups, those that a plan at that moment removes, right after a new full and perhaps after earlier ones."""
-        new = [forests.chain("{new%d}" % each, forests.backup("{new%d}" % each, 1, each)) for each in {*earlier, moment}]
+        new = [
+            forests.chain("{new%d}" % each, forests.backup("{new%d}" % each, 1, each)) for each in {*earlier, moment}
+        ]
         return ids & let_go(make_plan([forests.tree(*trees[0]["chains"], *new)], policy, moment))
 
     by_bucket = any(key.startswith("within_") for key in policy)
@@ -553,8 +670,7 @@ def test_p24_nothing_goes_before_the_instant_that_is_told_and_the_second_after_i
     told = [({entry["id"]}, entry["earliest_removal"]) for entry in vm["backups"]]
     for chain in vm["full_due"]["chains"]:
         told.append(({entry["id"] for entry in vm["backups"] if entry["chain"] == chain["chain"]}, chain["when"]))
-    for ids, until in told:
-        until = until and _instants.parse(until)
+    for ids, until in [(ids, instant and _instants.parse(instant)) for ids, instant in told]:
         if not until or until <= now:
             continue
         whole_chain = [entry for entry in vm["backups"] if entry["chain"] == chain_of[min(ids)]]
@@ -563,11 +679,17 @@ def test_p24_nothing_goes_before_the_instant_that_is_told_and_the_second_after_i
             assert goes(until + 1, ids, now)
         quarters = range(max(now + 1, until - 3 * DAY) // 900 * 900, until, 900)
         chosen = random.Random(until).sample(quarters, min(6, len(quarters)))
-        assert not [moment for moment in {now + 1, *chosen, *quarters[-2:], until - 1, until} if now < moment <= until and goes(moment, ids)]
+        assert not [
+            moment
+            for moment in {now + 1, *chosen, *quarters[-2:], until - 1, until}
+            if now < moment <= until and goes(moment, ids)
+        ]
 
 
 @given(forests.spans())
-@example(("UTC", _durations.parse("1mo"), _instants.parse("2026-02-28T12:00:00Z"), _instants.parse("2026-03-29T01:00:00Z")))  # young again
+@example(
+    ("UTC", _durations.parse("1mo"), _instants.parse("2026-02-28T12:00:00Z"), _instants.parse("2026-03-29T01:00:00Z"))
+)  # young again
 def test_p24_grace_ends_right_after_the_second_that_is_told(span):
     zone, duration, created, now = span
     trees = [forests.singles([created])]
@@ -586,9 +708,17 @@ def grace_until(plan):
 @given(forests.scenes(), forests.policies(counting="independent"), st.integers(1, 5))
 def test_the_cost_of_weekly_increments_would_go_with_the_weekly_rule(scene, policy, weeks):
     trees, zone, now = scene
-    without = {"last": 1, **{key: value for key, value in policy.items() if key not in ("weekly", "within_weekly")}, "timezone": zone}
+    without = {
+        "last": 1,
+        **{key: value for key, value in policy.items() if key not in ("weekly", "within_weekly")},
+        "timezone": zone,
+    }
     plan = make_plan(trees, {**without, "weekly": weeks}, now)
-    cost = [int(re.search("([0-9]+) bytes", warning["message"])[1]) for warning in plan["warnings"] if warning["code"] == "weekly_increments"]
+    cost = [
+        int(re.search("([0-9]+) bytes", warning["message"])[1])
+        for warning in plan["warnings"]
+        if warning["code"] == "weekly_increments"
+    ]
     assert sum(cost) <= bytes_let_go(make_plan(trees, without, now)) - bytes_let_go(plan)
 
 
@@ -614,7 +744,12 @@ def test_a_pin_with_a_date_keeps_what_a_pin_keeps_until_it_ends_and_nothing_afte
     dated = {**policy, "pin_until_pattern": "until (.*)"}
     always, never = {**policy, "pins": [item["id"] for item in chosen]}, policy
     plan = make_plan(trees, dated, now)
-    untils = {reason["until"] for entry in entries(plan).values() for reason in entry["reasons"] if reason.get("by") == "pin_until_pattern"}
+    untils = {
+        reason["until"]
+        for entry in entries(plan).values()
+        for reason in entry["reasons"]
+        if reason.get("by") == "pin_until_pattern"
+    }
     if not chosen:
         return
     assert kept(plan) == kept(make_plan(trees, always if untils else never, now))
@@ -624,17 +759,39 @@ def test_a_pin_with_a_date_keeps_what_a_pin_keeps_until_it_ends_and_nothing_afte
         assert kept(make_plan(trees, dated, end + 1)) == kept(make_plan(trees, never, end + 1))
 
 
-@given(forests.scenes(), forests.options(anchor="now"), forests.rules(), forests.rules(), forests.rules(), st.randoms(use_true_random=False))
+@given(
+    forests.scenes(),
+    forests.options(anchor="now"),
+    forests.rules(),
+    forests.rules(),
+    forests.rules(),
+    st.randoms(use_true_random=False),
+)
 def test_rules_of_a_tag_keep_what_they_would_if_nothing_else_counted(scene, options, own, red, blue, chance):
     """Whatever does not count here is pinned in the plan to compare with, where pinned backups do not count."""
     trees, zone, now = scene
-    options = {**options, "timezone": zone, "pin_pattern": None, "retire_moved_after": 0, "by_tag": {}, "count_pinned": True, "tags_pattern": "#([a-z]+)"}
-    tags = {item["id"]: chance.choice([(), (), ("red",), ("blue",), ("red", "blue"), ("green",)]) for item in all_backups(trees)}
+    options = {
+        **options,
+        "timezone": zone,
+        "pin_pattern": None,
+        "retire_moved_after": 0,
+        "by_tag": {},
+        "count_pinned": True,
+        "tags_pattern": "#([a-z]+)",
+    }
+    tags = {
+        item["id"]: chance.choice([(), (), ("red",), ("blue",), ("red", "blue"), ("green",)])
+        for item in all_backups(trees)
+    }
     for item in all_backups(trees):
         item["description"] = " ".join("#" + tag for tag in tags[item["id"]])
     plan = make_plan(trees, {**options, **own, "by_tag": {"red": red, "blue": blue}}, now)
     for tag, rules in ((None, own), ("red", red), ("blue", blue)):
-        others = [identity for identity, has in tags.items() if (tag not in has if tag else not set(has).isdisjoint(["red", "blue"]))]
+        others = [
+            identity
+            for identity, has in tags.items()
+            if (tag not in has if tag else not set(has).isdisjoint(["red", "blue"]))
+        ]
         alone = make_plan(trees, {**options, **rules, "pins": others, "count_pinned": False}, now)
         assert _picks(plan, tag) == _picks(alone, None)
 
@@ -644,7 +801,11 @@ def _picks(plan, tag):
     codes = ("rule", "within", "window_start", "oldest")
     found = {}
     for identity, entry in entries(plan).items():
-        reasons = [{**reason, "tag": None} for reason in entry["reasons"] if reason["code"] in codes and reason.get("tag") == tag]
+        reasons = [
+            {**reason, "tag": None}
+            for reason in entry["reasons"]
+            if reason["code"] in codes and reason.get("tag") == tag
+        ]
         if reasons:
             found[identity] = reasons
     return found
@@ -652,15 +813,28 @@ def _picks(plan, tag):
 
 def pinned_chains(tree, policy):
     """The chains of a VM that hold a backup that ``pin_pattern`` keeps, or one that nobody can judge."""
-    return {chain["uuid"] for chain in tree["chains"] if any(policy["pin_pattern"] in item["description"] for item in chain["backups"])}
+    return {
+        chain["uuid"]
+        for chain in tree["chains"]
+        if any(policy["pin_pattern"] in item["description"] for item in chain["backups"])
+    }
 
 
 def newest_here(tree, now):
-    return max((_instants.parse(item["created"]) for item in all_backups([tree]) if _instants.parse(item["created"]) <= now + 300), default=None)
+    return max(
+        (
+            _instants.parse(item["created"])
+            for item in all_backups([tree])
+            if _instants.parse(item["created"]) <= now + 300
+        ),
+        default=None,
+    )
 
 
 @given(forests.scenes(), forests.policies(guards=True), st.sampled_from(["0h", "1h", "3d", "1mo"]), st.booleans())
-def test_p22_a_retired_vm_is_one_that_is_known_to_be_gone_and_loses_nothing_that_is_pinned(scene, policy, after, declared):
+def test_p22_a_retired_vm_is_one_that_is_known_to_be_gone_and_loses_nothing_that_is_pinned(
+    scene, policy, after, declared
+):
     trees, zone, now = scene
     policy = {**policy, "timezone": zone, "retire_after": after}
     plan = make_plan(trees, policy, now, retired=[{"name": "vm-{a0}"}] if declared else None)
@@ -668,14 +842,31 @@ def test_p22_a_retired_vm_is_one_that_is_known_to_be_gone_and_loses_nothing_that
     for tree, vm in zip(trees, plan["vms"]):
         others, newest = tree.get("others"), newest_here(tree, now)
         known = tree["vm"]["registered"] is False and others is not None and newest is not None
-        gone = known and declared and tree["vm"]["name"] == "vm-{a0}" and newest < zone.before(now, _durations.parse(after))
-        elsewhere = known and policy["retire_moved_after"] and others["newest"] and newest < _instants.parse(others["newest"]) <= now + 300
+        gone = (
+            known
+            and declared
+            and tree["vm"]["name"] == "vm-{a0}"
+            and newest < zone.before(now, _durations.parse(after))
+        )
+        elsewhere = (
+            known
+            and policy["retire_moved_after"]
+            and others["newest"]
+            and newest < _instants.parse(others["newest"]) <= now + 300
+        )
         moved = elsewhere and newest < zone.before(now, _durations.parse(policy["retire_moved_after"]))
         if not (gone or moved):
             assert tree["vm"]["uuid"] not in found
             continue
-        headless = {chain["uuid"] for chain in tree["chains"] if chain["backups"] and not restorable([{"chains": [chain]}])}
-        future = {chain["uuid"] for chain in tree["chains"] for item in chain["backups"] if _instants.parse(item["created"]) > now + 300}
+        headless = {
+            chain["uuid"] for chain in tree["chains"] if chain["backups"] and not restorable([{"chains": [chain]}])
+        }
+        future = {
+            chain["uuid"]
+            for chain in tree["chains"]
+            for item in chain["backups"]
+            if _instants.parse(item["created"]) > now + 300
+        }
         stays = pinned_chains(tree, policy) | headless | future
         went = {entry["chain"] for entry in vm["backups"] if entry["verdict"] in ("remove", "refused")}
         assert went == {chain["uuid"] for chain in tree["chains"] if chain["backups"]} - stays
@@ -696,7 +887,12 @@ def test_p23_whatever_is_retired_is_told_as_such(scene, policy, declared):
     never = make_plan(trees, {**policy, "retire_moved_after": 0}, now)
     found = retired(plan)
     for tree, vm in zip(trees, plan["vms"]):
-        reasons = [reason for entry in vm["backups"] if entry["verdict"] in ("remove", "refused") for reason in entry["reasons"]]
+        reasons = [
+            reason
+            for entry in vm["backups"]
+            if entry["verdict"] in ("remove", "refused")
+            for reason in entry["reasons"]
+        ]
         if tree["vm"]["uuid"] in found:
             assert vm["status"] == "retired" or vm["guard"]
             assert {reason["code"] for reason in reasons} == {"retired"}
@@ -704,7 +900,11 @@ def test_p23_whatever_is_retired_is_told_as_such(scene, policy, declared):
         else:
             assert vm["status"] != "retired"
         if declared and tree["vm"]["registered"]:
-            assert [one["rule"] for one in plan["warnings"] if one["code"] == "not_retired" and one["vm"] == tree["vm"]["uuid"]] == ["retired"]
+            assert [
+                one["rule"]
+                for one in plan["warnings"]
+                if one["code"] == "not_retired" and one["vm"] == tree["vm"]["uuid"]
+            ] == ["retired"]
     # Of the other VMs nothing more goes than in a plan that retires nothing; less where a chain of a retired one stays whole.
     assert let_go(plan) - ids_of_vms(trees, found) <= let_go(never)
 
@@ -714,7 +914,10 @@ def test_p24_a_vm_that_will_be_retired_loses_nothing_before_the_instant_that_is_
     trees, zone, now = scene
     policy = {**policy, "timezone": zone, "retire_after": after}
     listed = [{"name": "vm-{a0}"}]
-    told = {identity: entry["earliest_removal"] for identity, entry in entries(make_plan(trees, policy, now, retired=listed)).items()}
+    told = {
+        identity: entry["earliest_removal"]
+        for identity, entry in entries(make_plan(trees, policy, now, retired=listed)).items()
+    }
     for until in sorted({_instants.parse(until) for until in told.values() if until})[:4]:
         for moment in (until - 1, until):
             gone = let_go(make_plan(trees, policy, moment, retired=listed))

@@ -27,10 +27,14 @@ def vm(*ages, others=0, registered=False, pinned=(), prefix="c", **more):
     chains = []
     for number, age in enumerate(ages):
         name, text = "{%s%d}" % (prefix, number), "keep" if number in pinned else ""
-        chains.append(chain(name, backup(name, 1, NOW - (age + 1) * DAY, description=text), backup(name, 2, NOW - age * DAY)))
+        chains.append(
+            chain(name, backup(name, 1, NOW - (age + 1) * DAY, description=text), backup(name, 2, NOW - age * DAY))
+        )
     one = tree(*chains, **more)
     one["vm"]["registered"] = registered
-    one["others"] = None if others is None else {"chains": 1, "backups": 2, "newest": _instants.format(NOW - others * DAY)}
+    one["others"] = (
+        None if others is None else {"chains": 1, "backups": 2, "newest": _instants.format(NOW - others * DAY)}
+    )
     return one
 
 
@@ -46,9 +50,13 @@ def test_a_vm_that_lives_elsewhere_goes_whole_oldest_chain_first_and_only_beside
     plan = planned(vm(30, 20, 10))
     assert status(plan) == ["retired"] and not kept(plan)
     assert [(step["id"], step["action"], step["allow_remove_last"]) for step in plan["remove"]] == [
-        ("{c0}", "chain", False), ("{c1}", "chain", False), ("{c2}", "chain", False),
+        ("{c0}", "chain", False),
+        ("{c1}", "chain", False),
+        ("{c2}", "chain", False),
     ]
-    assert all(entry["reasons"] == [{"code": "retired", "by": "moved", "after": "7d"}] for entry in entries(plan).values())
+    assert all(
+        entry["reasons"] == [{"code": "retired", "by": "moved", "after": "7d"}] for entry in entries(plan).values()
+    )
     assert plan["totals"]["vms"] == {"nothing": 0, "planned": 0, "retired": 1, "refused": 0}
     assert plan["vms"][0]["full_due"] == {"freed": 0, "chains": []}
 
@@ -56,7 +64,11 @@ def test_a_vm_that_lives_elsewhere_goes_whole_oldest_chain_first_and_only_beside
 def test_a_vm_that_is_declared_gone_goes_whole_and_only_its_last_chain_may_be_the_last():
     plan = planned(vm(60, 50, 40, others=50), retired=GONE)
     assert status(plan) == ["retired"]
-    assert [(step["id"], step["allow_remove_last"]) for step in plan["remove"]] == [("{c0}", False), ("{c1}", False), ("{c2}", True)]
+    assert [(step["id"], step["allow_remove_last"]) for step in plan["remove"]] == [
+        ("{c0}", False),
+        ("{c1}", False),
+        ("{c2}", True),
+    ]
     assert entries(plan)["{c2}"]["reasons"] == [{"code": "retired", "by": "declared", "after": "30d"}]
 
 
@@ -103,7 +115,10 @@ def test_the_backup_of_no_other_node_has_a_newest_one():
 @pytest.mark.parametrize("after", ["0h", "1h", "10d"])
 def test_it_goes_one_second_after_the_last_one_at_which_it_may_not(after):
     trees = [vm(3, others=50)]
-    (told,) = {entry["earliest_removal"] for entry in entries(planned(*trees, retired=GONE, policy={"retire_after": "10d"})).values()}
+    (told,) = {
+        entry["earliest_removal"]
+        for entry in entries(planned(*trees, retired=GONE, policy={"retire_after": "10d"})).values()
+    }
     assert told == _instants.format(NOW + 7 * DAY)
     newest = NOW - 3 * DAY
     last = {"0h": newest, "1h": newest + 3600, "10d": newest + 10 * DAY}[after]
@@ -116,9 +131,22 @@ def test_a_pinned_chain_stays_whole_and_so_does_what_cannot_be_judged():
     one = vm(50, 45, 40, others=50, pinned=[1])
     one["chains"].append(chain("{broken}", backup("{broken}", 2, NOW - 100 * DAY)))
     one["chains"].append(chain("{future}", backup("{future}", 1, NOW - 90 * DAY), backup("{future}", 2, NOW + DAY)))
-    plan = planned(one, retired=GONE, policy={"pin_pattern": "keep", "tails": "remove", "merge": "allow", "remove_broken": True, "max_broken_chains": 1})
+    plan = planned(
+        one,
+        retired=GONE,
+        policy={
+            "pin_pattern": "keep",
+            "tails": "remove",
+            "merge": "allow",
+            "remove_broken": True,
+            "max_broken_chains": 1,
+        },
+    )
     assert kept(plan) == {"{c1}", "{c1}.2", "{broken}.2", "{future}", "{future}.2"}
-    assert [(step["id"], step["action"], step["allow_remove_last"]) for step in plan["remove"]] == [("{c0}", "chain", False), ("{c2}", "chain", False)]
+    assert [(step["id"], step["action"], step["allow_remove_last"]) for step in plan["remove"]] == [
+        ("{c0}", "chain", False),
+        ("{c2}", "chain", False),
+    ]
     assert {warning["code"] for warning in plan["warnings"]} == {"broken", "future"}
 
 
@@ -137,8 +165,16 @@ def test_what_will_keep_a_chain_of_a_vm_that_will_be_retired_is_foreseen():
     one["chains"][1]["backups"][0]["description"] = "until 2026-12-24"
     one["chains"].append(chain("{future}", backup("{future}", 1, NOW - 45 * DAY), backup("{future}", 2, NOW + DAY)))
     policy = {"pin_pattern": "keep", "pin_until_pattern": "until (.*)", "timezone": "UTC", "retire_after": "45d"}
-    told = {entry["chain"]: entry["earliest_removal"] for entry in planned(one, retired=GONE, policy=policy)["vms"][0]["backups"]}
-    assert told == {"{c0}": None, "{c1}": "2026-12-24T23:59:59Z", "{c2}": _instants.format(NOW + 5 * DAY), "{future}": None}
+    told = {
+        entry["chain"]: entry["earliest_removal"]
+        for entry in planned(one, retired=GONE, policy=policy)["vms"][0]["backups"]
+    }
+    assert told == {
+        "{c0}": None,
+        "{c1}": "2026-12-24T23:59:59Z",
+        "{c2}": _instants.format(NOW + 5 * DAY),
+        "{future}": None,
+    }
 
 
 @pytest.mark.parametrize(
@@ -167,10 +203,18 @@ def test_a_broken_chain_refuses_it_as_any_other():
 
 @pytest.mark.parametrize(
     "one, told",
-    [(vm(40, registered=True), "which is registered"), (vm(40, registered=None), "gather with owner"), (vm(40, others=None), "gather with owner")],
+    [
+        (vm(40, registered=True), "which is registered"),
+        (vm(40, registered=None), "gather with owner"),
+        (vm(40, others=None), "gather with owner"),
+    ],
 )
 def test_why_a_declared_vm_is_not_retired_is_said(one, told):
-    (warning,) = [each for each in planned(one, retired=GONE, policy={"retire_moved_after": 0})["warnings"] if each["code"] == "not_retired"]
+    (warning,) = [
+        each
+        for each in planned(one, retired=GONE, policy={"retire_moved_after": 0})["warnings"]
+        if each["code"] == "not_retired"
+    ]
     assert warning["rule"] == "retired" and warning["vm"] == "{a1}" and told in warning["message"]
 
 
@@ -190,7 +234,11 @@ def test_the_decision_is_in_the_digest_and_a_plan_of_a_retired_vm_is_confirmed_w
     assert declared["digest"] != not_declared["digest"]
     changed = vm(10)
     changed["others"]["backups"] = 9
-    assert planned(changed)["digest"] == planned(vm(10))["digest"] != planned(vm(10), policy={"retire_moved_after": "20d"})["digest"]
+    assert (
+        planned(changed)["digest"]
+        == planned(vm(10))["digest"]
+        != planned(vm(10), policy={"retire_moved_after": "20d"})["digest"]
+    )
 
 
 def test_two_trees_of_one_vm_know_less_of_the_others():
@@ -217,9 +265,14 @@ def test_what_is_wrong_with_a_tree_is_named(change, told):
 
 
 def test_the_terminal_and_the_result_in_words_name_what_is_retired():
-    plan = planned(vm(40, others=50), vm(1, others=50, name="db", uuid="{a2}", registered=True, prefix="d"), retired=GONE)
+    plan = planned(
+        vm(40, others=50), vm(1, others=50, name="db", uuid="{a2}", registered=True, prefix="d"), retired=GONE
+    )
     text = "\n".join(plan_lines(plan, "all"))
-    assert "web (vm): RETIRED, keep 0, remove 2" in text and "its VM is declared gone, and its newest backup here is older than 30d" in text
+    assert (
+        "web (vm): RETIRED, keep 0, remove 2" in text
+        and "its VM is declared gone, and its newest backup here is older than 30d" in text
+    )
     assert "retired       2        20 B  of 1 VM: web" in text
     assert "2 backups of 1 VM (20 B; retired: web) would go" in conclude(plan, "planned")
     assert plan_lines(plan, "vms")[1].endswith("retired")

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import pytest
 from ansible_collections.prlsdk.core.plugins.module_utils import _instants
+from ansible_collections.prlsdk.core.plugins.module_utils._errors import InputError
 from ansible_collections.prlsdk.core.plugins.plugin_utils._report import words
 from ansible_collections.prlsdk.core.plugins.plugin_utils._retention import guards, inventory
 from ansible_collections.prlsdk.core.plugins.plugin_utils._retention import policy as policies
@@ -14,7 +15,6 @@ from ansible_collections.prlsdk.core.plugins.plugin_utils._retention.buckets imp
 from ansible_collections.prlsdk.core.plugins.plugin_utils._retention.candidates import Candidates
 from ansible_collections.prlsdk.core.plugins.plugin_utils._retention.groups import make_plans
 from ansible_collections.prlsdk.core.plugins.plugin_utils._retention.plan import make_plan
-from ansible_collections.prlsdk.core.plugins.module_utils._errors import InputError
 from ansible_collections.prlsdk.core.plugins.plugin_utils._retention.refusals import refusals
 from ansible_collections.prlsdk.core.plugins.plugin_utils._retention.zone import named
 
@@ -30,7 +30,12 @@ def planned(trees, now=NOW, **policy):
 
 def days_kept(plan):
     """How many days before NOW each kept backup was made, the newest first."""
-    return [(NOW - _instants.parse(entry["created"])) // DAY for vm in plan["vms"] for entry in vm["backups"] if entry["verdict"] == "keep"]
+    return [
+        (NOW - _instants.parse(entry["created"])) // DAY
+        for vm in plan["vms"]
+        for entry in vm["backups"]
+        if entry["verdict"] == "keep"
+    ]
 
 
 @pytest.mark.parametrize(
@@ -66,7 +71,9 @@ def test_a_rule_keeps_these_of_forty_nights_of_fulls(policy, days):
     assert days_kept(planned([singles(NIGHTLY)], **policy)) == days
 
 
-@pytest.mark.parametrize("absent", [{"daily": 0}, {"daily": None}, {"within": "0h"}, {"within": 0}, {"weekly": {"count": "0"}}])
+@pytest.mark.parametrize(
+    "absent", [{"daily": 0}, {"daily": None}, {"within": "0h"}, {"within": 0}, {"weekly": {"count": "0"}}]
+)
 def test_nothing_means_that_the_rule_is_absent(absent):
     assert planned([singles(NIGHTLY)], last=1, **absent)["policy"] == planned([singles(NIGHTLY)], last=1)["policy"]
 
@@ -97,14 +104,20 @@ def test_windows_end_at_the_newest_backup_so_that_nothing_ages_out_when_backups_
 
 
 def test_of_full_looks_at_fulls_only():
-    weekly = [chain("{c%d}" % week, *(backup("{c%d}" % week, day + 1, NOW - (20 - 7 * week - day) * DAY) for day in range(7))) for week in range(3)]
+    weekly = [
+        chain("{c%d}" % week, *(backup("{c%d}" % week, day + 1, NOW - (20 - 7 * week - day) * DAY) for day in range(7)))
+        for week in range(3)
+    ]
     plan = planned([tree(*weekly)], weekly={"count": 3, "of": "full"}, keep_oldest=False, tails="remove")
     assert verdicts(plan, "keep") == {"{c0}", "{c1}"} | {item["id"] for item in weekly[2]["backups"]}
     gone = entries(plan)["{c0}.2"]
     assert gone["reasons"] == [{"code": "not_counted", "rule": "weekly", "of": "full"}]
 
 
-WEEKLY = [chain("{c%d}" % week, *(backup("{c%d}" % week, day + 1, NOW - (27 - 7 * week - day) * DAY) for day in range(7))) for week in range(4)]
+WEEKLY = [
+    chain("{c%d}" % week, *(backup("{c%d}" % week, day + 1, NOW - (27 - 7 * week - day) * DAY) for day in range(7)))
+    for week in range(4)
+]
 
 
 @pytest.mark.parametrize(
@@ -119,7 +132,12 @@ WEEKLY = [chain("{c%d}" % week, *(backup("{c%d}" % week, day + 1, NOW - (27 - 7 
 def test_last_of_full_keeps_the_newest_fulls(options, chosen, stays):
     plan = planned([tree(*WEEKLY)], last={"count": 2, "of": "full"}, **options)
     assert len(kept(plan)) == stays
-    reasons = {identity: reason for identity, entry in entries(plan).items() for reason in entry["reasons"] if reason["code"] == "rule"}
+    reasons = {
+        identity: reason
+        for identity, entry in entries(plan).items()
+        for reason in entry["reasons"]
+        if reason["code"] == "rule"
+    }
     assert reasons == {
         identity: {"code": "rule", "name": "last", "rank": rank, "of": 2, "bucket": None, "from": None, "to": None}
         for rank, identity in enumerate(reversed(chosen), 1)
@@ -137,9 +155,13 @@ def test_a_rule_with_a_duration_keeps_the_oldest_backup_in_it_until_it_is_older(
     alone = entries(planned([singles(["2026-09-12T01:00:00Z"])], _instants.parse("2026-09-12T04:00:00Z"), **policy))
     assert alone["{c0}"]["earliest_removal"] == "2026-09-15T01:00:00Z", "a newer one of the day does not take its place"
     older = [singles(["2026-09-08T03:00:00Z", "2026-09-12T01:00:00Z", "2026-09-12T02:00:00Z"])]
-    assert kept(planned(older, _instants.parse("2026-09-12T04:00:00Z"), **policy)) == {"{c2}"}, "the oldest of all, or none"
+    assert kept(planned(older, _instants.parse("2026-09-12T04:00:00Z"), **policy)) == {"{c2}"}, (
+        "the oldest of all, or none"
+    )
     assert kept(planned(trees, _instants.parse("2026-09-12T04:00:00Z"), keep_oldest=False, **policy)) == {"{c2}"}
-    ended = planned([singles(["2026-09-08T03:00:00Z"])], anchor="now", within_daily={"duration": "1d", "of": "full"}, timezone="UTC")
+    ended = planned(
+        [singles(["2026-09-08T03:00:00Z"])], anchor="now", within_daily={"duration": "1d", "of": "full"}, timezone="UTC"
+    )
     assert "oldest" not in {each["code"] for each in entries(ended)["{c0}"]["reasons"]}
 
 
@@ -194,13 +216,27 @@ def test_by_default_a_chain_goes_as_a_whole_or_not_at_all():
     assert not let_go(plan)
     assert entries(plan)["{a}.5"]["reasons"] == [{"code": "tail"}]
     step = planned(trees, last=1)["vms"][0]["remove"]
-    assert step == [{"id": "{a}", "created": CHAIN[0]["created"], "size": 10, "frees": 50, "action": "chain", "allow_remove_last": False, "removes": [
-        {name: backup[name] for name in ("id", "created", "size")} for backup in reversed(CHAIN)
-    ]}]
+    assert step == [
+        {
+            "id": "{a}",
+            "created": CHAIN[0]["created"],
+            "size": 10,
+            "frees": 50,
+            "action": "chain",
+            "allow_remove_last": False,
+            "removes": [{name: backup[name] for name in ("id", "created", "size")} for backup in reversed(CHAIN)],
+        }
+    ]
 
 
 def test_the_active_chain_is_never_shortened():
-    plan = planned([tree(chain("{b}", *ACTIVE))], monthly={"count": 1, "pick": "oldest"}, keep_oldest=False, min_restorable=0, tails="remove")
+    plan = planned(
+        [tree(chain("{b}", *ACTIVE))],
+        monthly={"count": 1, "pick": "oldest"},
+        keep_oldest=False,
+        min_restorable=0,
+        tails="remove",
+    )
     assert kept(plan) == {"{b}", "{b}.2", "{b}.3"}
     assert entries(plan)["{b}.3"]["reasons"] == [{"code": "active_chain"}]
 
@@ -219,7 +255,9 @@ def test_the_active_chain_is_never_shortened():
 )
 def test_the_newest_restorable_backup_is_never_merged_away(hours, newest, tails):
     trees = [tree(chain("{a}", *(backup("{a}", number, NOW + hour * HOUR) for number, hour in enumerate(hours, 1))))]
-    plan = planned(trees, daily={"count": 1, "pick": "oldest"}, keep_oldest=False, min_restorable=0, merge="allow", tails=tails)
+    plan = planned(
+        trees, daily={"count": 1, "pick": "oldest"}, keep_oldest=False, min_restorable=0, merge="allow", tails=tails
+    )
     identity = "{a}.%d" % newest if newest > 1 else "{a}"
     reasons = [reason["code"] for reason in entries(plan)[identity]["reasons"] if reason["code"] != "needed_by"]
     assert reasons == ["active_chain"] and entries(plan)[identity]["verdict"] == "keep"
@@ -230,13 +268,20 @@ def test_the_end_of_the_active_chain_stays_where_a_backup_from_the_future_follow
     times = [NOW - 3 * HOUR, NOW - HOUR, NOW - 2 * HOUR]
     members = [backup("{a}", number, time) for number, time in enumerate([*times, NOW + DAY, NOW + 2 * DAY], 1)]
     for there in (members[:3], members[:4], members):
-        assert not let_go(planned([tree(chain("{a}", *there))], last=1, min_restorable=0, merge="allow", tails="remove"))
+        assert not let_go(
+            planned([tree(chain("{a}", *there))], last=1, min_restorable=0, merge="allow", tails="remove")
+        )
 
 
 def test_merge_takes_increments_out_of_the_middle_but_no_full_and_not_from_old_storage():
     trees = [tree(chain("{a}", *CHAIN), chain("{b}", *ACTIVE))]
     steps = planned(trees, last=1, pins=["a.4"], merge="allow", tails="remove")["vms"][0]["remove"]
-    assert [(step["id"], step["action"]) for step in steps] == [("{a}.5", "increment"), ("{a}.3", "merge"), ("{a}.2", "merge"), ("{b}.2", "merge")]
+    assert [(step["id"], step["action"]) for step in steps] == [
+        ("{a}.5", "increment"),
+        ("{a}.3", "merge"),
+        ("{a}.2", "merge"),
+        ("{b}.2", "merge"),
+    ]
     trees[0]["vm"]["storage_version"] = 3
     assert not let_go(planned(trees, last=1, pins=["a.4"], merge="allow", tails="remove"))
 
@@ -253,14 +298,24 @@ def test_increments_go_before_any_merge_in_whatever_chain():
     trees = [tree(chain("{a}", *CHAIN), chain("{0}", *other), chain("{b}", *ACTIVE))]
     steps = planned(trees, last=3, pins=["a.4", "0.2", "0.4"], merge="allow", tails="remove")["vms"][0]["remove"]
     assert [(step["id"], step["action"]) for step in steps] == [
-        ("{0}.5", "increment"), ("{a}.5", "increment"), ("{0}.3", "merge"), ("{a}.3", "merge"), ("{a}.2", "merge")
+        ("{0}.5", "increment"),
+        ("{a}.5", "increment"),
+        ("{0}.3", "merge"),
+        ("{a}.3", "merge"),
+        ("{a}.2", "merge"),
     ]
 
 
 def test_a_full_in_the_middle_of_a_chain_is_not_merged():
-    members = [backup("{a}", 1, NOW - 20 * DAY), backup("{a}", 2, NOW - 19 * DAY, "".join(["fu", "ll"]), promoted=True), backup("{a}", 3, NOW - 18 * DAY)]
+    members = [
+        backup("{a}", 1, NOW - 20 * DAY),
+        backup("{a}", 2, NOW - 19 * DAY, "".join(["fu", "ll"]), promoted=True),
+        backup("{a}", 3, NOW - 18 * DAY),
+    ]
     plan = planned([tree(chain("{a}", *members), chain("{b}", *ACTIVE))], last=3, pins=["a.3"], merge="allow")
-    assert not let_go(plan) and entries(plan)["{a}.2"]["reasons"] == [{"code": "needed_by", "ids": ["{a}.3"], "count": 1}]
+    assert not let_go(plan) and entries(plan)["{a}.2"]["reasons"] == [
+        {"code": "needed_by", "ids": ["{a}.3"], "count": 1}
+    ]
 
 
 def test_of_those_that_need_a_backup_the_nearest_three_are_named():
@@ -279,8 +334,12 @@ def test_old_storage_keeps_its_tails_because_no_single_increment_can_go(version)
     plan = planned(trees, last=1, pins=["a.3"], tails="remove")
     alike = planned(trees, last=1, pins=["a.3"], tails="keep")
     assert plan["vms"] == alike["vms"] and entries(plan)["{a}.5"]["reasons"] == [{"code": "tail"}]
-    assert {warning["code"] for warning in plan["warnings"]} - {warning["code"] for warning in alike["warnings"]} == {"old_format"}
-    assert "old_format" not in [warning["code"] for warning in planned(trees, last=1, tails="remove")["warnings"]], "nothing would have been trimmed"
+    assert {warning["code"] for warning in plan["warnings"]} - {warning["code"] for warning in alike["warnings"]} == {
+        "old_format"
+    }
+    assert "old_format" not in [warning["code"] for warning in planned(trees, last=1, tails="remove")["warnings"]], (
+        "nothing would have been trimmed"
+    )
     assert [step["action"] for step in planned(trees, last=1, tails="remove")["vms"][0]["remove"]] == ["chain"]
 
 
@@ -304,14 +363,27 @@ def test_pins_are_found_by_id_pattern_and_tag():
     trees = [singles([NOW - number * DAY for number in range(9, 0, -1)])]
     for item in all_backups(trees):
         item["description"] = texts.get(item["id"], "")
-    plan = planned(trees, last=1, pins=["{C1}", "gone"], pin_pattern="^before", tags_pattern="#([a-z]+)", keep_tags=["test", "release"])
+    plan = planned(
+        trees,
+        last=1,
+        pins=["{C1}", "gone"],
+        pin_pattern="^before",
+        tags_pattern="#([a-z]+)",
+        keep_tags=["test", "release"],
+    )
     assert kept(plan) == {"{c0}", "{c1}", "{c3}", "{c8}"}
     assert [reason["by"] for reason in entries(plan)["{c0}"]["reasons"]] == ["pin_pattern", "keep_tags"]
-    assert [warning["message"] for warning in plan["warnings"] if warning["code"] == "unknown_pin"] == ["pins has gone, and no backup has this id"]
+    assert [warning["message"] for warning in plan["warnings"] if warning["code"] == "unknown_pin"] == [
+        "pins has gone, and no backup has this id"
+    ]
 
 
 def unknown(plan):
-    return [(warning["code"], warning["rule"], warning["message"]) for warning in plan["warnings"] if warning["code"].startswith("unknown_")]
+    return [
+        (warning["code"], warning["rule"], warning["message"])
+        for warning in plan["warnings"]
+        if warning["code"].startswith("unknown_")
+    ]
 
 
 TAGGED = [singles([NOW - number * DAY for number in range(9, 0, -1)])]
@@ -333,7 +405,13 @@ for item, text in zip(all_backups(TAGGED), ["nightly #monthly", "#weekly #monthl
 def test_a_tag_that_no_backup_has_is_warned_of(tag, hint):
     plan = planned(TAGGED, last=1, tags_pattern="#([a-z]+)", keep_tags=[tag, "weekly"])
     assert kept(plan) == {"{c1}", "{c8}"}
-    assert unknown(plan) == [("unknown_tag", "keep_tags", "keep_tags has %r, and tags_pattern finds this tag in no description%s" % (tag, hint))]
+    assert unknown(plan) == [
+        (
+            "unknown_tag",
+            "keep_tags",
+            "keep_tags has %r, and tags_pattern finds this tag in no description%s" % (tag, hint),
+        )
+    ]
     assert unknown(planned(TAGGED, last=1, tags_pattern="#([a-z]+)", keep_tags=["monthly", "weekly"])) == []
 
 
@@ -344,8 +422,17 @@ def test_a_group_that_takes_no_part_in_a_match_is_no_tag():
 
 def test_a_pin_or_tag_is_known_if_any_group_that_has_it_finds_it():
     trees = [*TAGGED, singles(NIGHTLY[:3], "db", "{db}", "d")]
-    policy = {**BARE, "last": 1, "pins": ["c1", "c10", "d0"], "tags_pattern": "#([a-z]+)", "keep_tags": ["weekly", "yearly"]}
-    overrides = [{"match": {"name": "db"}, "policy": {"last": 2}}, {"match": {"name": "none"}, "policy": {"keep_tags": ["hourly"], "pins": ["e"]}}]
+    policy = {
+        **BARE,
+        "last": 1,
+        "pins": ["c1", "c10", "d0"],
+        "tags_pattern": "#([a-z]+)",
+        "keep_tags": ["weekly", "yearly"],
+    }
+    overrides = [
+        {"match": {"name": "db"}, "policy": {"last": 2}},
+        {"match": {"name": "none"}, "policy": {"keep_tags": ["hourly"], "pins": ["e"]}},
+    ]
     plan = make_plans(trees, policy, NOW, overrides)
     told = ["pins has c10", "pins has e", "keep_tags has 'hourly'", "keep_tags has 'yearly'"]
     assert [message.split(",")[0] for code, rule, message in unknown(plan)] == told
@@ -371,7 +458,10 @@ def refused_by(plan):
         ({"max_remove_share": 0.5}, {"name": "max_remove_share", "value": 0.975, "limit": 0.5}),
         ({"max_remove_total": 38}, {"name": "max_remove_total", "value": 39, "limit": 38}),
         ({"min_chains": 2}, {"name": "min_chains", "value": 1, "limit": 2}),
-        ({"max_staleness": "1d"}, {"name": "max_staleness", "value": "2026-09-13T06:00:00Z", "limit": "2026-09-13T07:00:00Z"}),
+        (
+            {"max_staleness": "1d"},
+            {"name": "max_staleness", "value": "2026-09-13T06:00:00Z", "limit": "2026-09-13T07:00:00Z"},
+        ),
     ],
 )
 def test_a_guard_refuses_the_whole_plan_of_a_vm_and_says_why(policy, guard):
@@ -400,7 +490,9 @@ def test_a_guard_refuses_the_whole_plan_of_a_vm_and_says_why(policy, guard):
     ],
 )
 def test_a_guard_lets_pass_what_is_right_at_its_limit(lets_pass, at, past):
-    trees = [singles([*NIGHTLY[:16], NOW + DAY])]  # one of the future, which is in no number of the guards but that of all
+    trees = [
+        singles([*NIGHTLY[:16], NOW + DAY])
+    ]  # one of the future, which is in no number of the guards but that of all
     trees[0]["chains"].append(HEADLESS)
     for policy in (lets_pass, at):
         assert refused_by(planned(trees, NOW + HOUR, last=6, **policy)) == [None]
@@ -418,7 +510,9 @@ def test_a_guard_lets_pass_what_is_right_at_its_limit(lets_pass, at, past):
 )
 def test_the_share_is_of_the_restorable_or_of_all_whichever_is_larger(whole, headless, remove_broken, share):
     trees = [singles(NIGHTLY[:whole])]
-    trees[0]["chains"] += [chain("{h%d}" % number, backup("{h%d}" % number, 2, NOW - (50 + number) * DAY)) for number in range(headless)]
+    trees[0]["chains"] += [
+        chain("{h%d}" % number, backup("{h%d}" % number, 2, NOW - (50 + number) * DAY)) for number in range(headless)
+    ]
     plan = planned(trees, last=1, max_remove_share=0.5, remove_broken=remove_broken)
     assert refused_by(plan) == [{"name": "max_remove_share", "value": share, "limit": 0.5}]
 
@@ -433,7 +527,9 @@ def test_the_share_is_of_the_restorable_or_of_all_whichever_is_larger(whole, hea
 def test_the_larger_share_is_neither_that_of_more_backups_nor_that_which_leaves_more(whole, old, young, share):
     trees = [singles(NIGHTLY[:whole])]
     times = [NOW - (50 + number) * DAY for number in range(old)] + [NOW + DAY] * young
-    trees[0]["chains"] += [chain("{h%d}" % number, backup("{h%d}" % number, 2, time)) for number, time in enumerate(times)]
+    trees[0]["chains"] += [
+        chain("{h%d}" % number, backup("{h%d}" % number, 2, time)) for number, time in enumerate(times)
+    ]
     plan = planned(trees, last=1, max_remove_share=0.5, remove_broken=True)
     assert refused_by(plan) == [{"name": "max_remove_share", "value": share, "limit": 0.5}]
 
@@ -443,28 +539,56 @@ def test_broken_backups_that_go_count_for_the_floor_and_for_the_share():
     trees[0]["chains"] += [HEADLESS]
     policy = {"last": 1, "max_remove_share": 0.5, "max_remove_floor": 4}
     assert refused_by(planned(trees, **policy)) == [None], "two of three go"
-    assert refused_by(planned(trees, remove_broken=True, **policy)) == [{"name": "max_remove_share", "value": 0.8, "limit": 0.5}]
+    assert refused_by(planned(trees, remove_broken=True, **policy)) == [
+        {"name": "max_remove_share", "value": 0.8, "limit": 0.5}
+    ]
 
 
-@pytest.mark.parametrize("removed, backups, limit, value", [(10001, 20001, 0.5, 0.5001), (2, 3, 0.5, 0.6667), (1, 3, 0.3, 0.3334), (4, 5, 0.5, 0.8)])
+@pytest.mark.parametrize(
+    "removed, backups, limit, value",
+    [(10001, 20001, 0.5, 0.5001), (2, 3, 0.5, 0.6667), (1, 3, 0.3, 0.3334), (4, 5, 0.5, 0.8)],
+)
 def test_the_value_of_the_share_is_a_limit_that_lets_the_plan_pass(removed, backups, limit, value):
     numbers = guards.Numbers(0, 0, backups, backups, backups - removed, 1, removed, removed, NOW)
     policy = policies.read({"last": 1, "max_remove_share": limit, "max_remove_floor": 0})
-    assert guards.refusing(numbers, policy, named("UTC"), NOW) == {"name": "max_remove_share", "value": value, "limit": limit}
+    assert guards.refusing(numbers, policy, named("UTC"), NOW) == {
+        "name": "max_remove_share",
+        "value": value,
+        "limit": limit,
+    }
     assert guards.refusing(numbers, policy._replace(max_remove_share=value), named("UTC"), NOW) is None
-    told = refusals([{"guard": {"name": "max_remove_share", "value": value, "limit": limit}, "vm": {"name": "a"}, "counts": {"refused": removed}}])
+    told = refusals(
+        [
+            {
+                "guard": {"name": "max_remove_share", "value": value, "limit": limit},
+                "vm": {"name": "a"},
+                "counts": {"refused": removed},
+            }
+        ]
+    )
     assert guards.refusing(numbers, policy._replace(max_remove_share=told[0]["allow"]), named("UTC"), NOW) is None
 
 
 def test_few_removals_are_under_the_floor_of_the_share():
     assert refused_by(planned([singles(NIGHTLY[:3])], last=1, max_remove_share=0.5)) == [None]
-    assert refused_by(planned([singles(NIGHTLY[:3])], last=1, max_remove_share=0.5, max_remove_floor=2))[0]["name"] == "max_remove_share"
+    assert (
+        refused_by(planned([singles(NIGHTLY[:3])], last=1, max_remove_share=0.5, max_remove_floor=2))[0]["name"]
+        == "max_remove_share"
+    )
 
 
 def test_the_guard_over_all_vms_refuses_all_of_them():
     trees = [singles(NIGHTLY[: 4 if name < "c" else 1], name, "{%s}" % name, name) for name in ("a", "b", "c")]
-    assert [vm["status"] for vm in planned(trees, last=1, max_remove_total=5)["vms"]] == ["refused", "refused", "nothing"]
-    assert [vm["status"] for vm in planned(trees, last=1, max_remove_total=6)["vms"]] == ["planned", "planned", "nothing"]
+    assert [vm["status"] for vm in planned(trees, last=1, max_remove_total=5)["vms"]] == [
+        "refused",
+        "refused",
+        "nothing",
+    ]
+    assert [vm["status"] for vm in planned(trees, last=1, max_remove_total=6)["vms"]] == [
+        "planned",
+        "planned",
+        "nothing",
+    ]
 
 
 def test_a_stale_vm_is_warned_of_even_if_there_is_nothing_to_remove():
@@ -478,20 +602,32 @@ HEADLESS = chain("{h}", backup("{h}", 2, NOW - 50 * DAY), backup("{h}", 3, NOW -
 def test_a_chain_without_a_full_refuses_the_plan_until_the_policy_says_what_to_do_with_it():
     trees = [singles(NIGHTLY)]
     trees[0]["chains"].append(HEADLESS)
-    assert refused_by(planned(trees, last=1, max_broken_chains=0)) == [{"name": "max_broken_chains", "value": 1, "limit": 0}]
+    assert refused_by(planned(trees, last=1, max_broken_chains=0)) == [
+        {"name": "max_broken_chains", "value": 1, "limit": 0}
+    ]
     accepted = planned(trees, last=1, max_broken_chains=1)
     assert {"{h}.2", "{h}.3"} <= kept(accepted) and entries(accepted)["{h}.2"]["reasons"][0] == {"code": "broken"}
-    assert refused_by(planned(trees, last=1, max_broken_chains=0, remove_broken=True)) == [{"name": "max_broken_chains", "value": 1, "limit": 0}]
+    assert refused_by(planned(trees, last=1, max_broken_chains=0, remove_broken=True)) == [
+        {"name": "max_broken_chains", "value": 1, "limit": 0}
+    ]
     removed = planned(trees, last=1, max_broken_chains=1, remove_broken=True)
-    assert {"{h}.2", "{h}.3"} <= verdicts(removed, "remove") and entries(removed)["{h}.3"]["reasons"] == [{"code": "broken"}]
+    assert {"{h}.2", "{h}.3"} <= verdicts(removed, "remove") and entries(removed)["{h}.3"]["reasons"] == [
+        {"code": "broken"}
+    ]
 
 
 def test_chains_without_a_full_that_are_to_be_removed_count_for_the_guards():
     trees = [singles([NOW])]
-    trees[0]["chains"] += [chain("{h%d}" % number, backup("{h%d}" % number, 2, NOW - number * DAY)) for number in range(1, 10)]
+    trees[0]["chains"] += [
+        chain("{h%d}" % number, backup("{h%d}" % number, 2, NOW - number * DAY)) for number in range(1, 10)
+    ]
     policy = {"last": 3, "remove_broken": True, "grace": "0h"}
     (vm,) = make_plan(trees, policy, NOW)["vms"]
-    assert vm["guard"] == {"name": "max_broken_chains", "value": 9, "limit": 0} and vm["counts"] == {"keep": 1, "remove": 0, "refused": 9}
+    assert vm["guard"] == {"name": "max_broken_chains", "value": 9, "limit": 0} and vm["counts"] == {
+        "keep": 1,
+        "remove": 0,
+        "refused": 9,
+    }
     (vm,) = make_plan(trees, {**policy, "max_broken_chains": 9}, NOW)["vms"]
     assert vm["guard"] == {"name": "max_remove_share", "value": 0.9, "limit": 0.5}
     (vm,) = make_plan(trees, {**policy, "max_broken_chains": 9, "max_remove_share": 0.9}, NOW)["vms"]
@@ -501,15 +637,23 @@ def test_chains_without_a_full_that_are_to_be_removed_count_for_the_guards():
 def test_broken_backups_newer_than_the_newest_restorable_one_stay_even_where_broken_ones_go():
     trees = [singles([NOW - 2 * DAY, NOW - 5 * DAY])]
     times = {"{old}": [NOW - 9 * DAY], "{around}": [NOW - 3 * DAY, NOW - DAY], "{young}": [NOW - DAY, NOW]}
-    trees[0]["chains"] += [chain(uuid, *(backup(uuid, number, time) for number, time in enumerate(given, 2))) for uuid, given in times.items()]
+    trees[0]["chains"] += [
+        chain(uuid, *(backup(uuid, number, time) for number, time in enumerate(given, 2)))
+        for uuid, given in times.items()
+    ]
     plan = planned(trees, last=1, remove_broken=True)
     assert let_go(plan) == {"{c1}", "{old}.2"}
-    assert entries(plan)["{young}.2"]["reasons"] == [{"code": "broken"}, {"code": "needed_by", "ids": ["{young}.3"], "count": 1}]
+    assert entries(plan)["{young}.2"]["reasons"] == [
+        {"code": "broken"},
+        {"code": "needed_by", "ids": ["{young}.3"], "count": 1},
+    ]
     assert [reason["code"] for reason in entries(plan)["{around}.2"]["reasons"]] == ["needed_by"]
 
 
 def test_a_vm_without_any_restorable_backup_is_left_alone():
-    assert refused_by(planned([tree(HEADLESS)], last=1, remove_broken=True)) == [{"name": "no_restorable_left", "value": 0, "limit": 1}]
+    assert refused_by(planned([tree(HEADLESS)], last=1, remove_broken=True)) == [
+        {"name": "no_restorable_left", "value": 0, "limit": 1}
+    ]
 
 
 def test_two_backups_of_one_id_refuse_the_plan():
@@ -526,7 +670,10 @@ def test_ids_are_compared_without_braces_and_case(spelled):
 
 @pytest.mark.parametrize("spelled", ["{c1}", "{C1}", "c1"])
 def test_an_id_that_two_vms_have_refuses_the_plans_of_both(spelled):
-    trees = [singles(NIGHTLY[:5], "a", "{a}"), tree(chain("{z}", backup("{z}", 1, NOW)), chain("{y}", backup("{y}", 1, NOW - DAY)), name="c", uuid="{c}")]
+    trees = [
+        singles(NIGHTLY[:5], "a", "{a}"),
+        tree(chain("{z}", backup("{z}", 1, NOW)), chain("{y}", backup("{y}", 1, NOW - DAY)), name="c", uuid="{c}"),
+    ]
     other = [chain("{b%d}" % number, backup("{b%d}" % number, 1, NOW - number * DAY)) for number in range(5)]
     other[3]["backups"][0]["id"] = spelled
     trees.append(tree(*other, name="b", uuid="{b}"))
@@ -535,7 +682,10 @@ def test_an_id_that_two_vms_have_refuses_the_plans_of_both(spelled):
     policy = {**BARE, "last": 1}
     grouped = make_plans(trees, policy, NOW, [{"match": {"name": "b"}, "policy": {"last": 2}}])
     assert [vm["status"] for vm in grouped["vms"]] == ["refused", "refused", "planned"]
-    assert [vm["status"] for vm in make_plans(trees, policy, NOW, exclude=[{"name": "b"}])["vms"]] == ["refused", "planned"]
+    assert [vm["status"] for vm in make_plans(trees, policy, NOW, exclude=[{"name": "b"}])["vms"]] == [
+        "refused",
+        "planned",
+    ]
 
 
 def test_every_backup_of_a_repeated_id_counts_where_another_vm_has_it_too():
@@ -581,7 +731,9 @@ def test_the_cost_of_weekly_increments_is_said_in_bytes():
     trees = [tree(LONG, chain("{b}", *ACTIVE))]
     warnings = planned(trees, weekly=4)["warnings"]
     assert [warning["code"] for warning in warnings] == ["weekly_increments"]
-    assert "170 bytes of 1 VMs are kept only because" in warnings[0]["message"], "of 20 backups of 10 bytes three are chosen"
+    assert "170 bytes of 1 VMs are kept only because" in warnings[0]["message"], (
+        "of 20 backups of 10 bytes three are chosen"
+    )
     assert planned(trees, weekly={"count": 4, "of": "full"})["warnings"] == []
 
 
@@ -605,13 +757,20 @@ def test_the_cost_of_weekly_increments_is_what_nothing_else_needs(policy, needed
 
 
 def test_weekly_increments_of_the_active_chain_cost_nothing_as_it_stays_anyway():
-    plan = planned([tree(chain("{a}", *(backup("{a}", number, NOW - (18 - number) * DAY) for number in range(1, 19))))], daily=2, weekly=1)
+    plan = planned(
+        [tree(chain("{a}", *(backup("{a}", number, NOW - (18 - number) * DAY) for number in range(1, 19))))],
+        daily=2,
+        weekly=1,
+    )
     assert [warning["code"] for warning in plan["warnings"]] == ["implied"] and plan["vms"][0]["bytes"]["needed"] == 160
 
 
 def test_full_due_says_what_a_new_full_lets_go_and_when():
     weeks = [
-        chain(name, *(backup(name, day + 1, NOW - (27 - 7 * week - day) * DAY, size=1 if day else 100) for day in range(7)))
+        chain(
+            name,
+            *(backup(name, day + 1, NOW - (27 - 7 * week - day) * DAY, size=1 if day else 100) for day in range(7)),
+        )
         for week, name in enumerate(["{c0}", "{c1}", "{c2}", "{c3}"])
     ]
     vm = planned([tree(*weeks)], chains=2, within="10d")["vms"][0]
@@ -628,14 +787,21 @@ def test_full_due_says_what_a_new_full_lets_go_and_when():
 
 def test_the_earliest_removal_is_that_of_the_last_backup_in_need():
     plan = planned([tree(chain("{a}", *CHAIN), chain("{b}", *ACTIVE))], within="30d", tails="remove")
-    assert entries(plan)["{a}"]["earliest_removal"] == entries(plan)["{a}.5"]["earliest_removal"] == _instants.format(NOW + 15 * DAY)
+    assert (
+        entries(plan)["{a}"]["earliest_removal"]
+        == entries(plan)["{a}.5"]["earliest_removal"]
+        == _instants.format(NOW + 15 * DAY)
+    )
     pinned = planned([tree(chain("{a}", *CHAIN), chain("{b}", *ACTIVE))], within="30d", pins=["a.5"], tails="remove")
     assert entries(pinned)["{a}"]["earliest_removal"] is None
 
 
 @pytest.mark.parametrize("uuids", [("{a}", "{b}"), ("{b}", "{a}")])
 def test_a_tail_lasts_as_long_as_its_chain_but_the_active_end_may_be_merged_away_once_another_one_follows(uuids):
-    trees, policy = [tree(chain(uuids[0], *CHAIN), chain(uuids[1], *ACTIVE))], {"within_daily": {"duration": "30d", "of": "full"}}
+    trees, policy = (
+        [tree(chain(uuids[0], *CHAIN), chain(uuids[1], *ACTIVE))],
+        {"within_daily": {"duration": "30d", "of": "full"}},
+    )
     lasting = [_instants.format(NOW + 11 * DAY), _instants.format(NOW + 30 * DAY - 9 * HOUR)]
     for merge, active in (("never", lasting[1]), ("allow", None)):
         plan = planned(trees, merge=merge, **policy)
@@ -644,7 +810,15 @@ def test_a_tail_lasts_as_long_as_its_chain_but_the_active_end_may_be_merged_away
 
 
 def test_every_reason_against_a_backup_is_given_rule_by_rule():
-    plan = planned([singles(NIGHTLY[:3] + [NOW - HOUR])], last=1, daily=2, within="1d", within_daily="1d", chains=1, keep_oldest=False)
+    plan = planned(
+        [singles(NIGHTLY[:3] + [NOW - HOUR])],
+        last=1,
+        daily=2,
+        within="1d",
+        within_daily="1d",
+        chains=1,
+        keep_oldest=False,
+    )
     assert {reason["code"]: reason for reason in entries(plan)["{c2}"]["reasons"]} == {
         "older_than": {"code": "older_than", "rule": "within_daily", "by": DAY},
         "beyond_count": {"code": "beyond_count", "rule": "daily", "rank": 3, "of": 2},
@@ -678,11 +852,16 @@ UNTIL = {"pin_until_pattern": r"until ([0-9-]+)", "last": 1, "min_restorable": 0
 @pytest.mark.parametrize(
     "zone, last",
     [
-        ("UTC", "2026-09-15T23:59:59Z"), ("Europe/Berlin", "2026-09-15T21:59:59Z"), ("America/New_York", "2026-09-16T03:59:59Z"),
+        ("UTC", "2026-09-15T23:59:59Z"),
+        ("Europe/Berlin", "2026-09-15T21:59:59Z"),
+        ("America/New_York", "2026-09-16T03:59:59Z"),
     ],
 )
 def test_a_pin_with_a_date_ends_with_that_local_day(zone, last):
-    pinned = tree(chain("{a}", backup("{a}", 1, NOW - 9 * DAY, description="release, until 2026-09-15")), chain("{b}", backup("{b}", 1, NOW)))
+    pinned = tree(
+        chain("{a}", backup("{a}", 1, NOW - 9 * DAY, description="release, until 2026-09-15")),
+        chain("{b}", backup("{b}", 1, NOW)),
+    )
     end = _instants.parse(last)
     assert entries(planned([pinned], now=end - HOUR, timezone=zone, **UNTIL))["{a}"]["earliest_removal"] == last
     plan = planned([pinned], now=end, timezone=zone, **UNTIL)
@@ -693,23 +872,31 @@ def test_a_pin_with_a_date_ends_with_that_local_day(zone, last):
 
 def test_a_day_that_comes_twice_ends_the_second_time():
     """In St. John's the clock was turned back by an hour at one minute past midnight."""
-    pinned = tree(chain("{a}", backup("{a}", 1, NOW, description="until 2010-11-06")), chain("{b}", backup("{b}", 1, NOW + DAY)))
+    pinned = tree(
+        chain("{a}", backup("{a}", 1, NOW, description="until 2010-11-06")), chain("{b}", backup("{b}", 1, NOW + DAY))
+    )
     ends = [_instants.parse("2010-11-07T02:29:59Z"), _instants.parse("2010-11-07T03:29:59Z")]
     plans = [planned([pinned], now=end, timezone="America/St_Johns", max_clock_skew="20y", **UNTIL) for end in ends]
     assert all(entries(plan)["{a}"]["reasons"][0]["code"] == "pinned" for plan in plans)
 
 
 def test_a_date_that_cannot_be_read_pins_without_an_end_and_is_warned_of():
-    pinned = tree(chain("{a}", backup("{a}", 1, NOW - 9 * DAY, description="until 2026-13-45")), chain("{b}", backup("{b}", 1, NOW)))
+    pinned = tree(
+        chain("{a}", backup("{a}", 1, NOW - 9 * DAY, description="until 2026-13-45")),
+        chain("{b}", backup("{b}", 1, NOW)),
+    )
     plan = planned([pinned], now=NOW + 900 * DAY, **UNTIL)
     assert "{a}" in kept(plan) and entries(plan)["{a}"]["reasons"] == [{"code": "pinned", "by": "pin_until_pattern"}]
-    assert [(warning["code"], "'2026-13-45'" in warning["message"]) for warning in plan["warnings"][1:]] == [("pin_date", True)]
+    assert [(warning["code"], "'2026-13-45'" in warning["message"]) for warning in plan["warnings"][1:]] == [
+        ("pin_date", True)
+    ]
 
 
 @pytest.mark.parametrize(
     "policy, says",
     [
-        ({"pin_until_pattern": "until"}, "with one group around the date"), ({"pin_until_pattern": "(a)(b)"}, "with one group around the date"),
+        ({"pin_until_pattern": "until"}, "with one group around the date"),
+        ({"pin_until_pattern": "(a)(b)"}, "with one group around the date"),
         ({"pin_until_pattern": "(", "timezone": "UTC"}, "a regular expression"),
         ({"pin_until_pattern": "(x)"}, "timezone is missing: pin_until_pattern needs it"),
     ],
@@ -723,17 +910,32 @@ TAGS_AT_ALL = {"tags_pattern": "#([a-z]+)", "min_restorable": 0}
 
 
 def with_tag(days, tag):
-    return [backup("{%s%d}" % (tag, number), 1, NOW - day * DAY, description="release #" + tag) for number, day in enumerate(days)]
+    return [
+        backup("{%s%d}" % (tag, number), 1, NOW - day * DAY, description="release #" + tag)
+        for number, day in enumerate(days)
+    ]
 
 
 def test_backups_with_a_tag_are_looked_at_by_its_rules_and_by_no_others():
-    plain, monthly, both = with_tag([0, 1, 2, 3], "other"), with_tag([4, 35, 70], "rel"), backup("{both}", 1, NOW - 100 * DAY, description="#rel #audit")
+    plain, monthly, both = (
+        with_tag([0, 1, 2, 3], "other"),
+        with_tag([4, 35, 70], "rel"),
+        backup("{both}", 1, NOW - 100 * DAY, description="#rel #audit"),
+    )
     trees = [tree(*[chain(item["id"], item) for item in [*plain, *monthly, both]])]
-    plan = planned(trees, last=2, by_tag={"rel": {"monthly": 2}, "audit": {"last": 1}}, keep_oldest=False, **TAGS_AT_ALL)
+    plan = planned(
+        trees, last=2, by_tag={"rel": {"monthly": 2}, "audit": {"last": 1}}, keep_oldest=False, **TAGS_AT_ALL
+    )
     assert kept(plan) == {"{other0}", "{other1}", "{rel0}", "{rel1}", "{both}"}
     why = {identity: entry["reasons"] for identity, entry in entries(plan).items()}
-    assert [reason.get("tag") for reason in why["{rel0}"]] == ["rel"] and why["{rel0}"][0]["name"] == "monthly" and "tag" not in why["{other0}"][0]
-    assert [(reason["code"], reason["tag"]) for reason in why["{rel2}"]] == [("beyond_count", "rel")], "the policy's own rules say nothing of it"
+    assert (
+        [reason.get("tag") for reason in why["{rel0}"]] == ["rel"]
+        and why["{rel0}"][0]["name"] == "monthly"
+        and "tag" not in why["{other0}"][0]
+    )
+    assert [(reason["code"], reason["tag"]) for reason in why["{rel2}"]] == [("beyond_count", "rel")], (
+        "the policy's own rules say nothing of it"
+    )
     assert [(reason["code"], reason["name"], reason["tag"]) for reason in why["{both}"]] == [("rule", "last", "audit")]
     assert [reason["rule"] for reason in why["{other2}"]] == ["last"]
 
@@ -753,9 +955,12 @@ def test_the_windows_of_a_tag_end_at_the_newest_backup_of_the_vm():
 @pytest.mark.parametrize(
     "by_tag, says",
     [
-        ("rel", "by_tag is 'rel'; it must be a dictionary"), ({"rel": 3}, "by_tag.rel is 3; it must be a dictionary of rules"),
-        ({"rel": {"dayly": 3}}, "by_tag.rel has an unknown key 'dayly'; did you mean daily?"), ({"rel": {}}, "by_tag.rel keeps nothing"),
-        ({"rel": {"last": 0}}, "by_tag.rel keeps nothing"), ({"rel": {"last": "x"}}, "by_tag.rel: last is 'x'"),
+        ("rel", "by_tag is 'rel'; it must be a dictionary"),
+        ({"rel": 3}, "by_tag.rel is 3; it must be a dictionary of rules"),
+        ({"rel": {"dayly": 3}}, "by_tag.rel has an unknown key 'dayly'; did you mean daily?"),
+        ({"rel": {}}, "by_tag.rel keeps nothing"),
+        ({"rel": {"last": 0}}, "by_tag.rel keeps nothing"),
+        ({"rel": {"last": "x"}}, "by_tag.rel: last is 'x'"),
         ({7: {"last": 1}}, "by_tag has 7, which is no tag"),
         ({"rel": {"grace": "1d"}}, "by_tag.rel has an unknown key 'grace'"),
     ],
@@ -771,6 +976,12 @@ def test_rules_of_a_tag_need_a_pattern_and_a_zone_and_a_tag_that_nobody_has_is_w
         make_plan([], {"last": 1, "by_tag": {"rel": {"last": 1}}}, NOW)
     with pytest.raises(InputError, match="timezone is missing: monthly needs it"):
         make_plan([], {"last": 1, "by_tag": {"rel": {"monthly": 1}}, **TAGS_AT_ALL}, NOW)
-    warnings = planned([tree(*[chain(item["id"], item) for item in with_tag([0], "rel")])], last=1, by_tag={"rle": {"last": 2}}, **TAGS_AT_ALL)["warnings"]
+    warnings = planned(
+        [tree(*[chain(item["id"], item) for item in with_tag([0], "rel")])],
+        last=1,
+        by_tag={"rle": {"last": 2}},
+        **TAGS_AT_ALL,
+    )["warnings"]
     assert [warning["message"] for warning in warnings if warning["code"] == "unknown_tag"] == [
-        "by_tag has 'rle', and tags_pattern finds this tag in no description; did you mean 'rel'?"]
+        "by_tag has 'rle', and tags_pattern finds this tag in no description; did you mean 'rel'?"
+    ]

@@ -16,10 +16,21 @@ DAY = 86400
 def tree(name, chains, first=20):
     """A VM with so many chains of one full, one a day."""
     listed = [
-        {"uuid": "{%s-%d}" % (name, number), "backups": [{
-            "id": "{%s-%d}" % (name, number), "type": "full", "number": 1, "created": _instants.format(1780000000 + (number - first) * DAY), "size": 1024,
-            "description": "", "creator": "root", "server_uuid": "{s}",
-        }]}
+        {
+            "uuid": "{%s-%d}" % (name, number),
+            "backups": [
+                {
+                    "id": "{%s-%d}" % (name, number),
+                    "type": "full",
+                    "number": 1,
+                    "created": _instants.format(1780000000 + (number - first) * DAY),
+                    "size": 1024,
+                    "description": "",
+                    "creator": "root",
+                    "server_uuid": "{s}",
+                }
+            ],
+        }
         for number in range(chains)
     ]
     return {"vm": {"uuid": "{%s}" % name, "name": name, "type": "vm", "storage_version": 5}, "chains": listed}
@@ -29,7 +40,11 @@ class Host:
     """A host whose modules work on these trees; ``on(name, call number)`` may raise, or return what the module returns instead."""
 
     def __init__(self, *trees, on=None):
-        self.trees, self.calls, self.on = {one["vm"]["uuid"]: one for one in trees}, [], on or (lambda name, number: None)
+        self.trees, self.calls, self.on = (
+            {one["vm"]["uuid"]: one for one in trees},
+            [],
+            on or (lambda name, number: None),
+        )
         self.seconds, self.told = 0, []
 
     def run(self, name, **arguments):
@@ -59,7 +74,15 @@ class Host:
 
 
 def told(entry, outcome, reason=None, removed=()):
-    return {"id": entry["id"], "vm": entry["vm"], "outcome": outcome, "reason": reason, "message": reason, "error": None, "removed": list(removed)}
+    return {
+        "id": entry["id"],
+        "vm": entry["vm"],
+        "outcome": outcome,
+        "reason": reason,
+        "message": reason,
+        "error": None,
+        "removed": list(removed),
+    }
 
 
 class Action(prune.ActionModule):
@@ -67,7 +90,11 @@ class Action(prune.ActionModule):
 
     def __init__(self, host, check=False, **options):
         self._task = types.SimpleNamespace(check_mode=check, diff=False, args={}, _role=None)
-        self.task_vars, self.warnings, self.modules = {"inventory_hostname": "node", "ansible_play_name": "Ansible Ad-Hoc"}, [], host
+        self.task_vars, self.warnings, self.modules = (
+            {"inventory_hostname": "node", "ansible_play_name": "Ansible Ad-Hoc"},
+            [],
+            host,
+        )
         defaults = {name: copy.deepcopy(option.get("default")) for name, option in self.OPTIONS.items()}
         self.options = dict(defaults, **dict({"policy": POLICY, "busy_timeout": 0}, **options))
 
@@ -99,13 +126,20 @@ def test_a_removal_goes_in_slices_with_a_line_and_a_report_after_each(tmp_path):
     statuses = []
     host.on = lambda name, number: statuses.append(report(tmp_path)) if name == "prl_backup" else None
     result, left = run(host, tmp_path)
-    assert result["status"] == "applied" and result["removed"] == {"backups": 8, "bytes": 8192} and not result.get("failed")
+    assert (
+        result["status"] == "applied"
+        and result["removed"] == {"backups": 8, "bytes": 8192}
+        and not result.get("failed")
+    )
     slices = host.named("prl_backup")
     assert [len(one["backups"]) for one in slices] == [8, 5, 2] and {one["stop_after"] for one in slices} == {60}
     assert [one["status"] for one in statuses] == ["running"] * 3 and all(one["finished"] is None for one in statuses)
     gone = [sum(len(entry["removed"]) for entry in one["applied"] or []) for one in statuses]
     assert gone == [0, 3, 6], "a run that is killed leaves what it did"
-    assert [line.partition(",")[0] for line in host.told] == ["node: removed 3 of 8 backups", "node: removed 6 of 8 backups"]
+    assert [line.partition(",")[0] for line in host.told] == [
+        "node: removed 3 of 8 backups",
+        "node: removed 6 of 8 backups",
+    ]
     assert "freed" in host.told[0] and "elapsed" in host.told[0] and "left" in host.told[0]
     assert left["status"] == "applied" and [entry["outcome"] for entry in left["applied"]] == ["removed"] * 8
 
@@ -121,7 +155,9 @@ def test_debts_go_from_slice_to_slice_and_into_the_result(tmp_path, monkeypatch)
     monkeypatch.setattr(prune, "SLICE_ENTRIES", 4)
     debt = [{"vm": "{a}", "id": "{a-0}"}]
     host = Host(tree("a", 9))
-    host.on = lambda name, number: dict(host.prl_backup(**host.calls[-1][1]), debts=debt) if name == "prl_backup" else None
+    host.on = lambda name, number: (
+        dict(host.prl_backup(**host.calls[-1][1]), debts=debt) if name == "prl_backup" else None
+    )
     result, left = run(host, tmp_path)
     assert [one["debts"] for one in host.named("prl_backup")] == [[], debt] and result["debts"] == left["debts"] == debt
 
@@ -134,14 +170,24 @@ def test_a_failed_removal_ends_the_work_only_if_that_is_wanted(tmp_path, monkeyp
         if name == "prl_backup" and number == 0:
             entries = host.calls[-1][1]["backups"]
             done = host.prl_backup(entries[1:])["backups"]
-            raise ModuleFailed("1 of 4 backups left. It is in use.", {"backups": [told(entries[0], "busy", "locked"), *done], "debts": []})
+            raise ModuleFailed(
+                "1 of 4 backups left. It is in use.",
+                {"backups": [told(entries[0], "busy", "locked"), *done], "debts": []},
+            )
 
     host = Host(tree("a", 9))
     host.on = fail_once
     result, left = run(host, tmp_path, on_error=on_error)
-    assert result["failed"] and result["status"] == "failed" and "It is in use." in result["msg"] and "The next run tries again." in result["msg"]
+    assert (
+        result["failed"]
+        and result["status"] == "failed"
+        and "It is in use." in result["msg"]
+        and "The next run tries again." in result["msg"]
+    )
     assert len(host.named("prl_backup")) == asked and result["removed"]["backups"] == (7 if asked == 2 else 3)
-    assert {entry["outcome"] for entry in result["failed_removals"]} == ({"busy"} if asked == 2 else {"busy", "not_attempted"})
+    assert {entry["outcome"] for entry in result["failed_removals"]} == (
+        {"busy"} if asked == 2 else {"busy", "not_attempted"}
+    )
     assert [entry["outcome"] for entry in left["applied"]].count("removed") == (7 if asked == 2 else 3)
 
 
@@ -152,7 +198,9 @@ def test_after_what_ended_the_work_no_further_slice_is_asked_for(tmp_path, monke
     def end(name, number):
         if name == "prl_backup":
             entries = host.calls[-1][1]["backups"]
-            raise ModuleFailed("It ended.", {"backups": [told(entry, "not_attempted", reason) for entry in entries], "debts": []})
+            raise ModuleFailed(
+                "It ended.", {"backups": [told(entry, "not_attempted", reason) for entry in entries], "debts": []}
+            )
 
     host = Host(tree("a", 9))
     host.on = end
@@ -178,7 +226,11 @@ def test_the_host_may_be_lost_at_every_step_and_its_report_says_so(tmp_path):
 
         host.on = lose
         result, left = run(host, tmp_path, wait=[{"vm": "a", "newer_than": "1d"}])
-        assert result["unreachable"] and result["status"] == left["status"] == "failed" and left["message"] == result["message"]
+        assert (
+            result["unreachable"]
+            and result["status"] == left["status"] == "failed"
+            and left["message"] == result["message"]
+        )
         assert "No route to host." in result["message"] and left["finished"]
         assert len(host.calls) == step + 1, "nothing more is tried"
         assert ("nothing was changed" in result["message"]) == (name == "prl_event_wait")
@@ -194,7 +246,12 @@ def test_a_module_may_fail_at_every_step_and_its_message_is_the_tasks(tmp_path):
 
         host.on = fail
         result, left = run(host, tmp_path, wait=[{"vm": "a", "newer_than": "1d"}])
-        assert result["failed"] and "The SDK said no." in result["msg"] and left["status"] == "failed" and left["message"] == result["message"]
+        assert (
+            result["failed"]
+            and "The SDK said no." in result["msg"]
+            and left["status"] == "failed"
+            and left["message"] == result["message"]
+        )
 
 
 def test_a_backup_that_somebody_else_removed_is_named_and_one_that_comes_back_is_not(tmp_path):
@@ -218,7 +275,9 @@ def test_a_backup_that_somebody_else_removed_is_named_and_one_that_comes_back_is
         host.on = hide
         result, left = run(host, tmp_path)
         assert bool(result.get("failed")) != comes_back
-        assert ("1 backup that the plan keeps is not in the list (removed, or in use): a {a-4}." in result["message"]) != comes_back
+        assert (
+            "1 backup that the plan keeps is not in the list (removed, or in use): a {a-4}." in result["message"]
+        ) != comes_back
     assert looks[:2] == ["this_node", "any"], "a chain that another node has extended is that node's"
 
 
@@ -238,7 +297,11 @@ def test_check_mode_asks_once_about_everything_and_does_not_look_again(tmp_path,
     monkeypatch.setattr(prune, "SLICE_ENTRIES", 2)
     host = Host(tree("a", 9))
     result = Action(host, check=True, report_dir=str(tmp_path)).conduct()
-    assert [name for name, arguments in host.calls] == ["prl_backup_info", "prl_backup"] and result["status"] == "predicted" and result["changed"]
+    assert (
+        [name for name, arguments in host.calls] == ["prl_backup_info", "prl_backup"]
+        and result["status"] == "predicted"
+        and result["changed"]
+    )
 
 
 def test_a_report_that_cannot_be_written_any_more_stops_the_removal(tmp_path):
@@ -259,9 +322,15 @@ def test_a_report_that_cannot_be_written_any_more_stops_the_removal(tmp_path):
 @pytest.mark.parametrize(
     "given, digests, any_plan",
     [
-        (None, [], False), ("", [], False), (False, [], False), ("no", [], False), ([], [], False),
-        (True, ["true"], True), ("Yes", ["yes"], True),
-        ("0123456789AB", ["0123456789ab"], False), ("0123456789ab, 123456789abc", ["0123456789ab", "123456789abc"], False),
+        (None, [], False),
+        ("", [], False),
+        (False, [], False),
+        ("no", [], False),
+        ([], [], False),
+        (True, ["true"], True),
+        ("Yes", ["yes"], True),
+        ("0123456789AB", ["0123456789ab"], False),
+        ("0123456789ab, 123456789abc", ["0123456789ab", "123456789abc"], False),
         (["0123456789ab", 123456789012], ["0123456789ab", "123456789012"], False),
     ],
 )
@@ -275,7 +344,12 @@ def test_a_confirmation_may_be_written_in_many_ways(given, digests, any_plan):
 def test_what_is_no_confirmation_is_refused_before_anything_is_asked(given, tmp_path):
     host = Host(tree("a", 5))
     result, left = run(host, tmp_path, confirm=given)
-    assert result["failed"] and "which is no confirmation" in result["msg"] and host.calls == [] and left["status"] == "failed"
+    assert (
+        result["failed"]
+        and "which is no confirmation" in result["msg"]
+        and host.calls == []
+        and left["status"] == "failed"
+    )
 
 
 @pytest.mark.parametrize("option, value", [("gather_timeout", 0), ("remove_timeout", -1), ("busy_timeout", -1)])
@@ -297,6 +371,11 @@ def test_long_tables_and_lists_are_bounded_and_say_so(tmp_path, monkeypatch):
     host = Host(tree("a", 9))
     host.on = fail
     result, left = run(host, tmp_path)
-    assert result["lines"][5].endswith("more lines; the report has everything") and result["lines"][-1].startswith("  digest  ")
-    assert len(result["failed_removals"]) == 3 and result["failed_removals"][-1]["message"] == "and 6 more; the report has all"
+    assert result["lines"][5].endswith("more lines; the report has everything") and result["lines"][-1].startswith(
+        "  digest  "
+    )
+    assert (
+        len(result["failed_removals"]) == 3
+        and result["failed_removals"][-1]["message"] == "and 6 more; the report has all"
+    )
     assert len(left["applied"]) == 8

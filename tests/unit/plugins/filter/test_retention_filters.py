@@ -11,8 +11,8 @@ import pytest
 import yaml
 from ansible.errors import AnsibleFilterError
 from ansible_collections.prlsdk.core.plugins.doc_fragments import retention
-from ansible_collections.prlsdk.core.plugins.filter.backup_list import FilterModule as BackupList
 from ansible_collections.prlsdk.core.plugins.filter import retention_plan as documented_filter
+from ansible_collections.prlsdk.core.plugins.filter.backup_list import FilterModule as BackupList
 from ansible_collections.prlsdk.core.plugins.module_utils._options import backup_change_options
 from ansible_collections.prlsdk.core.plugins.module_utils._terminal_text import printable
 from ansible_collections.prlsdk.core.plugins.plugin_utils._report.terminal import plan_lines
@@ -23,13 +23,36 @@ from jinja2 import Undefined
 retention_plan = documented_filter.FilterModule().filters()["retention_plan"]
 backup_list = BackupList().filters()["backup_list"]
 
-FULL = {"id": "{c}", "type": "full", "number": 1, "created": "2026-09-13T03:00:02Z", "size": 5, "description": "", "creator": "root", "server_uuid": "{s}"}
-PART = {**FULL, "id": "{c}.2", "type": "incremental", "number": 2, "created": "2026-09-14T03:00:02Z", "disks": [{"name": "hdd0", "size": 1}]}
+FULL = {
+    "id": "{c}",
+    "type": "full",
+    "number": 1,
+    "created": "2026-09-13T03:00:02Z",
+    "size": 5,
+    "description": "",
+    "creator": "root",
+    "server_uuid": "{s}",
+}
+PART = {
+    **FULL,
+    "id": "{c}.2",
+    "type": "incremental",
+    "number": 2,
+    "created": "2026-09-14T03:00:02Z",
+    "disks": [{"name": "hdd0", "size": 1}],
+}
 VM = {"uuid": "{v}", "name": "web", "type": "vm", "storage_version": 5, "registered": True}
 
 
 def trees(*backups, **more):
-    return [{"vm": VM, "omitted": 0, "chains": [{"uuid": "{c}", "size": 5, "directory": "/backups/web", "backups": list(backups)}], **more}]
+    return [
+        {
+            "vm": VM,
+            "omitted": 0,
+            "chains": [{"uuid": "{c}", "size": 5, "directory": "/backups/web", "backups": list(backups)}],
+            **more,
+        }
+    ]
 
 
 def without(backup, key):
@@ -64,7 +87,10 @@ def without(backup, key):
         ({"daily": {"count": "x"}}, "daily.count is 'x'; it must be a whole number"),
         ({"daily": {"count": 1, "of": "fulls"}}, "daily.of is 'fulls'; it must be one of any, full"),
         ({"daily": {"count": 1, "pick": "latest"}}, "daily.pick is 'latest'; it must be one of newest, oldest"),
-        ({"within_daily": {"duration": "7d", "pick": "oldest"}}, "within_daily.pick is 'oldest', which goes with a count only"),
+        (
+            {"within_daily": {"duration": "7d", "pick": "oldest"}},
+            "within_daily.pick is 'oldest', which goes with a count only",
+        ),
         ({"within": 7}, "within: 7 is ambiguous as a duration: say of what"),
         ({"within": "6m"}, "within: '6m' is ambiguous as a duration"),
         ({"within": False}, "within: False is not a duration"),
@@ -77,8 +103,14 @@ def without(backup, key):
         ({"last": 1, "pins": [7]}, r"pins is \[7\]; it must be a list of backup ids"),
         ({"last": 1, "pin_pattern": "(["}, "pin_pattern is '..'; it must be a regular expression"),
         ({"last": 1, "keep_tags": ["a"]}, "keep_tags needs tags_pattern"),
-        ({"last": 1, "tags_pattern": "#[a-z]+"}, r"tags_pattern is '#\[a-z\]\+'; it must be a regular expression with a group around what is the tag"),
-        ({"last": 1, "tags_pattern": "(?:#)", "keep_tags": ["a"]}, "a regular expression with a group around what is the tag"),
+        (
+            {"last": 1, "tags_pattern": "#[a-z]+"},
+            r"tags_pattern is '#\[a-z\]\+'; it must be a regular expression with a group around what is the tag",
+        ),
+        (
+            {"last": 1, "tags_pattern": "(?:#)", "keep_tags": ["a"]},
+            "a regular expression with a group around what is the tag",
+        ),
         ({"last": 1, "tags_pattern": "(#"}, "at this one Python says"),
         ({"last": 1, "max_remove": "many"}, "max_remove is 'many'; it must be a whole number"),
         ({"last": 1, "max_remove_share": 50}, "max_remove_share is 50; it must be a number from 0 to 1"),
@@ -107,11 +139,17 @@ def test_a_wrong_policy_is_refused_by_key_value_and_what_is_allowed(policy, says
         ([7], r"backup_trees\[0\] must be a dictionary as prl_backup_info returns it, not a number"),
         ([{}], r"backup_trees\[0\] has no vm"),
         ([{"vm": VM}], r"backup_trees\[0\] \(web\) has no chains"),
-        (trees(FULL, omitted=3), r"backup_trees\[0\] \(web\) leaves out 3 backups .* without backup_ids, newer_than, older_than, latest_only and limit,"),
+        (
+            trees(FULL, omitted=3),
+            r"backup_trees\[0\] \(web\) leaves out 3 backups .* without backup_ids, newer_than, older_than, latest_only and limit,",
+        ),
         (trees(7), r"chains\[0\].backups\[0\] must be a dictionary"),
         (trees(without(FULL, "id")), r"backups\[0\] has no id"),
         (trees({**FULL, "type": "f"}), r"backups\[0\] \(.c.\): type is 'f'; it must be full or incremental"),
-        (trees({**FULL, "created": "2026-09-13T03:00:02"}), r"backups\[0\] \(.c.\): created: .* is ambiguous without a zone"),
+        (
+            trees({**FULL, "created": "2026-09-13T03:00:02"}),
+            r"backups\[0\] \(.c.\): created: .* is ambiguous without a zone",
+        ),
         (trees({**FULL, "created": None}), "created: None is not an instant"),
         (trees({**FULL, "size": -1}), "size is -1; it must be an integer, not negative"),
         (trees({**FULL, "size": True}), "size is True; it must be an integer"),
@@ -139,7 +177,12 @@ def test_a_now_without_a_zone_is_refused():
 
 @pytest.mark.parametrize("wanted, there", [("all", [True, True]), ("kept", [True, False]), ("none", [False, False])])
 def test_reasons_can_be_left_out_and_nothing_else_changes(wanted, there):
-    many = trees(FULL) + [{**trees({**FULL, "id": "{d}"}, {**FULL, "id": "{e}", "created": "2026-08-13T03:00:02Z"})[0], "vm": {**VM, "uuid": "{w}"}}]
+    many = trees(FULL) + [
+        {
+            **trees({**FULL, "id": "{d}"}, {**FULL, "id": "{e}", "created": "2026-08-13T03:00:02Z"})[0],
+            "vm": {**VM, "uuid": "{w}"},
+        }
+    ]
     many[1]["chains"][0]["uuid"] = "{d}"
     many[1]["chains"].append({"uuid": "{e}", "backups": [many[1]["chains"][0]["backups"].pop()]})
     arguments = (many, {"last": 1, "max_remove_share": 1.0}, "2026-09-15T00:00:00Z")
@@ -163,9 +206,22 @@ def test_without_now_the_clock_is_asked():
 
 
 def test_numbers_and_truths_may_be_texts_as_templates_make_them():
-    policy = {"last": "3", "daily": {"count": "7"}, "timezone": "UTC", "keep_oldest": "False", "max_remove_share": "0.25", "pins": "{c}"}
+    policy = {
+        "last": "3",
+        "daily": {"count": "7"},
+        "timezone": "UTC",
+        "keep_oldest": "False",
+        "max_remove_share": "0.25",
+        "pins": "{c}",
+    }
     read = retention_plan(trees({**FULL, "size": "5", "number": "1"}), policy, "2026-09-14T00:00:00Z")["policy"]
-    assert (read["last"], read["daily"]["count"], read["keep_oldest"], read["max_remove_share"], read["pins"]) == (3, 7, False, 0.25, ["c"])
+    assert (read["last"], read["daily"]["count"], read["keep_oldest"], read["max_remove_share"], read["pins"]) == (
+        3,
+        7,
+        False,
+        0.25,
+        ["c"],
+    )
 
 
 class Tagged(str):
@@ -183,7 +239,11 @@ def plain(value):
 def test_what_comes_back_is_plain_and_shares_nothing_with_what_went_in():
     backups = ({**FULL, "id": Tagged("{c}")}, {**PART, "created": Tagged(PART["created"])})
     odd = [{"vm": {**VM, "name": Tagged("web")}, "chains": ({"uuid": Tagged("{c}"), "backups": backups},)}]
-    plan = retention_plan(odd, {Tagged("last"): 1, "pins": (Tagged("{x}"),), "tags_pattern": Tagged("(x)")}, Tagged("2026-09-15T00:00:00Z"))
+    plan = retention_plan(
+        odd,
+        {Tagged("last"): 1, "pins": (Tagged("{x}"),), "tags_pattern": Tagged("(x)")},
+        Tagged("2026-09-15T00:00:00Z"),
+    )
     assert plain(plan)
     assert plain(backup_list(odd))
 
@@ -218,7 +278,11 @@ def test_backup_list_has_one_flat_dictionary_for_each_backup():
 
 @pytest.mark.parametrize(
     "value, says",
-    [({}, "backup_trees must be a list"), ([1], r"backup_trees\[0\] must be a dictionary"), (trees(1), r"backups\[0\] must be")],
+    [
+        ({}, "backup_trees must be a list"),
+        ([1], r"backup_trees\[0\] must be a dictionary"),
+        (trees(1), r"backups\[0\] must be"),
+    ],
 )
 def test_backup_list_refuses_what_is_no_tree(value, says):
     with pytest.raises(AnsibleFilterError, match="backup_list: .*" + says):
@@ -264,8 +328,13 @@ def test_names_steer_no_terminal_wherever_they_are_told():
 
 def test_the_module_takes_the_steps_of_a_plan_as_they_are():
     newer = {**FULL, "id": "{d}", "created": "2026-09-15T03:00:02Z"}
-    chains = [{"uuid": "{c}", "size": 10, "directory": None, "backups": [FULL, PART]}, {"uuid": "{d}", "size": 5, "directory": None, "backups": [newer]}]
-    plan = retention_plan([{"vm": VM, "omitted": 0, "chains": chains}], {"last": 1, "max_remove_share": 1.0}, "2026-09-20T00:00:00Z")
+    chains = [
+        {"uuid": "{c}", "size": 10, "directory": None, "backups": [FULL, PART]},
+        {"uuid": "{d}", "size": 5, "directory": None, "backups": [newer]},
+    ]
+    plan = retention_plan(
+        [{"vm": VM, "omitted": 0, "chains": chains}], {"last": 1, "max_remove_share": 1.0}, "2026-09-20T00:00:00Z"
+    )
     (step,) = plan["vms"][0]["remove"]
     options = backup_change_options()["backups"]["options"]
     assert step["frees"] == 10
