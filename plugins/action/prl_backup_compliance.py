@@ -8,8 +8,8 @@ from __future__ import annotations
 import json
 import time
 
-from ansible_collections.prlsdk.core.plugins.module_utils import _durations, _instants, _options
-from ansible_collections.prlsdk.core.plugins.module_utils._errors import InputError, naming
+from ansible_collections.prlsdk.core.plugins.module_utils import _argspec, _time
+from ansible_collections.prlsdk.core.plugins.module_utils._errors import InputError, prefix_errors
 from ansible_collections.prlsdk.core.plugins.module_utils._terminal_text import printable
 from ansible_collections.prlsdk.core.plugins.plugin_utils import _report_files
 from ansible_collections.prlsdk.core.plugins.plugin_utils._action import BackupAction, Failed, Unreachable
@@ -35,7 +35,7 @@ class ActionModule(BackupAction):
         "types": {"type": "list", "elements": "str", "choices": ["vm", "ct"], "default": ["vm", "ct"]},
         "owner": {"type": "str", "choices": ["any", "this_node"], "default": "any"},
         "orphans": {"type": "bool", "default": True},
-        **_options.storage_option(),
+        **_argspec.storage_option(),
         "gather_timeout": {"type": "int", "default": 900},
         "fail_on": {"type": "list", "elements": "str", "choices": list(FINDINGS), "default": list(FAIL_ON)},
         "fail": {"type": "bool", "default": True},
@@ -84,15 +84,15 @@ class ActionModule(BackupAction):
         }
 
     def _now(self):
-        with naming("now"):
-            return _instants.parse(self.options["now"]) if self.options["now"] else int(time.time())
+        with prefix_errors("now"):
+            return _time.parse_instant(self.options["now"]) if self.options["now"] else int(time.time())
 
     def _check(self, now):
         options = self.options
         grace = None
         if options["new_vm_grace"]:
-            with naming("new_vm_grace"):
-                grace = _durations.parse(options["new_vm_grace"])
+            with prefix_errors("new_vm_grace"):
+                grace = _time.parse_duration(options["new_vm_grace"])
         settings = {name: options[name] for name in ("overrides", "exclude", "fail_on", "templates")}
         check(
             [], [], options["objective"], now, **settings
@@ -140,7 +140,7 @@ class ActionModule(BackupAction):
         known = dict(seen or {})
         for vm in vms:
             if vm["uuid"]:
-                known.setdefault(plain_id(vm["uuid"]), None if seen is None else _instants.format(now))
+                known.setdefault(plain_id(vm["uuid"]), None if seen is None else _time.format_instant(now))
         if not self._task.check_mode:
             try:
                 folder.prepare()
@@ -149,7 +149,7 @@ class ActionModule(BackupAction):
                 raise Failed("The state file %s cannot be written: %s." % (path, error.strerror or error)) from error
         if not grace:
             return {}
-        instants = {uuid: _instants.parse(first) for uuid, first in known.items() if first is not None}
+        instants = {uuid: _time.parse_instant(first) for uuid, first in known.items() if first is not None}
         return {uuid: named("UTC").expiry(first, grace, first) + 1 for uuid, first in instants.items()}
 
     @staticmethod

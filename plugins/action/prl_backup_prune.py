@@ -15,7 +15,7 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
-from ansible_collections.prlsdk.core.plugins.module_utils import _instants, _options
+from ansible_collections.prlsdk.core.plugins.module_utils import _argspec, _time
 from ansible_collections.prlsdk.core.plugins.module_utils._errors import InputError
 from ansible_collections.prlsdk.core.plugins.module_utils._terminal_text import printable
 from ansible_collections.prlsdk.core.plugins.plugin_utils import _report_files
@@ -58,7 +58,7 @@ class ActionModule(BackupAction):
         "owner": {"type": "str", "choices": ["any", "this_node"], "default": "this_node"},
         "scope": {"type": "str", "choices": ["all", "registered"], "default": "all"},
         "types": {"type": "list", "elements": "str", "choices": ["vm", "ct"], "default": ["vm", "ct"]},
-        **_options.storage_option(),
+        **_argspec.storage_option(),
         "on_damaged": {"type": "str", "choices": ["fail", "skip"], "default": "fail"},
         "on_refused": {"type": "str", "choices": ["fail", "stop", "continue"], "default": "fail"},
         "on_error": {"type": "str", "choices": ["continue", "stop"], "default": "continue"},
@@ -599,11 +599,11 @@ class Removal:
 
 
 #: What of a step of the plan the module takes.
-ENTRY = frozenset(_options.backup_change_options()["backups"]["options"])
+ENTRY = frozenset(("id", "vm", "created", "size", "frees", "action", "removes", "allow_remove_last"))
 
 
 def _now() -> str:
-    return _instants.format(time.time())
+    return _time.format_instant(time.time())
 
 
 def _json(value) -> str:

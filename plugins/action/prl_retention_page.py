@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import time
 
-from ansible_collections.prlsdk.core.plugins.module_utils import _instants
+from ansible_collections.prlsdk.core.plugins.module_utils import _time
 from ansible_collections.prlsdk.core.plugins.module_utils._errors import InputError
 from ansible_collections.prlsdk.core.plugins.plugin_utils import _report_files
 from ansible_collections.prlsdk.core.plugins.plugin_utils._action import ControllerAction, Failed
@@ -54,7 +54,7 @@ class ActionModule(ControllerAction):
         if not text:
             return None
         try:
-            return _instants.parse(text)
+            return _time.parse_instant(text)
         except InputError as error:
             raise Failed("since: %s" % error.message) from error
 
@@ -64,14 +64,14 @@ class ActionModule(ControllerAction):
         path = folder.of_host(host, ".json")
         try:
             report = json.loads(_report_files.read(path) or "null")
-            if report is None or (since is not None and _instants.parse(report["started"]) < since):
+            if report is None or (since is not None and _time.parse_instant(report["started"]) < since):
                 return None
             return dict(report, host=host)
         except BROKEN as error:
             return _unreadable(host, error)
 
     def _page(self, reports, hosts):
-        head = {"title": self.options["title"], "generated_at": _instants.format(time.time())}
+        head = {"title": self.options["title"], "generated_at": _time.format_instant(time.time())}
         try:
             return render(dict(head, hosts=reports), hosts)
         except BROKEN:

@@ -36,7 +36,7 @@ class InputError(PrlError):
     symbol = "INVALID_INPUT"
 
 
-class naming:
+class prefix_errors:
     """Put an option's name before the message of an InputError."""
 
     def __init__(self, option):

@@ -10,6 +10,8 @@ parser says so.
 
 import re
 
+from ansible_collections.prlsdk.core.plugins.module_utils._errors import InputError
+
 _REPLACEMENT = b"\xef\xbf\xbd"  # U+FFFD
 _CONTROL = bytes(bytearray(code for code in range(32) if code not in (9, 10, 13)))
 _CONTROLS = re.compile(b"[" + re.escape(_CONTROL) + b"]")
@@ -149,3 +151,13 @@ def warning(altered):
 
 # Backups that a warning names.
 NAMED = 5
+
+
+def check_text(text, option):
+    """The server would take it, and no XML parser would read its backup tree any more."""
+    for place, character in enumerate(text):
+        if not is_legal(ord(character)):
+            raise InputError(
+                "%s: the character U+%04X at place %d cannot be kept in the server's backup tree, which is XML. Leave it out."
+                % (option, ord(character), place + 1)
+            )

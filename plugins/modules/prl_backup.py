@@ -563,14 +563,46 @@ sdk:
       sample: /usr/bin/python3.9
 """
 
-from ansible_collections.prlsdk.core.plugins.module_utils._changes import change_backups
-from ansible_collections.prlsdk.core.plugins.module_utils._module import make_module, run_change
-from ansible_collections.prlsdk.core.plugins.module_utils._options import backup_change_options
+from ansible_collections.prlsdk.core.plugins.module_utils._argspec import long_timeout_option, storage_option
+from ansible_collections.prlsdk.core.plugins.module_utils._module.base import make_module, run_change
+from ansible_collections.prlsdk.core.plugins.module_utils._module.prl_backup import change_backups
+
+
+def argument_spec():
+    """The options beside the connection's."""
+    backup = {"id": {"type": "str", "required": True}, "created": {"type": "str"}, "size": {"type": "int"}}
+    entry = dict(
+        backup,
+        vm={"type": "str"},
+        frees={"type": "int"},
+        action={"type": "str", "choices": ["chain", "increment", "merge"]},
+        removes={"type": "list", "elements": "dict", "options": backup, "default": []},
+        allow_remove_last={"type": "bool", "default": False},
+    )
+    debt = {"vm": {"type": "str", "required": True}, "id": {"type": "str", "required": True}}
+    return dict(
+        storage_option(),
+        state={"type": "str", "choices": ["present", "absent"], "required": True},
+        vm={"type": "str"},
+        type={"type": "str", "choices": ["full", "incremental"]},
+        description={"type": "str"},
+        compress={"type": "bool", "default": True},
+        max_age={"type": "str"},
+        wait={"type": "bool", "default": True},
+        backups={"type": "list", "elements": "dict", "options": entry},
+        dependents={"type": "str", "choices": ["refuse", "remove"], "default": "refuse"},
+        allow_remove_last={"type": "bool", "default": False},
+        on_error={"type": "str", "choices": ["stop", "continue"], "default": "stop"},
+        debts={"type": "list", "elements": "dict", "options": debt},
+        stop_after={"type": "int"},
+        busy_timeout={"type": "int", "default": 60},
+        timeout=long_timeout_option(),
+    )
 
 
 def main():
     required = [("state", "present", ["vm"]), ("state", "absent", ["backups"])]
-    run_change(make_module(backup_change_options(), required_if=required), change_backups)
+    run_change(make_module(argument_spec(), required_if=required), change_backups)
 
 
 if __name__ == "__main__":

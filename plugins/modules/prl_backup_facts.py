@@ -367,9 +367,9 @@ sdk:
       sample: /usr/bin/python3.9
 """
 
-from ansible_collections.prlsdk.core.plugins.module_utils._gather import gather_facts
-from ansible_collections.prlsdk.core.plugins.module_utils._module import make_module, run
-from ansible_collections.prlsdk.core.plugins.module_utils._options import backup_options, storage_option
+from ansible_collections.prlsdk.core.plugins.module_utils._argspec import backup_options, storage_option
+from ansible_collections.prlsdk.core.plugins.module_utils._module.base import make_module, run
+from ansible_collections.prlsdk.core.plugins.module_utils._module.prl_backup_facts import gather_facts
 
 
 def main():

@@ -487,18 +487,28 @@ sdk:
 """
 
 from ansible_collections.prlsdk.core.plugins.module_utils import _packed
-from ansible_collections.prlsdk.core.plugins.module_utils._gather import gather_backups
-from ansible_collections.prlsdk.core.plugins.module_utils._module import make_module, run
-from ansible_collections.prlsdk.core.plugins.module_utils._options import (
-    backup_options,
-    selection_options,
-    storage_option,
-)
+from ansible_collections.prlsdk.core.plugins.module_utils._argspec import backup_options, storage_option
+from ansible_collections.prlsdk.core.plugins.module_utils._module.base import make_module, run
+from ansible_collections.prlsdk.core.plugins.module_utils._module.prl_backup_info import gather_backups
+
+
+def argument_spec():
+    """The options beside the connection's."""
+    return dict(
+        backup_options(),
+        packed={"type": "bool", "default": False},
+        backup_ids={"type": "list", "elements": "str"},
+        newer_than={"type": "str"},
+        older_than={"type": "str"},
+        latest_only={"type": "bool", "default": False},
+        limit={"type": "int"},
+        offset={"type": "int", "default": 0},
+        **storage_option(),
+    )
 
 
 def main():
-    options = dict(backup_options(), packed={"type": "bool", "default": False}, **selection_options())
-    module = make_module(dict(options, **storage_option()))
+    module = make_module(argument_spec())
     run(
         module,
         lambda params, client: pack_trees(gather_backups(params, client), params["packed"], module.no_log_values),

@@ -288,13 +288,28 @@ sdk:
       sample: /usr/bin/python3.9
 """
 
-from ansible_collections.prlsdk.core.plugins.module_utils._changes import restore_backup
-from ansible_collections.prlsdk.core.plugins.module_utils._module import make_module, run_change
-from ansible_collections.prlsdk.core.plugins.module_utils._options import restore_options
+from ansible_collections.prlsdk.core.plugins.module_utils._argspec import long_timeout_option, storage_option
+from ansible_collections.prlsdk.core.plugins.module_utils._module.base import make_module, run_change
+from ansible_collections.prlsdk.core.plugins.module_utils._module.prl_backup_restore import restore_backup
+
+
+def argument_spec():
+    """The options beside the connection's."""
+    return dict(
+        storage_option(),
+        vm={"type": "str"},
+        backup_id={"type": "str"},
+        mode={"type": "str", "choices": ["in_place", "copy"], "required": True},
+        name={"type": "str"},
+        destination={"type": "path"},
+        live={"type": "bool", "default": False},
+        busy_timeout={"type": "int", "default": 60},
+        timeout=long_timeout_option(),
+    )
 
 
 def main():
-    run_change(make_module(restore_options(), required_one_of=[("vm", "backup_id")]), restore_backup)
+    run_change(make_module(argument_spec(), required_one_of=[("vm", "backup_id")]), restore_backup)
 
 
 if __name__ == "__main__":

@@ -475,15 +475,47 @@ sdk:
 
 import functools
 
-from ansible_collections.prlsdk.core.plugins.module_utils import _hangup
-from ansible_collections.prlsdk.core.plugins.module_utils._module import make_module, run
-from ansible_collections.prlsdk.core.plugins.module_utils._options import wait_options
-from ansible_collections.prlsdk.core.plugins.module_utils._waiting import wait_for_events
+from ansible_collections.prlsdk.core.plugins.module_utils import _signals
+from ansible_collections.prlsdk.core.plugins.module_utils._argspec import storage_option
+from ansible_collections.prlsdk.core.plugins.module_utils._module.base import make_module, run
+from ansible_collections.prlsdk.core.plugins.module_utils._module.prl_event_wait import wait_for_events
+
+
+def argument_spec():
+    """The options beside the connection's."""
+    one = {
+        "type": {"type": "raw"},
+        "vm": {"type": "str"},
+        "issuer_id": {"type": "str"},
+        "issuer_type": {
+            "type": "str",
+            "choices": ["virtual_machine", "dispatcher", "io_service", "web_service", "unknown"],
+        },
+        "code": {"type": "raw"},
+        "params": {"type": "dict"},
+    }
+    state = {
+        "vm": {"type": "str", "required": True},
+        "vm_state": {"type": "list", "elements": "str"},
+        "backup_newer_than": {"type": "str"},
+    }
+    return dict(
+        storage_option(),
+        events={"type": "list", "elements": "dict", "options": one, "required": True},
+        match={"type": "str", "choices": ["any", "all"], "default": "any"},
+        count={"type": "int", "default": 1},
+        fail_on={"type": "list", "elements": "dict", "options": one},
+        satisfied_by={"type": "dict", "options": state},
+        answer={"type": "raw"},
+        ready_file={"type": "path"},
+        on_timeout={"type": "str", "choices": ["fail", "continue"], "default": "fail"},
+        reconnect={"type": "bool", "default": False},
+    )
 
 
 def main():
-    module = make_module(wait_options())
-    _hangup.end_with_reader()
+    module = make_module(argument_spec())
+    _signals.exit_when_stdout_closes()
     run(
         module,
         functools.partial(wait_for_events, look_only=module.check_mode, warn=module.warn),

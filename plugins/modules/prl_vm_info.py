@@ -221,9 +221,9 @@ sdk:
       sample: /usr/bin/python3.9
 """
 
-from ansible_collections.prlsdk.core.plugins.module_utils._module import make_module, run
-from ansible_collections.prlsdk.core.plugins.module_utils._options import vm_options
-from ansible_collections.prlsdk.core.plugins.module_utils._vm_list import gather_vms
+from ansible_collections.prlsdk.core.plugins.module_utils._argspec import vm_options
+from ansible_collections.prlsdk.core.plugins.module_utils._module.base import make_module, run
+from ansible_collections.prlsdk.core.plugins.module_utils._module.prl_vm_info import gather_vms
 
 
 def main():

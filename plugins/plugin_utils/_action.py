@@ -11,7 +11,7 @@ from typing import Any
 
 from ansible.errors import AnsibleConnectionFailure, AnsibleError
 from ansible.plugins.action import ActionBase
-from ansible_collections.prlsdk.core.plugins.module_utils import _options, _packed
+from ansible_collections.prlsdk.core.plugins.module_utils import _argspec, _packed
 from ansible_collections.prlsdk.core.plugins.module_utils._errors import InputError
 from ansible_collections.prlsdk.core.plugins.module_utils._terminal_text import printable
 
@@ -115,7 +115,7 @@ class BackupAction(ControllerAction):
 
     def specification(self):
         # What is not set falls back to the environment of the target host, so the modules get these as they are written here.
-        connection = _options.connection_options()
+        connection = _argspec.connection_options()
         return {
             **{name: {"type": "raw", "no_log": bool(option.get("no_log"))} for name, option in connection.items()},
             **self.OPTIONS,
@@ -124,7 +124,7 @@ class BackupAction(ControllerAction):
     @property
     def connection_options(self) -> dict[str, Any]:
         """Those that the task has, but for the time-out: each step has its own."""
-        names = set(_options.connection_options()) - {"timeout"}
+        names = set(_argspec.connection_options()) - {"timeout"}
         return {name: self._task.args[name] for name in names if self._task.args.get(name) is not None}
 
     # -- on the target host

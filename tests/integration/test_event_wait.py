@@ -669,9 +669,9 @@ def test_a_module_whose_result_nobody_reads_any_more_ends(node, tmp_path):
 def test_a_closed_standard_output_has_no_reader_either():
     code = (
         "import os, time\n"
-        "from ansible_collections.prlsdk.core.plugins.module_utils import _hangup\n"
+        "from ansible_collections.prlsdk.core.plugins.module_utils import _signals\n"
         "os.close(1)\n"
-        "_hangup.end_with_reader()\n"
+        "_signals.exit_when_stdout_closes()\n"
         "time.sleep(60)\n"
     )
     done = subprocess.run(

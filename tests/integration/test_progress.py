@@ -5,7 +5,14 @@ import subprocess
 import sys
 import time
 
-from ansible_collections.prlsdk.core.plugins.module_utils import _module, _process, _progress
+from ansible_collections.prlsdk.core.plugins.module_utils._module import base
+from ansible_collections.prlsdk.core.plugins.module_utils._module.progress import (
+    JobFile,
+    Progress,
+    command_line,
+    find_async_file,
+)
+from ansible_collections.prlsdk.core.plugins.module_utils._sdk.process import Process
 
 from tests.harness import playbook
 from tests.integration.server import small_server
@@ -80,7 +87,7 @@ class Log:
 
 def test_log_has_one_line_in_ten_seconds():
     log, now = Log(), [0.0]
-    progress = _progress.Progress(log, None, lambda: now[0])
+    progress = Progress(log, None, lambda: now[0])
     for index in range(100):
         now[0] += 1
         progress.advance("remove_vm_backup", "{u}.%d" % index, stage="increment", done=index, total=100, percent=index)
@@ -101,7 +108,7 @@ def test_job_file_is_found_by_the_wrappers_arguments_and_written_in_one_step(tmp
         "/root/x",
         "_",
     ]
-    found = _progress.find_job_file({"ANSIBLE_ASYNC_DIR": str(tmp_path)}, wrapper)
+    found = find_async_file({"ANSIBLE_ASYNC_DIR": str(tmp_path)}, wrapper)
     found.write({"percent": 5})
     assert json.loads(path.read_text()) == {
         "started": 1,
@@ -110,9 +117,9 @@ def test_job_file_is_found_by_the_wrappers_arguments_and_written_in_one_step(tmp
         "progress": {"percent": 5},
     }
     assert [entry.name for entry in sorted(tmp_path.iterdir())] == ["j123456.789", "j123456.790"]
-    assert _progress.find_job_file({"ANSIBLE_ASYNC_DIR": str(tmp_path)}, ["python3", "module.py", "j123456"]) is None
-    assert _progress.find_job_file({"ANSIBLE_ASYNC_DIR": str(tmp_path / "none")}, wrapper) is None
-    found = _progress.JobFile(str(tmp_path / "gone" / "j1"), {})
+    assert find_async_file({"ANSIBLE_ASYNC_DIR": str(tmp_path)}, ["python3", "module.py", "j123456"]) is None
+    assert find_async_file({"ANSIBLE_ASYNC_DIR": str(tmp_path / "none")}, wrapper) is None
+    found = JobFile(str(tmp_path / "gone" / "j1"), {})
     found.write({})  # nothing to write to is no failure
 
 
@@ -123,15 +130,15 @@ def test_what_the_log_and_the_status_file_say_is_printable(tmp_path):
         def log(self, text):
             self.said.append(text)
 
-    file = _progress.JobFile(str(tmp_path / "job"), {})
-    progress = _progress.Progress(_module.Logbook(Module()), file)
+    file = JobFile(str(tmp_path / "job"), {})
+    progress = Progress(base.Logbook(Module()), file)
     progress.advance("create_vm_backup", "web\x1b\u202e\n", percent=1)
     shown = "Making a backup of web\\x1b\\u202e\\n 1%"
     assert Module.said == [shown] and json.loads((tmp_path / "job").read_text())["progress"]["message"] == shown
 
 
 def process(program):
-    return _process.Process([sys.executable, "-c", program])
+    return Process([sys.executable, "-c", program])
 
 
 def test_lines_come_as_soon_as_they_are_written():
@@ -164,7 +171,7 @@ def test_command_line_of_a_process():
     with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as process:
         try:
             end = time.monotonic() + 10
-            while "input()" not in _progress.command_line(process.pid):  # for a moment it is still what started it
+            while "input()" not in command_line(process.pid):  # for a moment it is still what started it
                 assert time.monotonic() < end
                 time.sleep(0.01)
         finally:

@@ -9,7 +9,7 @@ import zlib
 
 import lxml.html
 import pytest
-from ansible_collections.prlsdk.core.plugins.module_utils import _instants
+from ansible_collections.prlsdk.core.plugins.module_utils import _time
 from ansible_collections.prlsdk.core.plugins.plugin_utils._report import page as pages
 from ansible_collections.prlsdk.core.plugins.plugin_utils._report.html import TEMPLATES, render
 from ansible_collections.prlsdk.core.plugins.plugin_utils._retention.plan import make_plan
@@ -35,7 +35,7 @@ needs_chromium = pytest.mark.skipif(
 
 def tree(number, name, weeks=20, age=0, increments=6):
     """A VM with a full each week and increments each night; ``age`` days ago they stopped."""
-    newest = _instants.parse(NOW) - 3 * 3600 - age * 86400
+    newest = _time.parse_instant(NOW) - 3 * 3600 - age * 86400
     chains = []
     for week in range(weeks, 0, -1):
         chain = "{%s}" % uuid.UUID(int=number * 1000 + week)
@@ -44,7 +44,7 @@ def tree(number, name, weeks=20, age=0, increments=6):
                 "id": chain if not night else "%s.%d" % (chain, night + 1),
                 "type": "incremental" if night else "full",
                 "number": night + 1,
-                "created": _instants.format(newest - (week * 7 - 1 - night) * 86400),
+                "created": _time.format_instant(newest - (week * 7 - 1 - night) * 86400),
                 "size": (5 if night else 80) * 10**9,
                 "description": "keep <this> & that" if week == 9 and night == 2 else "",
                 "creator": "root",

@@ -77,10 +77,10 @@ def test_a_module_that_is_ended_leaves_no_folder_no_process_and_no_traceback(nod
 
 HELD_BACK = """
 import os, signal
-from ansible_collections.prlsdk.core.plugins.module_utils import _hangup
-_hangup.end_tidily()
-with _hangup.held_back():
-    with _hangup.held_back():
+from ansible_collections.prlsdk.core.plugins.module_utils import _signals
+_signals.clean_up_on_signal()
+with _signals.signals_deferred():
+    with _signals.signals_deferred():
         os.kill(os.getpid(), signal.SIGTERM)
     print("to the end of the block", flush=True)
 print("not behind it", flush=True)

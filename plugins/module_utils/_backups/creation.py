@@ -7,9 +7,9 @@ A request that the server refused because something is in use is made again, aft
 request whose connection was lost is never made again: the server goes on with it, so the backup is looked for.
 """
 
-from ansible_collections.prlsdk.core.plugins.module_utils._backups.retry import Tries, reserve
+from ansible_collections.prlsdk.core.plugins.module_utils._backups.ids import id_key
+from ansible_collections.prlsdk.core.plugins.module_utils._backups.retry import RetryBudget, reserve
 from ansible_collections.prlsdk.core.plugins.module_utils._errors import PrlError
-from ansible_collections.prlsdk.core.plugins.module_utils._ids import key as key_of
 from ansible_collections.prlsdk.core.plugins.module_utils._sdk.messages import (
     BUSY,
     LOST,
@@ -23,7 +23,7 @@ TOO_LATE = "The time was over before the server was asked, so nothing was done."
 SEARCH = 60.0
 
 
-class Wish:
+class CreateRequest:
     """What is asked for. ``newer_than``: a backup made then or later (YYYY-MM-DDTHH:MM:SSZ) does as well; None: always make one."""
 
     def __init__(self, full=False, description="", compress=True, newer_than=None, wait=True, busy_timeout=60.0):
@@ -34,25 +34,25 @@ class Wish:
 class Creation:
     """Makes one backup. ``server`` is a Backups of live.py."""
 
-    def __init__(self, server, uuid, wish):
-        self.server, self.uuid, self.wish = server, uuid, wish
+    def __init__(self, server, uuid, request):
+        self.server, self.uuid, self.request = server, uuid, request
         self.reserve = reserve(server)
 
     def run(self, check=False):
         """Returns {created, backup, became_full, recovered, warnings, before, after}; ``backup`` is None if it is not known yet."""
-        tries = Tries(self.server, self.wish.busy_timeout, self.reserve)
+        tries = RetryBudget(self.server, self.request.busy_timeout, self.reserve)
         before = vm = self.server.read(self.uuid)
         while True:
-            recent = recent_enough(vm, self.wish)
+            recent = recent_enough(vm, self.request)
             if recent is not None:
                 return self._answer(False, before, vm, recent)
             if check:
-                full = self.wish.full or will_be_full(vm)
-                return dict(self._answer(True, before, vm, None), became_full=full and not self.wish.full)
+                full = self.request.full or will_be_full(vm)
+                return dict(self._answer(True, before, vm, None), became_full=full and not self.request.full)
             if self.server.left() <= self.reserve:
                 raise CallError(TIMEOUT, TOO_LATE)
             try:
-                made, warnings = self.server.create(self.uuid, self.wish, self.server.left() - self.reserve)
+                made, warnings = self.server.create(self.uuid, self.request, self.server.left() - self.reserve)
             except CallError as failure:
                 symbol = failure.error["symbol"]
                 if LOST.match(symbol) or symbol == WORKER_DIED:
@@ -70,7 +70,7 @@ class Creation:
                 after = self.server.read(self.uuid)
             except PrlError as failure:  # it is made; only its size and time stay unknown
                 warnings = warnings + [failure.error]
-            place = after.place(key_of(made))
+            place = after.place(id_key(made))
             backup = place[0].backups[place[1]] if place else None
         answer = self._answer(True, before, after, backup, warnings)
         if made is not None and backup is None:
@@ -80,10 +80,10 @@ class Creation:
                 "number": None,
                 "created": None,
                 "size": None,
-                "description": self.wish.description,
+                "description": self.request.description,
             }
         if made is not None:
-            answer["became_full"] = not self.wish.full and answer["backup"]["type"] == "full"
+            answer["became_full"] = not self.request.full and answer["backup"]["type"] == "full"
         return answer
 
     def _search(self, before, vm, failure):
@@ -99,13 +99,13 @@ class Creation:
                     backup
                     for chain in after.chains
                     for backup in chain.backups
-                    if vm.place(backup.key) is None and as_read(backup.description) == as_read(self.wish.description)
+                    if vm.place(backup.key) is None and as_read(backup.description) == as_read(self.request.description)
                 ]
                 if new:
                     newest = max(new, key=lambda backup: backup.created)
                     answer = self._answer(True, before, after, newest)
                     return dict(
-                        answer, recovered=True, became_full=not self.wish.full and answer["backup"]["type"] == "full"
+                        answer, recovered=True, became_full=not self.request.full and answer["backup"]["type"] == "full"
                     )
                 if waited >= SEARCH or self.server.left() <= self.reserve:
                     break
@@ -142,12 +142,12 @@ def as_read(text):
     return text.replace("\r\n", "\n").replace("\r", "\n")
 
 
-def recent_enough(vm, wish):
+def recent_enough(vm, request):
     """The newest backup that makes a new one needless, or None. Where a full one is asked for, only full ones count."""
-    if wish.newer_than is None:
+    if request.newer_than is None:
         return None
-    candidates = [backup for chain in vm.chains for backup in (chain.backups[:1] if wish.full else chain.backups)]
-    fresh = [backup for backup in candidates if backup.created >= wish.newer_than]
+    candidates = [backup for chain in vm.chains for backup in (chain.backups[:1] if request.full else chain.backups)]
+    fresh = [backup for backup in candidates if backup.created >= request.newer_than]
     # Of equal times the later in the tree is the newer.
     return max(reversed(fresh), key=lambda backup: backup.created) if fresh else None
 

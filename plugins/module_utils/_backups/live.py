@@ -10,8 +10,9 @@ import collections
 import random
 import time
 
-from ansible_collections.prlsdk.core.plugins.module_utils import _ids
+from ansible_collections.prlsdk.core.plugins.module_utils import _xml_text
 from ansible_collections.prlsdk.core.plugins.module_utils._backups import locate, retry
+from ansible_collections.prlsdk.core.plugins.module_utils._backups.ids import id_key
 from ansible_collections.prlsdk.core.plugins.module_utils._errors import PrlError, TreeError
 from ansible_collections.prlsdk.core.plugins.module_utils._sdk.messages import TIMEOUT, CallError
 
@@ -24,7 +25,7 @@ PET_BACKUP_PROGRESS, PET_RESTORE_PROGRESS, PET_VM_MESSAGE = 100050, 100052, 1005
 # PJOC_SRV_CREATE_VM_BACKUP, PJOC_SRV_RESTORE_VM_BACKUP
 JOBS = {"create_vm_backup": 115, "restore_vm_backup": 116}
 
-# id: as the server stores it, because it compares ids as text. key: as _ids.key() makes it. number: 1 for a full, N of a promoted one.
+# id: as the server stores it, because it compares ids as text. key: as id_key() makes it. number: 1 for a full, N of a promoted one.
 # created: YYYY-MM-DDTHH:MM:SSZ. size: bytes.
 Backup = collections.namedtuple("Backup", "id key number created size description")
 
@@ -35,7 +36,7 @@ class Chain:
     def __init__(self, uuid, backups, last_number):
         """``backups``: the full first, then the increments by number. ``last_number``: the highest ever given, 0 if none."""
         self.uuid, self.backups, self.last_number = uuid, tuple(backups), last_number
-        self.key = _ids.key(uuid)
+        self.key = id_key(uuid)
         self.positions = {backup.key: position for position, backup in enumerate(self.backups)}
         if len(self.positions) < len(self.backups):
             raise TreeError("two backups of chain %s have the same id" % uuid)
@@ -103,7 +104,7 @@ class Vm:
 
 def vm_from(trees, uuid):
     """The Vm with this UUID among the VmTree objects of an answer; one without chains when it is not there. TreeError for what cannot be."""
-    own = [tree for tree in trees if _ids.key(tree.uuid) == _ids.key(uuid)]
+    own = [tree for tree in trees if id_key(tree.uuid) == id_key(uuid)]
     if len(own) > 1:
         raise TreeError("VM %s is in the answer %d times" % (uuid, len(own)))
     for tree in own:
@@ -115,7 +116,7 @@ def vm_from(trees, uuid):
 
 def _chain_from(chain):
     backups = [
-        Backup(one.id, _ids.key(one.id), one.number, one.created, one.size, one.description) for one in chain.backups
+        Backup(one.id, id_key(one.id), one.number, one.created, one.size, one.description) for one in chain.backups
     ]
     return Chain(chain.uuid, backups, chain.last_number)
 
@@ -154,6 +155,10 @@ class Backups:
         except TreeError as error:
             raise locate.damaged(error, uuid) from None
 
+    def warnings(self):
+        """What to warn of where a text of the server's tree was altered while it was read."""
+        return [_xml_text.warning(self.altered)] if self.altered else []
+
     def find(self, uuid, ids):
         """{backup's key: [UUIDs of the VMs that have it]} for backups that this VM's own tree does not show."""
         return locate.find_backups(self.client, uuid, ids)
@@ -175,7 +180,7 @@ class Backups:
         if not wish.wait:
             limit = min(limit, START)
         with Reports(
-            self.client, self._progress, "create_vm_backup", uuid, lambda issuer: _ids.key(issuer) == _ids.key(uuid)
+            self.client, self._progress, "create_vm_backup", uuid, lambda issuer: id_key(issuer) == id_key(uuid)
         ) as reports:
             try:
                 made = self.client.call(
@@ -197,10 +202,10 @@ class Backups:
 
     def restore(self, uuid, backup_id, wish, known, limit):
         """-> (the VM's uuid, the backup's id, warnings). ``known`` are the VMs of the node."""
-        others = {_ids.key(vm["uuid"]) for vm in known if vm["uuid"]} - {_ids.key(uuid)}
+        others = {id_key(vm["uuid"]) for vm in known if vm["uuid"]} - {id_key(uuid)}
         # A copy's UUID is not known yet: its progress is what no other VM's is.
         with Reports(
-            self.client, self._progress, "restore_vm_backup", backup_id, lambda issuer: _ids.key(issuer) not in others
+            self.client, self._progress, "restore_vm_backup", backup_id, lambda issuer: id_key(issuer) not in others
         ) as reports:
             done = self.client.call(
                 "restore_backup",

@@ -5,10 +5,9 @@
 
 import fnmatch
 
-from ansible_collections.prlsdk.core.plugins.module_utils import _ids
 from ansible_collections.prlsdk.core.plugins.module_utils._backups import tree as trees
-from ansible_collections.prlsdk.core.plugins.module_utils._errors import TreeError
-from ansible_collections.prlsdk.core.plugins.module_utils._ids import braced, uuid_key
+from ansible_collections.prlsdk.core.plugins.module_utils._backups.ids import braced, id_key, uuid_key
+from ansible_collections.prlsdk.core.plugins.module_utils._errors import InputError, TreeError
 from ansible_collections.prlsdk.core.plugins.module_utils._sdk.client import BOTH
 from ansible_collections.prlsdk.core.plugins.module_utils._sdk.messages import CallError
 
@@ -270,7 +269,7 @@ def search(client, keys, names):
     backups, vms = {}, {}
     for uuid, _directory in plan_trees(client, BOTH, None, "all")[0]:
         for vm in read(client.tree(uuid), uuid):
-            own = {_ids.key(backup.id) for chain in vm.chains for backup in chain.backups} if keys else set()
+            own = {id_key(backup.id) for chain in vm.chains for backup in chain.backups} if keys else set()
             for found, wanted in [(backups, keys & own), (vms, names & {vm.name})]:
                 for word in wanted:
                     if vm.uuid not in found.setdefault(word, []):
@@ -284,7 +283,7 @@ def find_backups(client, uuid, ids):
     They may be another VM's, or lie in the server's default directory while it looks for this VM's in another. The default directory is asked
     for single chains: their answers are short, while the whole tree takes a large server minutes to write.
     """
-    wanted = {_ids.key(identity) for identity in ids}
+    wanted = {id_key(identity) for identity in ids}
     chains = {identity.partition(".")[0] for identity in ids}
     kept = client.vms(of="store")
     client.complete(kept, "backup_directory")
@@ -299,7 +298,7 @@ def find_backups(client, uuid, ids):
         # Chains that come after the wanted one are in the answer, too.
         for vm in read(client.tree(subject, chain=is_chain), subject):
             for chain in vm.chains:
-                for key in wanted.intersection(_ids.key(backup.id) for backup in chain.backups):
+                for key in wanted.intersection(id_key(backup.id) for backup in chain.backups):
                     if vm.uuid not in found.setdefault(key, []):
                         found[key].append(vm.uuid)
     return found
@@ -323,3 +322,10 @@ def damaged(error, subject):
         subject=subject or "all VMs",
         told="The backups of %s cannot be read. %s" % (subject or "all VMs", error.message),
     )
+
+
+def check_name(text, option):
+    """An empty name would be no name at all to the SDK, which then means everything."""
+    if not text.strip():
+        raise InputError("%s: is empty. Give a VM's name or UUID." % option)
+    return text

@@ -10,7 +10,7 @@ chains that were not asked for. Everything is asked for and chosen here.
 import bisect
 from typing import Dict, FrozenSet, List, NamedTuple, Optional
 
-from ansible_collections.prlsdk.core.plugins.module_utils import _ids
+from ansible_collections.prlsdk.core.plugins.module_utils._backups.ids import id_key, looks_like_uuid, parse_backup_id
 from ansible_collections.prlsdk.core.plugins.module_utils._backups.tree import Others, VmTree, order_of_chain
 from ansible_collections.prlsdk.core.plugins.module_utils._errors import AmbiguousNameError, TreeError
 
@@ -23,7 +23,7 @@ class Filters(NamedTuple):
     types: Optional[FrozenSet[str]] = None
     """Of ``vm`` and ``ct``."""
     backup_ids: Optional[FrozenSet[str]] = None
-    """Keys (see ``_ids.key``) of single backups: an id names that backup, not what needs it or is needed by it."""
+    """Keys (see ``id_key``) of single backups: an id names that backup, not what needs it or is needed by it."""
     newer_than: Optional[str] = None
     """``YYYY-MM-DDTHH:MM:SSZ``, inclusive: a backup made at that second is chosen."""
     older_than: Optional[str] = None
@@ -58,11 +58,11 @@ def filters(
 ):
     """The Filters for what a user gave: lists of text, times in ISO 8601 UTC. InputError for a malformed backup id."""
     for text in backup_ids or ():
-        _ids.parse_backup_id(text)
+        parse_backup_id(text)
     return Filters(
         None if vms is None else frozenset(vms),
         None if types is None else frozenset(types),
-        None if backup_ids is None else frozenset(_ids.key(text) for text in backup_ids),
+        None if backup_ids is None else frozenset(id_key(text) for text in backup_ids),
         newer_than,
         older_than,
         latest_only,
@@ -88,11 +88,11 @@ def merge(main, others=()):
     held = {}
     for trees in others:
         for tree in trees:
-            uuid = _ids.key(tree.uuid)
+            uuid = id_key(tree.uuid)
             held[uuid] = _unite(held[uuid], tree) if uuid in held else tree
     seen = set()
     for tree in main:
-        uuid = _ids.key(tree.uuid)
+        uuid = id_key(tree.uuid)
         if uuid in seen:
             raise TreeError(
                 "The server's backup tree has the VM %s (%s) twice, so it cannot be said which backups it has. Reading it changed nothing. "
@@ -105,8 +105,8 @@ def merge(main, others=()):
 
 
 def _unite(earlier, later):
-    again = frozenset(_ids.key(chain.uuid) for chain in later.chains)
-    united = [chain for chain in earlier.chains if _ids.key(chain.uuid) not in again]
+    again = frozenset(id_key(chain.uuid) for chain in later.chains)
+    united = [chain for chain in earlier.chains if id_key(chain.uuid) not in again]
     united.extend(later.chains)
     newest = max((later, earlier), key=_newest)  # a tree's name is that at its most recent backup
     return newest._replace(
@@ -227,10 +227,10 @@ class _Found:
         self._by_name = {
             text: [] for text in chosen.vms or ()
         }  # text asked for -> (UUID, type) of the VMs met that have it as a name
-        self._asked_uuids = frozenset(_ids.key(text) for text in self._by_name if _ids.looks_like_uuid(text))
+        self._asked_uuids = frozenset(id_key(text) for text in self._by_name if looks_like_uuid(text))
         self._met_uuids = set()
         self._met_ids = set()
-        self._owner = None if chosen.owner is None else _ids.key(chosen.owner)
+        self._owner = None if chosen.owner is None else id_key(chosen.owner)
         self._some = chosen.backup_ids is not None or chosen.newer_than is not None or chosen.older_than is not None
         # Of a part of a VM's own chains nothing is concluded from what others have.
         self._tells_others = (
@@ -262,7 +262,7 @@ class _Found:
         return tree._replace(chains=chains, omitted=tree.omitted + before - after) if after else None
 
     def _is_named(self, tree):
-        uuid = _ids.key(tree.uuid)
+        uuid = id_key(tree.uuid)
         named = False
         if uuid in self._asked_uuids:
             self._met_uuids.add(uuid)
@@ -275,7 +275,7 @@ class _Found:
     def _is_chosen(self, backup):
         chosen = self._chosen
         if chosen.backup_ids is not None:
-            backup_key = _ids.key(backup.id)
+            backup_key = id_key(backup.id)
             if backup_key not in chosen.backup_ids:
                 return False
             self._met_ids.add(backup_key)
@@ -294,9 +294,7 @@ class _Found:
                 )
 
     def missing_vms(self):
-        return sorted(
-            text for text, fits in self._by_name.items() if not fits and _ids.key(text) not in self._met_uuids
-        )
+        return sorted(text for text, fits in self._by_name.items() if not fits and id_key(text) not in self._met_uuids)
 
     def missing_backup_ids(self):
         return sorted((self._chosen.backup_ids or frozenset()) - self._met_ids)
@@ -306,7 +304,7 @@ def _divided(chains, key):
     """The chains of one owner, and the others."""
     own, others = [], []
     for chain in chains:
-        (own if _ids.key(owner(chain)) == key else others).append(chain)
+        (own if id_key(owner(chain)) == key else others).append(chain)
     return tuple(own), others
 
 
@@ -318,7 +316,7 @@ def _others(chains, now):
 
 
 def _order(tree):
-    return tree.name.casefold(), tree.name, _ids.key(tree.uuid)
+    return tree.name.casefold(), tree.name, id_key(tree.uuid)
 
 
 def _count(tree):

@@ -25,9 +25,30 @@ Three rules hold on every path.
 
 import collections
 
-from ansible_collections.prlsdk.core.plugins.module_utils._backups.retry import Tries, reserve
+from ansible_collections.prlsdk.core.plugins.module_utils._backups.ids import id_key
+from ansible_collections.prlsdk.core.plugins.module_utils._backups.removal_rules import (
+    ABSENT,
+    BUSY_OUTCOME,
+    FAILED,
+    GONE_MEANWHILE,
+    GOOD,
+    LEFT_WITH_DEBTS,
+    NOT_ASKED_AGAIN,
+    NOT_ATTEMPTED,
+    REFUSED,
+    REMOVAL_RUNNING,
+    REMOVED,
+    Debts,
+    Lost,
+    Verdict,
+    chain_key,
+    collateral,
+    decide,
+    settled_with,
+    too_few_left,
+)
+from ansible_collections.prlsdk.core.plugins.module_utils._backups.retry import RetryBudget, reserve
 from ansible_collections.prlsdk.core.plugins.module_utils._errors import PrlError
-from ansible_collections.prlsdk.core.plugins.module_utils._ids import key as key_of
 from ansible_collections.prlsdk.core.plugins.module_utils._sdk.messages import (
     BUSY,
     LOST,
@@ -38,384 +59,6 @@ from ansible_collections.prlsdk.core.plugins.module_utils._sdk.messages import (
 
 # A chain that was just written may stay hidden for a moment. This is how long to look again, at least, before that is an alarm.
 SETTLE = 3.0
-# Below this version of the storage format the server knows no keep-chain flag.
-KEEP_CHAIN_VERSION = 4
-# With fewer backups of a VM left, a late request of whatever id could take the last one.
-LEFT_WITH_DEBTS = 2
-
-REMOVED, ABSENT, REFUSED, BUSY_OUTCOME, FAILED, NOT_ATTEMPTED = (
-    "removed",
-    "already_absent",
-    "refused",
-    "busy",
-    "failed",
-    "not_attempted",
-)
-GOOD = (REMOVED, ABSENT)
-
-# outcome, reason (a word or None), message (a sentence or None)
-Verdict = collections.namedtuple("Verdict", "outcome reason message")
-# kind: chain, increment, merge. id: what the server is asked to remove. intended: keys of all that has to be gone afterwards.
-# owner: the entry that a dependent without an entry of its own goes for, or the entry itself. covers: entries that are done with it.
-Step = collections.namedtuple("Step", "kind id keep_chain intended owner covers")
-# A step whose request was lost, its Answer, and the tree that it was decided on.
-Lost = collections.namedtuple("Lost", "before step answer")
-# What a backup is known by beside its id, which can be given again: created (YYYY-MM-DDTHH:MM:SSZ) and size (bytes); None: anything.
-Known = collections.namedtuple("Known", "created size")
-# Requests that the server may still do for a VM. ids: of what was asked for. running: how many of unknown parameters it was at.
-Debts = collections.namedtuple("Debts", "ids running")
-
-NO_DEBTS = Debts((), 0)
-ANYTHING = Known(None, None)
-
-GONE_MEANWHILE = Verdict(
-    ABSENT,
-    "gone_meanwhile",
-    "It was there a moment ago and is not there any more: somebody else removed it, or is at it.",
-)
-OUT_OF_REACH = Verdict(
-    REFUSED,
-    "other_directory",
-    (
-        "It is in the server's default backup directory, but the VM has a backup directory of its own, and the server looks only there for this VM's backups. "
-        "Remove it while the VM has no directory of its own."
-    ),
-)
-TOO_FEW_LEFT = (
-    "After that fewer than %d backups of the VM could be left, so it was not asked for. Run again when that removal has ended."
-    % LEFT_WITH_DEBTS
-)
-NOT_ASKED_AGAIN = (
-    "The connection was lost during its removal, which the server may still do. It was not asked for again. %s"
-)
-REMOVAL_RUNNING = Verdict(
-    BUSY_OUTCOME,
-    "removal_running",
-    "The server was at another removal when this task logged in, which may be one of this VM. " + TOO_FEW_LEFT,
-)
-
-
-class Options:
-    """What holds for all entries of a request."""
-
-    def __init__(self, dependents="refuse", allow_remove_last=False, on_error="stop", busy_timeout=60.0, stop_at=None):
-        self.dependents, self.allow_remove_last, self.on_error, self.busy_timeout = (
-            dependents,
-            allow_remove_last,
-            on_error,
-            busy_timeout,
-        )
-        self.stop_at = stop_at  # no removal begins when no more than so many seconds are left; None: no such limit
-
-
-class Entry:
-    """One backup that somebody asked to be gone, and what became of it. ``removes``: {key: Known} of what its plan says goes with it."""
-
-    def __init__(
-        self, index, id, key, vm=None, created=None, size=None, action=None, removes=None, allow_remove_last=False
-    ):
-        self.index, self.id, self.key, self.vm, self.action = index, id, key, vm, action
-        self.known, self.removes, self.allow_remove_last = Known(created, size), dict(removes or {}), allow_remove_last
-        # Whether a look at the whole tree has found it: then it is not absent, even if its VM's own tree does not show it.
-        self.located = False
-        self.removed = []
-        self.verdict = None
-        self.error = None
-
-    @property
-    def chain_key(self):
-        return chain_key(self.key)
-
-    def result(self):
-        verdict = self.verdict or Verdict(NOT_ATTEMPTED, "stopped", None)
-        return {
-            "id": self.id,
-            "vm": self.vm,
-            "outcome": verdict.outcome,
-            "reason": verdict.reason,
-            "message": verdict.message,
-            "error": self.error,
-            "removed": list(self.removed),
-        }
-
-
-def chain_key(key):
-    return key.partition(".")[0]
-
-
-# --- decisions: values in, values out ---------------------------------------------------------------------------------------
-
-
-def decide(vm, entries, pending, options, excluded=frozenset(), debts=NO_DEBTS):
-    """What to do about entries that name backups of one chain.
-
-    ``vm`` is the VM's live tree, ``pending`` are all entries about this VM that are not settled, these among them, ``excluded`` the keys of
-    backups that must not go along with others, because they were refused themselves. Returns ({entry: Verdict} for those that are
-    settled by looking, [Step, ...] in the order in which to do them).
-    """
-    verdicts, found = {}, []
-    for entry in entries:
-        place = vm.place(entry.key)
-        if place is None:
-            verdicts[entry] = OUT_OF_REACH if entry.located else Verdict(ABSENT, None, None)
-            continue
-        problem = mismatch(entry, *place)
-        if problem:
-            verdicts[entry] = Verdict(REFUSED, "mismatch", problem)
-        else:
-            found.append((place[1], entry))
-    if not found:
-        return verdicts, []
-    chain = vm.place(found[0][1].key)[0]
-    by_position = dict(found)
-    refuse = _refuser(verdicts)
-    _refuse_contradictions(chain, by_position, refuse)
-    by_position = dict(item for item in by_position.items() if item[1] not in verdicts)
-    head = by_position.get(0)
-    if (
-        by_position
-        and not (options.allow_remove_last or head and head.allow_remove_last)
-        and _would_be_last(vm, chain, pending, options)
-    ):
-        for entry in by_position.values():
-            refuse(
-                entry,
-                "last_backup",
-                "It belongs to the newest restore point of the VM, and nothing else would be left. "
-                "'allow_remove_last' permits that.",
-            )
-        return verdicts, []
-    excluded = excluded.union(entry.key for entry, verdict in verdicts.items() if verdict.outcome == REFUSED)
-    steps = _chain_step(chain, by_position, excluded, refuse, options) or _increment_steps(
-        chain, by_position, excluded, refuse, vm, options
-    )
-    # What would go for an entry that is refused itself stays.
-    steps = [step for step in steps if step.owner not in verdicts]
-    if not steps:
-        return verdicts, []
-    step = steps[0]
-    problem = None
-    if len(vm.keys()) <= len(step.intended) and not (options.allow_remove_last or step.owner.allow_remove_last):
-        problem = Verdict(
-            REFUSED,
-            "last_backup",
-            "It is the last restorable backup of the VM. 'allow_remove_last' permits its removal.",
-        )
-    problem = problem or too_few_left(vm, step, debts)
-    if problem:
-        verdicts.update((entry, problem) for entry in settled_with(step))
-        return verdicts, []
-    return verdicts, steps
-
-
-def settled_with(step):
-    """The entries that a failure of this step is a failure of."""
-    return step.covers or (step.owner,)
-
-
-def mismatch(entry, chain, position):
-    """Why the live backups are not those that were meant, or None. Ids are used again: only time and size tell."""
-    problem = differs(chain.backups[position], entry.known)
-    for backup in chain.backups[position:]:
-        problem = problem or differs(backup, entry.removes.get(backup.key, ANYTHING))
-    return problem
-
-
-def differs(backup, known):
-    if known.created is not None and known.created != backup.created:
-        return "The backup %s was made at %s, not at %s." % (backup.id, backup.created, known.created)
-    if known.size is not None and known.size != backup.size:
-        return "The backup %s has %d bytes, not %d." % (backup.id, backup.size, known.size)
-    return None
-
-
-def too_few_left(vm, step, debts):
-    """The verdict where the server's open requests forbid a step, or None."""
-    if debts == NO_DEBTS or len(left_after(vm, step.intended, debts)) >= LEFT_WITH_DEBTS:
-        return None
-    if len(left_after(vm, step.intended, debts._replace(running=0))) >= LEFT_WITH_DEBTS:
-        return REMOVAL_RUNNING
-    return Verdict(
-        FAILED,
-        "connection_lost",
-        "The connection was lost during the removal of %s, which the server may still do. %s"
-        % (", ".join(debts.ids), TOO_FEW_LEFT),
-    )
-
-
-def left_after(vm, intended, debts):
-    """Keys of the backups that are left of what shows when ``intended`` and then every debt is gone, at the worst."""
-    left = vm.keys() - intended
-    for identity in debts.ids:
-        place = vm.place(key_of(identity))
-        if (
-            place is not None
-        ):  # a full, also one that was promoted to it, takes its chain along; an increment is asked for alone
-            left -= frozenset(place[0].positions if place[1] == 0 else [key_of(identity)])
-    if debts.running:
-        # A request that nobody knows, one chain at the worst. What it is at already is hidden, and was not counted.
-        chains = sorted((left & frozenset(chain.positions) for chain in vm.chains), key=len, reverse=True)
-        left -= frozenset().union(*chains[: debts.running])
-    return left
-
-
-def selected_for_removal(vm, entries, options):
-    """Keys of all live backups that would go if every entry were done."""
-    keys = set()
-    for entry in entries:
-        place = vm.place(entry.key)
-        if place is None or mismatch(entry, *place):
-            continue
-        chain, position = place
-        keys.add(entry.key)
-        if entry.action != "merge" and (entry.removes or options.dependents == "remove"):
-            later = [backup.key for backup in chain.backups[position:]]
-            keys.update(later if options.dependents == "remove" else set(entry.removes).intersection(later))
-    return keys
-
-
-def collateral(vm, step, after):
-    """Keys of the backups that nobody meant, do not show after a step, and may have gone by it. ``vm`` and ``after``: the tree before and after.
-
-    The server decides by the folders of the VM's chains, hidden ones too, and takes the whole VM only where there is a single one. So what is
-    gone from another chain went by another hand. Only where nothing is left of all that there was nobody can tell, and it all counts.
-    """
-    touched = vm.chain_keys(step.intended) if vm.keys() & after.keys() else vm.keys()
-    return touched - after.keys() - step.intended
-
-
-def _refuser(verdicts):
-    def refuse(entry, reason, message):
-        verdicts[entry] = Verdict(REFUSED, reason, message)
-
-    return refuse
-
-
-def _refuse_contradictions(chain, by_position, refuse):
-    for position, entry in by_position.items():
-        if position == 0 and entry.action in ("increment", "merge"):
-            # Taking a full out and keeping what depends on it is broken in the server.
-            refuse(
-                entry,
-                "not_an_increment",
-                "It is the full backup of its chain, which goes only with the whole chain, not as '%s'." % entry.action,
-            )
-        elif position > 0 and entry.action == "chain":
-            refuse(entry, "not_a_full", "It is an increment of the chain %s, not its full backup." % chain.uuid)
-
-
-def _would_be_last(vm, chain, pending, options):
-    """Whether the whole request leaves this VM nothing, and the chain is the one with its newest backup: that one stays."""
-    if vm.newest()[0] is not chain:
-        return False
-    if options.dependents == "refuse" and sum(1 + len(entry.removes) for entry in pending) < len(vm.keys()):
-        return False  # fewer are asked for than there are
-    return not vm.keys() - selected_for_removal(vm, pending, options)
-
-
-def _chain_step(chain, by_position, excluded, refuse, options):
-    head = by_position.get(0)
-    if head is None:
-        return []
-    asked = set(head.removes)
-    for entry in by_position.values():
-        asked.add(entry.key)
-    if options.dependents == "remove":
-        asked.update(backup.key for backup in chain.backups)
-    left_out = [backup.id for backup in chain.backups if backup.key not in asked - excluded]
-    if left_out:
-        refuse(
-            head,
-            "dependents",
-            "Other backups of its chain are not asked for, or refused: %s. 'dependents: remove' permits the removal of those not asked for."
-            % ", ".join(left_out),
-        )
-        del by_position[0]
-        return []
-    intended = frozenset(backup.key for backup in chain.backups)
-    return [
-        Step(
-            "chain",
-            chain.backups[0].id,
-            False,
-            intended,
-            head,
-            tuple(by_position[position] for position in sorted(by_position)),
-        )
-    ]
-
-
-def _increment_steps(chain, by_position, excluded, refuse, vm, options):
-    steps, kept_later = [], []
-    if options.dependents == "remove":
-        last_excluded = max(
-            [position for position, backup in enumerate(chain.backups) if backup.key in excluded] or [0]
-        )
-        for position in [
-            position for position, entry in by_position.items() if position < last_excluded and entry.action != "merge"
-        ]:
-            refuse(
-                by_position.pop(position),
-                "dependents",
-                "%s depends on it and is refused itself." % chain.backups[last_excluded].id,
-            )
-    with_others = set()
-    for position, entry in by_position.items():
-        if entry.action != "merge":
-            with_others.update(
-                backup.key
-                for backup in chain.backups[position:]
-                if backup.key in entry.removes and backup.key not in excluded
-            )
-    # With 'dependents: remove' everything after the first increment that is to go, other than by a merge, goes with it.
-    cascade = [position for position, entry in by_position.items() if entry.action != "merge"]
-    cascade_from = min(cascade) if cascade and options.dependents == "remove" else None
-    for position in range(len(chain.backups) - 1, 0, -1):
-        backup, entry = chain.backups[position], by_position.get(position)
-        if entry is None and backup.key not in with_others and (cascade_from is None or position < cascade_from):
-            kept_later.append(backup.id)
-            continue
-        if vm.version < KEEP_CHAIN_VERSION:
-            if entry is not None:
-                refuse(
-                    entry,
-                    "old_format",
-                    "Its storage format (version %d) knows no safe removal of single increments; remove the whole chain."
-                    % vm.version,
-                )
-            kept_later.append(backup.id)
-            continue
-        if entry is not None and kept_later and entry.action != "merge":
-            refuse(
-                entry,
-                "dependents",
-                "Later increments depend on it and are not asked for: %s. 'dependents: remove' permits their removal, "
-                "'action: merge' keeps them." % ", ".join(reversed(kept_later)),
-            )
-            kept_later.append(backup.id)
-            continue
-        owner = entry or _owner(by_position, position)
-        steps.append(
-            Step(
-                "merge" if kept_later else "increment",
-                backup.id,
-                True,
-                frozenset([backup.key]),
-                owner,
-                (entry,) if entry else (),
-            )
-        )
-    return steps
-
-
-def _owner(by_position, position):
-    """The nearest earlier increment that a dependent has to go for."""
-    return by_position[
-        max(earlier for earlier, entry in by_position.items() if earlier < position and entry.action != "merge")
-    ]
-
-
-# --- doing it ---------------------------------------------------------------------------------------------------------------
 
 
 class Stop(Exception):
@@ -573,12 +216,12 @@ class Removal:
         return [{"vm": uuid, "id": identity} for uuid, ids in self.debts.values() for identity in ids]
 
     def _owe(self, uuid, identity):
-        ids = self.debts.setdefault(key_of(uuid), (uuid, []))[1]
+        ids = self.debts.setdefault(id_key(uuid), (uuid, []))[1]
         if identity not in ids:
             ids.append(identity)
 
     def _debts_of(self, uuid):
-        return Debts(tuple(self.debts.get(key_of(uuid), (uuid, ()))[1]), self.running)
+        return Debts(tuple(self.debts.get(id_key(uuid), (uuid, ()))[1]), self.running)
 
     def _do_vm(self, uuid, entries):
         try:
@@ -598,7 +241,7 @@ class Removal:
             owners = found.get(entry.key, ())
             if place is not None:
                 entry.located, entry.id = False, place[0].backups[place[1]].id
-            elif any(key_of(owner) == key_of(uuid) for owner in owners):
+            elif any(id_key(owner) == id_key(uuid) for owner in owners):
                 entry.located = True
             elif owners:
                 self.settle(
@@ -622,7 +265,7 @@ class Removal:
         return vm if self.server.is_fresh(vm) else self._read(vm.uuid)
 
     def _do_chain(self, vm, group, entries):
-        tries = Tries(self.server, self.options.busy_timeout, self.reserve)
+        tries = RetryBudget(self.server, self.options.busy_timeout, self.reserve)
         while True:
             vm = self._fresh(vm)
             self._seen(vm)
@@ -699,7 +342,7 @@ class Removal:
     def _pursue(self, vm, step, tries, answer):
         """From an answer to what the step did: settled, or left to be decided anew. Returns the last tree that was read."""
         before = vm  # as the step's chain was last seen
-        looks = Tries(self.server, max(SETTLE, self.options.busy_timeout), self.reserve)
+        looks = RetryBudget(self.server, max(SETTLE, self.options.busy_timeout), self.reserve)
         wait = answer.busy
         while True:
             if wait and not (tries if answer.busy else looks).again():
@@ -760,7 +403,7 @@ class Removal:
     def _compare(self, before, vm, step, tries, answer):
         """The step's chain shows: settle the step by what is gone from it. Returns that tree."""
         gone = step.intended - vm.keys()
-        unmeant = collateral(before, step, vm) - frozenset(key_of(identity) for identity in self._debts_of(vm.uuid).ids)
+        unmeant = collateral(before, step, vm) - frozenset(id_key(identity) for identity in self._debts_of(vm.uuid).ids)
         if unmeant and not answer.refused:
             self._stop_for_damage(before, step, gone, unmeant, answer.error)
         if answer.done or answer.failed or answer.lost and gone:
@@ -858,7 +501,7 @@ class Removal:
 
     def _read(self, uuid):
         """The VM's tree. One lost connection is made up for, and what passes is waited for: reading harms nobody."""
-        tries, lost = Tries(self.server, self.options.busy_timeout, self.reserve), False
+        tries, lost = RetryBudget(self.server, self.options.busy_timeout, self.reserve), False
         while True:
             try:
                 return self.server.read(uuid)
@@ -899,8 +542,8 @@ class Rehearsal:
 
     def remove(self, uuid, id, keep_chain, limit):
         vm = self._trees[uuid]
-        chain, position = vm.place(key_of(id))
-        self._trees[uuid] = vm.without([backup.key for backup in chain.backups] if position == 0 else [key_of(id)])
+        chain, position = vm.place(id_key(id))
+        self._trees[uuid] = vm.without([backup.key for backup in chain.backups] if position == 0 else [id_key(id)])
 
 
 def grouped(entries, key):

@@ -7,7 +7,7 @@ What the server is known to refuse is refused before it is asked, with the code 
 """
 
 from ansible_collections.prlsdk.core.plugins.module_utils._backups.creation import TOO_LATE
-from ansible_collections.prlsdk.core.plugins.module_utils._backups.retry import Tries, reserve
+from ansible_collections.prlsdk.core.plugins.module_utils._backups.retry import RetryBudget, reserve
 from ansible_collections.prlsdk.core.plugins.module_utils._errors import PrlError
 from ansible_collections.prlsdk.core.plugins.module_utils._sdk.messages import BUSY, LOST, TIMEOUT, CallError
 
@@ -15,7 +15,7 @@ from ansible_collections.prlsdk.core.plugins.module_utils._sdk.messages import B
 AT_REST = ("stopped", "suspended", "unknown", None)
 
 
-class Wish:
+class RestoreRequest:
     """What is asked for. ``key``: of the backup, None for the newest. ``name``, ``destination``: '' for the server's choice."""
 
     def __init__(self, key=None, copy=False, name="", destination="", live=False, busy_timeout=60.0):
@@ -32,13 +32,13 @@ class Wish:
 class Restoration:
     """Restores one backup. ``server`` is a Backups of live.py."""
 
-    def __init__(self, server, uuid, wish):
-        self.server, self.uuid, self.wish = server, uuid, wish
+    def __init__(self, server, uuid, request):
+        self.server, self.uuid, self.request = server, uuid, request
 
     def run(self, check=False):
         """Returns {restored, vm {uuid, name, state} or None, backup, source, warnings}."""
         kept_back = reserve(self.server)
-        tries = Tries(self.server, self.wish.busy_timeout, kept_back)
+        tries = RetryBudget(self.server, self.request.busy_timeout, kept_back)
         while True:
             tree = self.server.read(self.uuid)
             backup, chain = self._choose(tree)
@@ -48,12 +48,12 @@ class Restoration:
                 return self._answer(False, tree, chain, backup, namesake)
             self._refuse_what_cannot_be(tree, known)
             if check:
-                return self._answer(True, tree, chain, backup, None if self.wish.copy else self._existing(known))
+                return self._answer(True, tree, chain, backup, None if self.request.copy else self._existing(known))
             if self.server.left() <= kept_back:
                 raise CallError(TIMEOUT, TOO_LATE)
             try:
                 uuid, used, warnings = self.server.restore(
-                    tree.uuid, backup.id, self.wish, known, self.server.left() - kept_back
+                    tree.uuid, backup.id, self.request, known, self.server.left() - kept_back
                 )
             except CallError as failure:
                 symbol = failure.error["symbol"]
@@ -73,17 +73,20 @@ class Restoration:
             return self._answer(True, tree, chain, backup, vm, warnings)
 
     def _choose(self, tree):
-        if self.wish.key is None:
+        if self.request.key is None:
             newest = tree.newest()
             if newest is None:
                 raise refusal("PRL_ERR_BACKUP_BACKUP_NOT_FOUND", 0x80037011, "The VM has no backup.", self.uuid)
             # What the server itself takes for the newest: the last one of the last chain.
             chain = tree.chains[-1]
             return chain.backups[-1], chain
-        place = tree.place(self.wish.key)
+        place = tree.place(self.request.key)
         if place is None:
             raise refusal(
-                "PRL_ERR_BACKUP_BACKUP_UUID_NOT_FOUND", 0x80037004, "The VM has no backup with this id.", self.wish.key
+                "PRL_ERR_BACKUP_BACKUP_UUID_NOT_FOUND",
+                0x80037004,
+                "The VM has no backup with this id.",
+                self.request.key,
             )
         return place[0].backups[place[1]], place[0]
 
@@ -95,15 +98,15 @@ class Restoration:
 
     def _namesake(self, known):
         """The VM that already has the name of the copy: the copy of an earlier run."""
-        if self.wish.copy and self.wish.name:
+        if self.request.copy and self.request.name:
             for vm in known:
-                if vm["name"] == self.wish.name:
+                if vm["name"] == self.request.name:
                     return vm
         return None
 
     def _refuse_what_cannot_be(self, tree, known):
-        existing = None if self.wish.copy else self._existing(known)
-        if self.wish.live and tree.container:
+        existing = None if self.request.copy else self._existing(known)
+        if self.request.live and tree.container:
             raise refusal(
                 "PRL_ERR_UNIMPLEMENTED",
                 0x80000008,
@@ -119,7 +122,7 @@ class Restoration:
                 "'%s' is %s. Stop it first, or restore with 'mode: copy'." % (existing["name"], existing["state"]),
                 self.uuid,
             )
-        if self.wish.destination:
+        if self.request.destination:
             raise refusal(
                 "PRL_ERR_BACKUP_RESTORE_EXISTING_SET_PRIVATE",
                 0x80037043,

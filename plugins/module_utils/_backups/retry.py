@@ -7,7 +7,7 @@
 RESERVE = 5.0
 
 
-class Tries:
+class RetryBudget:
     """How often, and for how long in all, one thing was waited for.
 
     ``server`` has ``left()``, the seconds there are, and ``pause(try, limit)``, which sleeps and returns for how long.

@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """An event in the names that users see. Pure; the standard library only, since the event source loads it too."""
 
-from ansible_collections.prlsdk.core.plugins.module_utils import _instants
+from ansible_collections.prlsdk.core.plugins.module_utils import _time
 from ansible_collections.prlsdk.core.plugins.module_utils._events import catalogue
 
 
@@ -29,5 +29,5 @@ def event_of(raw):
         "answered": None if raw["answered"] is None else catalogue.answer_name(raw["answered"]),
         "params": raw["params"],
         "job": raw["job"],
-        "received": _instants.format(int(raw["received"])),
+        "received": _time.format_instant(int(raw["received"])),
     }

@@ -7,11 +7,11 @@ import os
 import random
 import time
 
-from ansible_collections.prlsdk.core.plugins.module_utils import _instants
+from ansible_collections.prlsdk.core.plugins.module_utils import _time
 from ansible_collections.prlsdk.core.plugins.module_utils._backups import locate
+from ansible_collections.prlsdk.core.plugins.module_utils._backups.ids import braced, uuid_key
 from ansible_collections.prlsdk.core.plugins.module_utils._errors import InputError, PrlError
 from ansible_collections.prlsdk.core.plugins.module_utils._events.match import Tally
-from ansible_collections.prlsdk.core.plugins.module_utils._ids import braced, uuid_key
 from ansible_collections.prlsdk.core.plugins.module_utils._sdk.client import GRACE
 from ansible_collections.prlsdk.core.plugins.module_utils._sdk.messages import CallError, WorkerDied
 
@@ -320,7 +320,7 @@ def newest_backup(client, uuid):
             or (uuid, text)
         )[1]
     times = [backup.created for vm in locate.read(text, uuid) for chain in vm.chains for backup in chain.backups]
-    return _instants.parse(max(times)) if times else None
+    return _time.parse_instant(max(times)) if times else None
 
 
 def make_ready(path):

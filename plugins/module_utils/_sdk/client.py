@@ -11,15 +11,17 @@ import os
 import time
 import zipfile
 
-# Ansible sends to the host what a module's sources import. These do nothing when they are imported; they are read, and run elsewhere.
-from ansible_collections.prlsdk.core.plugins.module_utils import _process, _worker
+from ansible_collections.prlsdk.core.plugins.module_utils import _worker
 from ansible_collections.prlsdk.core.plugins.module_utils._errors import (
     SdkUnavailableError,
     TemporaryFolderError,
     WorkerError,
 )
+
+# Ansible sends to the host what a module's sources import. These do nothing when they are imported; they are read, and run elsewhere.
 from ansible_collections.prlsdk.core.plugins.module_utils._sdk import interpreters, vm_list
 from ansible_collections.prlsdk.core.plugins.module_utils._sdk.messages import CallError, WorkerDied
+from ansible_collections.prlsdk.core.plugins.module_utils._sdk.process import MESSAGE, Process
 from ansible_collections.prlsdk.core.plugins.module_utils._worker import __main__, calls, listener, protocol, session
 
 BOTH = ("vm", "ct")
@@ -52,10 +54,10 @@ ARCHIVE = "worker.zip"
 class Launcher:
     """How the SDK is to be started on this host, and where its worker's file lies.
 
-    ``folder`` is a private directory that somebody else removes. ``process`` starts a program as _process.Process does.
+    ``folder`` is a private directory that somebody else removes. ``process`` starts a program as _sdk.process.Process does.
     """
 
-    def __init__(self, folder, python=None, path=None, mode="server", process=_process.Process):
+    def __init__(self, folder, python=None, path=None, mode="server", process=Process):
         self.folder = folder
         self.interpreters = [python] if python else interpreters.known_interpreters()
         self.paths = [path] if path else [None] + list(interpreters.SDK_PATHS)
@@ -322,7 +324,7 @@ class Client:
             return False
         if not data:
             self._bury()
-        if data.startswith(_process.MESSAGE):  # all else is what a library printed
+        if data.startswith(MESSAGE):  # all else is what a library printed
             # What is not our worker's is some other program's, or was cut off by its death.
             with contextlib.suppress(ValueError, TypeError, KeyError, RecursionError):
                 self._take(json.loads(data.decode("utf-8")))

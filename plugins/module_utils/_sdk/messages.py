@@ -204,3 +204,8 @@ def explain(error, asked=None):
         advice = ADVICE_FOR_STORAGE.get(symbol, advice)
     parts = ["%s failed: %s" % (act, error["message"]) if act else error["message"], "(%s)." % code, advice]
     return printable(" ".join(part for part in parts if part))
+
+
+def explain_all(warnings):
+    """A sentence for each of the warnings that a creation or a restoration returns."""
+    return [explain(dict({"operation": None, "subject": None, "code": None}, **warning)) for warning in warnings]

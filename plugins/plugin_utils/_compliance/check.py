@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from ansible_collections.prlsdk.core.plugins.module_utils import _durations, _instants
+from ansible_collections.prlsdk.core.plugins.module_utils import _time
 from ansible_collections.prlsdk.core.plugins.module_utils._errors import InputError
 from ansible_collections.prlsdk.core.plugins.plugin_utils._report import words
 from ansible_collections.prlsdk.core.plugins.plugin_utils._retention import damaged as damages
@@ -39,7 +39,7 @@ FINDINGS = (
 #: Those that are violations unless somebody says otherwise; the others are notices.
 FAIL_ON = ("no_vms", "unreadable", "damaged", "never", "not_restorable", "rpo", "chain_age", "chain_length")
 #: Clocks of nodes and servers differ: a backup is of the future if it is later than the check by more than this.
-SKEW = _durations.parse("5min").exact_seconds
+SKEW = _time.parse_duration("5min").exact_seconds
 
 
 class Check(NamedTuple):
@@ -79,7 +79,7 @@ def check(
     :raises InputError: names what cannot be used as it is.
     """
     try:
-        now = _instants.parse(now)
+        now = _time.parse_instant(now)
     except InputError as error:
         raise InputError("now: %s" % error) from None
     groups, excluded = read_groups(objective, overrides), read_exclusions(exclude)
@@ -191,16 +191,16 @@ def _findings(result, machine, backups: Backups, objective: Objective, settings:
         if now < until:
             yield (
                 "new",
-                "it is new and was not backed up yet; it has until %s" % _instants.format(until),
+                "it is new and was not backed up yet; it has until %s" % _time.format_instant(until),
                 None,
-                _instants.format(until),
+                _time.format_instant(until),
             )
             return
         yield "never", "it was never backed up, or all of its backups are gone", 0, 1
         return
     found = standing(backups, now + SKEW)
     if found.future:
-        latest = _instants.format(backups[-1].instant)
+        latest = _time.format_instant(backups[-1].instant)
         yield (
             "future",
             "%s later than now, the latest of %s; look at the clocks" % (_are(len(found.future)), latest),
@@ -217,8 +217,8 @@ def _findings(result, machine, backups: Backups, objective: Objective, settings:
         )
         return
     newest = backups[found.sound[-1]]
-    result["newest"] = {"id": newest.id, "type": newest.kind, "created": _instants.format(newest.instant)}
-    if newest.instant < _instants.before(now, objective.rpo):
+    result["newest"] = {"id": newest.id, "type": newest.kind, "created": _time.format_instant(newest.instant)}
+    if newest.instant < _time.before(now, objective.rpo):
         message = "the newest restorable backup is of %s, and the objective is %s" % (
             result["newest"]["created"],
             objective.rpo,
@@ -231,7 +231,7 @@ def _findings(result, machine, backups: Backups, objective: Objective, settings:
 def _chain_findings(result, chain: list[Backup], objective: Objective, now: int):
     """What is wrong with the chain that the next increment joins; a full is due when that increment would break a bound."""
     full, length = chain[0], len(chain)
-    result["chain"] = {"uuid": full.chain, "length": length, "full": _instants.format(full.instant)}
+    result["chain"] = {"uuid": full.chain, "length": length, "full": _time.format_instant(full.instant)}
     due = []
     if objective.max_chain_length:
         if length > objective.max_chain_length:
@@ -245,7 +245,7 @@ def _chain_findings(result, chain: list[Backup], objective: Objective, now: int)
             due.append("its chain has %d of %s" % (length, _backups(objective.max_chain_length)))
     if objective.max_chain_age:
         limit = str(objective.max_chain_age)
-        if full.instant < _instants.before(now, objective.max_chain_age):
+        if full.instant < _time.before(now, objective.max_chain_age):
             yield (
                 "chain_age",
                 "the full of its chain is of %s, and the bound is %s" % (result["chain"]["full"], limit),
@@ -253,7 +253,7 @@ def _chain_findings(result, chain: list[Backup], objective: Objective, now: int)
                 limit,
             )
         next_backup = named("UTC").expiry(now, objective.rpo, now)  # at the latest
-        if full.instant < _instants.before(next_backup, objective.max_chain_age):
+        if full.instant < _time.before(next_backup, objective.max_chain_age):
             due.append(
                 "the full of its chain is of %s, and by the next backup will be older than %s"
                 % (result["chain"]["full"], limit)
@@ -279,7 +279,7 @@ def _orphans(trees: list[Vm], settings: Check):
                 "backups": len(tree.backups),
                 "chains": len(set(tree.backups.chain)),
                 "size": sum(tree.backups.size),
-                "newest": _instants.format(newest.instant),
+                "newest": _time.format_instant(newest.instant),
                 "severity": "violation" if "orphan" in settings.fail_on else "notice",
                 "message": "the node has no such VM any more, and %s of it: %s"
                 % (_left(len(tree.backups)), words.size(sum(tree.backups.size))),
@@ -303,7 +303,7 @@ def _result(results, orphans, foreign, strays, settings: Check) -> dict[str, Any
     violated = statuses["violation"] + sum(each["severity"] == "violation" for each in [*orphans, *findings])
     used = {result["group"] for result in results}
     return {
-        "checked_at": _instants.format(settings.now),
+        "checked_at": _time.format_instant(settings.now),
         "compliant": not violated,
         "message": worst(results, orphans, findings, settings.now),
         "totals": {

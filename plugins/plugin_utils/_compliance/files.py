@@ -15,7 +15,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 from xml.etree import ElementTree
 
-from ansible_collections.prlsdk.core.plugins.module_utils import _instants
+from ansible_collections.prlsdk.core.plugins.module_utils import _time
 from ansible_collections.prlsdk.core.plugins.module_utils._terminal_text import printable
 
 #: What XML cannot hold, and what a terminal would obey.
@@ -141,7 +141,7 @@ def _of_vm(vm, now):
     labels = {"uuid": vm["vm"]["uuid"], "name": vm["vm"]["name"] or "", "type": vm["vm"]["type"] or ""}
     yield "vm_compliant", labels, vm["status"] != "violation"
     if vm["newest"]:
-        made = _instants.parse(vm["newest"]["created"])
+        made = _time.parse_instant(vm["newest"]["created"])
         yield "vm_newest_timestamp_seconds", labels, made
         yield "vm_newest_age_seconds", labels, max(now - made, 0)
     if vm["backups"] is not None:

@@ -8,9 +8,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from ansible_collections.prlsdk.core.plugins.module_utils import _durations
-from ansible_collections.prlsdk.core.plugins.module_utils._durations import Duration
+from ansible_collections.prlsdk.core.plugins.module_utils import _time
 from ansible_collections.prlsdk.core.plugins.module_utils._errors import InputError
+from ansible_collections.prlsdk.core.plugins.module_utils._time import Duration
 from ansible_collections.prlsdk.core.plugins.plugin_utils._retention import selectors
 from ansible_collections.prlsdk.core.plugins.plugin_utils._retention.selectors import Selector
 from ansible_collections.prlsdk.core.plugins.plugin_utils._retention.written import known, listed
@@ -94,7 +94,7 @@ def _objective(given, where) -> Objective:
 
 def _duration(value, where) -> Duration:
     try:
-        return _durations.parse(value)
+        return _time.parse_duration(value)
     except InputError as error:
         raise InputError("%s: %s" % (where, error)) from None
 

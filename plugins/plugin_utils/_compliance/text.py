@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ansible_collections.prlsdk.core.plugins.module_utils import _durations, _instants
+from ansible_collections.prlsdk.core.plugins.module_utils import _time
 from ansible_collections.prlsdk.core.plugins.plugin_utils._report import words
 
 #: Offenders that the message names, and rows of VMs that the table has; with more VMs it leaves out those that are all right.
@@ -115,7 +115,7 @@ def table(
         for row in rows
     ]
     for orphan in orphans[:ROWS]:
-        age = words.span(max(now - _instants.parse(orphan["newest"]), 0))
+        age = words.span(max(now - _time.parse_instant(orphan["newest"]), 0))
         cells.append((marks[orphan["severity"]], _name(orphan), age, "", "", "orphan, %s" % words.size(orphan["size"])))
     widths = [max(len(row[column]) for row in cells) for column in range(5)]
     lines = ["  ".join([text.ljust(width) for text, width in zip(row, widths)] + [row[5]]).rstrip() for row in cells]
@@ -132,7 +132,7 @@ def _name(row):
 
 
 def _seconds_old(result, now):
-    return None if result["newest"] is None else max(now - _instants.parse(result["newest"]["created"]), 0)
+    return None if result["newest"] is None else max(now - _time.parse_instant(result["newest"]["created"]), 0)
 
 
 def _age(result, now):
@@ -142,15 +142,15 @@ def _age(result, now):
 
 def _chain(result, now):
     chain = result["chain"]
-    return "%d, %s" % (chain["length"], words.span(max(now - _instants.parse(chain["full"]), 0))) if chain else "-"
+    return "%d, %s" % (chain["length"], words.span(max(now - _time.parse_instant(chain["full"]), 0))) if chain else "-"
 
 
 def _badness(result, now):
     """Sorts the worst first: by kind, then by how many times over its objective a VM is."""
     rank = min((_RANKS[finding["code"]] for finding in result["findings"]), default=len(_RANKS))
     age = _seconds_old(result, now)
-    duration = _durations.parse(result["objective"]["rpo"])
-    allowed = max(now - _instants.before(now, duration), 1)
+    duration = _time.parse_duration(result["objective"]["rpo"])
+    allowed = max(now - _time.before(now, duration), 1)
     return rank, -(age or 0) / allowed, _name(result)
 
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 import datetime
 from typing import Any, NamedTuple
 
-from ansible_collections.prlsdk.core.plugins.module_utils import _instants
+from ansible_collections.prlsdk.core.plugins.module_utils import _time
 from ansible_collections.prlsdk.core.plugins.plugin_utils._retention.buckets import Calendar
 from ansible_collections.prlsdk.core.plugins.plugin_utils._retention.stamps import Reader
 from ansible_collections.prlsdk.core.plugins.plugin_utils._retention.zone import DAY
@@ -263,7 +263,7 @@ def _bytes(vm, now):
 def _due(chain, now):
     at = "when, nobody can say"
     if chain["when"] is not None:
-        at = "at once" if chain["when"] == _instants.format(now) else "not before %s" % words.when(chain["when"])
+        at = "at once" if chain["when"] == _time.format_instant(now) else "not before %s" % words.when(chain["when"])
     return {"text": "%s, %s" % (words.backups(chain["backups"]), words.size(chain["size"])), "when": at}
 
 

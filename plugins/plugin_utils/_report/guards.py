@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ansible_collections.prlsdk.core.plugins.module_utils import _durations
+from ansible_collections.prlsdk.core.plugins.module_utils import _time
 from ansible_collections.prlsdk.core.plugins.plugin_utils._retention.guards import OF_RETIRED
 from ansible_collections.prlsdk.core.plugins.plugin_utils._retention.zone import Zone
 
@@ -47,7 +47,7 @@ def _row(name, policy, pairs, now, zone):
         pairs = [(vm, figures) for vm, figures in pairs if vm["status"] != "retired"]
     nearest, value, written = _NEAREST[name](pairs, policy, now)
     if name == "max_staleness":
-        bound, text = now - zone.before(now, _durations.parse(limit)), words.shown(limit)
+        bound, text = now - zone.before(now, _time.parse_duration(limit)), words.shown(limit)
     else:
         bound, text = limit, _percent(limit) if name == "max_remove_share" else words.shown(limit)
     return _written(name, text, written, nearest, value, bound)

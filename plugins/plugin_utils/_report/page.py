@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from ansible_collections.prlsdk.core.plugins.module_utils import _instants
+from ansible_collections.prlsdk.core.plugins.module_utils import _time
 from ansible_collections.prlsdk.core.plugins.module_utils._errors import InputError
 from ansible_collections.prlsdk.core.plugins.plugin_utils._retention import policy as policies
 from ansible_collections.prlsdk.core.plugins.plugin_utils._retention.buckets import Calendar, calendar
@@ -105,7 +105,7 @@ class Host:
         self.figures = [figures.count(vm, vm["vm"]["uuid"] in odd, read) for vm in self.vms]
         self.drawings: dict[int, dict[str, Any]] = {}
         self.groups = _groups(self.plan) if self.plan else {}
-        self.now = _instants.parse(self.plan["now"]) if self.plan else 0
+        self.now = _time.parse_instant(self.plan["now"]) if self.plan else 0
 
     def weights(self):
         """For each VM how much it matters that it is drawn: failures, then refusals, then what goes; 0 for nothing of it."""
@@ -193,7 +193,7 @@ class Host:
             "failed": place in self.outcomes.failed,
             "guard": words.shown(in_words(vm["guard"])) if vm["guard"] else "",
             "newest": "none" if newest is None else words.span(max(self.now - newest, 0)),
-            "newest_at": "" if newest is None else words.when(_instants.format(newest)),
+            "newest_at": "" if newest is None else words.when(_time.format_instant(newest)),
             "chains": counted.chains,
             "kept": counts["keep"],
             "removed": counts["remove"],

@@ -9,7 +9,7 @@ import hashlib
 import itertools
 import json
 
-from ansible_collections.prlsdk.core.plugins.module_utils import _instants
+from ansible_collections.prlsdk.core.plugins.module_utils import _time
 
 from .inventory import Vm
 from .policy import Policy
@@ -27,7 +27,7 @@ class Digest:
 
     def __init__(self, policy: Policy, zone: Zone, now: int):
         self._hash = hashlib.sha256()
-        day = _instants.to_datetime(zone.wall(now) // DAY * DAY).date().isoformat()
+        day = _time.to_datetime(zone.wall(now) // DAY * DAY).date().isoformat()
         self._add([ENGINE, day, policy.normalised()])
 
     def add(self, vm: Vm) -> None:

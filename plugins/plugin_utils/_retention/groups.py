@@ -11,7 +11,7 @@ import json
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from ansible_collections.prlsdk.core.plugins.module_utils import _instants
+from ansible_collections.prlsdk.core.plugins.module_utils import _time
 from ansible_collections.prlsdk.core.plugins.module_utils._errors import InputError
 
 from . import collector, guards, inventory, lint, selectors, unknown, written
@@ -56,7 +56,7 @@ def make_plans(
     excluded_by = selectors.read_all(exclude, MATCHES, "exclude")
     retired_by = selectors.read_all(retired, MATCHES, "retired")
     try:
-        now = _instants.parse(now)
+        now = _time.parse_instant(now)
     except InputError as error:
         raise InputError("now: %s" % error) from None
     with collector.held():

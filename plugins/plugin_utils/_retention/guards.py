@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from ansible_collections.prlsdk.core.plugins.module_utils import _instants
+from ansible_collections.prlsdk.core.plugins.module_utils import _time
 
 from .policy import Policy
 from .zone import Zone
@@ -55,7 +55,7 @@ def stale(newest: int | None, policy: Policy, zone: Zone, now: int) -> tuple[str
     edge = zone.before(now, policy.max_staleness)
     if newest is not None and newest >= edge:
         return None
-    return (None if newest is None else _instants.format(newest)), _instants.format(edge)
+    return (None if newest is None else _time.format_instant(newest)), _time.format_instant(edge)
 
 
 def _duplicate_ids(numbers, policy, zone, now):

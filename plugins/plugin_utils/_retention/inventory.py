@@ -10,7 +10,7 @@ import operator
 from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
-from ansible_collections.prlsdk.core.plugins.module_utils import _ids
+from ansible_collections.prlsdk.core.plugins.module_utils._backups.ids import id_key
 from ansible_collections.prlsdk.core.plugins.module_utils._errors import InputError
 
 from .stamps import Reader
@@ -103,7 +103,7 @@ class Vm(NamedTuple):
 
 def plain_id(text: str) -> str:
     """An id for comparison: without braces and outer blanks, in lower case, as the modules compare ids."""
-    return _ids.key(text)
+    return id_key(text)
 
 
 def repeated_ids(vms: Sequence[Vm]) -> dict[str, int]:

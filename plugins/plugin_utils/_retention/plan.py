@@ -9,7 +9,7 @@ import itertools
 from collections.abc import Set
 from typing import Any
 
-from ansible_collections.prlsdk.core.plugins.module_utils import _instants
+from ansible_collections.prlsdk.core.plugins.module_utils import _time
 from ansible_collections.prlsdk.core.plugins.module_utils._errors import InputError
 
 from . import collector, guards, inventory, retirement, selectors, unknown, weekly
@@ -47,7 +47,7 @@ def make_plan(backup_trees, policy, now, reasons="all", damaged=None, retired=No
     """
     policy = policies.read(policy)
     try:
-        now = _instants.parse(now)
+        now = _time.parse_instant(now)
     except InputError as error:
         raise InputError("now: %s" % error) from None
     check_reasons(reasons)

@@ -9,9 +9,9 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
-from ansible_collections.prlsdk.core.plugins.module_utils import _durations
-from ansible_collections.prlsdk.core.plugins.module_utils._durations import Duration
+from ansible_collections.prlsdk.core.plugins.module_utils import _time
 from ansible_collections.prlsdk.core.plugins.module_utils._errors import InputError
+from ansible_collections.prlsdk.core.plugins.module_utils._time import Duration
 
 from .buckets import WEEK_STARTS
 from .inventory import plain_id
@@ -182,7 +182,7 @@ def _read(name: str, read: Callable, value):
 
 def _duration(value) -> Duration:
     # Templates make texts of numbers, and 0 needs no unit.
-    return Duration(0, 0, 0, 0, 0, 0) if value in (0, "0") and value is not False else _durations.parse(value)
+    return Duration(0, 0, 0, 0, 0, 0) if value in (0, "0") and value is not False else _time.parse_duration(value)
 
 
 def _number(value) -> int:

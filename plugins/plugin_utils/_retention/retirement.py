@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from ansible_collections.prlsdk.core.plugins.module_utils._durations import Duration
+from ansible_collections.prlsdk.core.plugins.module_utils._time import Duration
 
 from .inventory import Vm
 from .lint import warning

@@ -15,7 +15,7 @@ import itertools
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from ansible_collections.prlsdk.core.plugins.module_utils._durations import Duration
+from ansible_collections.prlsdk.core.plugins.module_utils._time import Duration
 
 from .buckets import BUCKETS, NO_SPAN, Bucket
 from .candidates import Candidates

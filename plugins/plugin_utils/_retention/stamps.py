@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import operator
 
-from ansible_collections.prlsdk.core.plugins.module_utils import _instants
+from ansible_collections.prlsdk.core.plugins.module_utils import _time
 from ansible_collections.prlsdk.core.plugins.module_utils._errors import InputError
 
 from .memo import Memo
@@ -23,14 +23,14 @@ class Reader:
     """
 
     def __init__(self):
-        self._days = Memo(lambda day: _instants.parse(day + "T00:00:00Z"))
-        self._times = Memo(lambda time: _instants.parse("1970-01-01" + time))
+        self._days = Memo(lambda day: _time.parse_instant(day + "T00:00:00Z"))
+        self._times = Memo(lambda time: _time.parse_instant("1970-01-01" + time))
 
     def __call__(self, value) -> int:
         try:
             return self._days[value[:10]] + self._times[value[10:]]
         except (InputError, TypeError, KeyError):  # another spelling, or nonsense: the slow way knows
-            return _instants.parse(value)
+            return _time.parse_instant(value)
 
     def column(self, values) -> list[int]:
         """Many at once, all ISO 8601 text; ``InputError``, ``TypeError`` or ``KeyError`` where one is spelled otherwise."""
@@ -46,13 +46,13 @@ class Writer:
     """Writes instants as ``_instants.format`` does."""
 
     def __init__(self):
-        self._days = Memo(lambda day: _instants.format(day * DAY)[:10])
-        self._times = Memo(lambda second: _instants.format(second)[10:])
+        self._days = Memo(lambda day: _time.format_instant(day * DAY)[:10])
+        self._times = Memo(lambda second: _time.format_instant(second)[10:])
 
     def __call__(self, instant: int) -> str:
-        if _instants.EARLIEST <= instant <= _instants.LATEST:
+        if _time.EARLIEST <= instant <= _time.LATEST:
             return self._days[instant // DAY] + self._times[instant % DAY]
-        return _instants.format(instant)
+        return _time.format_instant(instant)
 
     def column(self, instants) -> list[str]:
         """Many at once, all of the years 1 to 9999, as every instant that was read is."""

@@ -15,7 +15,7 @@ import functools
 import operator
 import zoneinfo
 
-from ansible_collections.prlsdk.core.plugins.module_utils import _instants
+from ansible_collections.prlsdk.core.plugins.module_utils import _time
 
 from .memo import Memo
 
@@ -25,7 +25,7 @@ DAY = 86400
 _MACHINE_ZONES = ("localtime", "posixrules", "Factory")
 
 #: In place of the end of a duration that has to be searched for.
-_UNSTEADY = (_instants.EARLIEST - 1, False)
+_UNSTEADY = (_time.EARLIEST - 1, False)
 
 
 @functools.lru_cache(maxsize=16)
@@ -73,7 +73,7 @@ class Zone:
         offset = self._steady[wall // DAY]
         if offset is not None:
             return wall - offset
-        moment = _instants.to_datetime(wall).replace(tzinfo=self._info)
+        moment = _time.to_datetime(wall).replace(tzinfo=self._info)
         return wall - max(_seconds(moment.replace(fold=fold).utcoffset()) for fold in (0, 1))
 
     def before(self, instant: int, duration) -> int:
@@ -119,13 +119,13 @@ class Zone:
             since // DAY,
             self._moved[duration, "calendar_after"][self.wall(instant + duration.exact_seconds) // DAY] - 3,
         )
-        while day * DAY < _instants.LATEST:
+        while day * DAY < _time.LATEST:
             for start, end, distance in self._pieces[duration, day]:
                 first_too_old = max(start, since, instant + distance + 1)
                 if first_too_old < end:
                     return first_too_old - 1
             day += 1
-        return _instants.LATEST
+        return _time.LATEST
 
     def _ends_of(self, duration):
         """Wall day -> (the end of ``duration`` from its midnight on, True), (the same for all of the day, False), or _UNSTEADY."""
@@ -171,7 +171,7 @@ class Zone:
     def _day_mover(self, duration_and_way):
         duration, how = duration_and_way
         move = getattr(duration, how)
-        return Memo(lambda day: _instants.from_datetime(move(_instants.to_datetime(day * DAY))) // DAY)
+        return Memo(lambda day: _time.from_datetime(move(_time.to_datetime(day * DAY))) // DAY)
 
     def _offset_on(self, day):
         """The offset of a day of UTC in seconds; None on a day in which it changes.
@@ -193,8 +193,8 @@ def _is_exact(duration):
 
 def _offset_at(info, instant):
     # Two days inside the range of datetime, so that no offset can lead out of it.
-    inside = min(max(instant, _instants.EARLIEST + 2 * DAY), _instants.LATEST - 2 * DAY)
-    return _seconds(_instants.to_datetime(inside).replace(tzinfo=datetime.UTC).astimezone(info).utcoffset())
+    inside = min(max(instant, _time.EARLIEST + 2 * DAY), _time.LATEST - 2 * DAY)
+    return _seconds(_time.to_datetime(inside).replace(tzinfo=datetime.UTC).astimezone(info).utcoffset())
 
 
 def _seconds(offset):

@@ -7,8 +7,8 @@ import pathlib
 import pytest
 import yaml
 from ansible.module_utils.common.arg_spec import ModuleArgumentSpecValidator
-from ansible_collections.prlsdk.core.plugins.module_utils import _module
 from ansible_collections.prlsdk.core.plugins.module_utils._errors import PrlError
+from ansible_collections.prlsdk.core.plugins.module_utils._module import base
 
 ROOT = pathlib.Path(__file__).resolve().parents[3]
 ACTIONS = sorted(path.stem for path in (ROOT / "plugins" / "action").glob("prl_*.py"))
@@ -32,7 +32,7 @@ def specification(name, monkeypatch):
     def capture(**arguments):
         raise Made(arguments)
 
-    monkeypatch.setattr(_module, "Module", capture)
+    monkeypatch.setattr(base, "Module", capture)
     with pytest.raises(Made) as made:
         importlib.import_module(PACKAGE + name).main()
     return made.value.args[0]

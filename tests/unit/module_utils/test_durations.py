@@ -8,7 +8,7 @@ from __future__ import annotations
 import datetime
 
 import pytest
-from ansible_collections.prlsdk.core.plugins.module_utils import _durations
+from ansible_collections.prlsdk.core.plugins.module_utils import _time
 from ansible_collections.prlsdk.core.plugins.module_utils._errors import InputError
 
 
@@ -24,7 +24,7 @@ from ansible_collections.prlsdk.core.plugins.module_utils._errors import InputEr
     ],
 )
 def test_a_duration_is_read(text, units):
-    assert tuple(_durations.parse(text)) == units
+    assert tuple(_time.parse_duration(text)) == units
 
 
 @pytest.mark.parametrize(
@@ -53,7 +53,7 @@ def test_a_duration_is_read(text, units):
 )
 def test_what_is_no_duration_is_refused_with_the_form_to_write(value, says):
     with pytest.raises(InputError, match=says):
-        _durations.parse(value)
+        _time.parse_duration(value)
 
 
 @pytest.mark.parametrize(
@@ -72,19 +72,19 @@ def test_what_is_no_duration_is_refused_with_the_form_to_write(value, says):
     ],
 )
 def test_a_duration_is_taken_off_by_the_civil_calendar(text, moment, earlier):
-    before = _durations.parse(text).before(datetime.datetime.fromisoformat(moment))
+    before = _time.parse_duration(text).before(datetime.datetime.fromisoformat(moment))
     assert before == datetime.datetime.fromisoformat(earlier)
 
 
 def test_a_duration_reads_back_from_its_text():
     for text in ("1y2mo3w4d5h6min", "0h", "12w", "90min"):
-        duration = _durations.parse(text)
-        assert _durations.parse(str(duration)) == duration
+        duration = _time.parse_duration(text)
+        assert _time.parse_duration(str(duration)) == duration
 
 
 def test_a_duration_of_nothing_is_false():
-    assert not _durations.parse("0d")
-    assert _durations.parse("1min")
+    assert not _time.parse_duration("0d")
+    assert _time.parse_duration("1min")
 
 
 @pytest.mark.parametrize(
@@ -99,7 +99,7 @@ def test_a_duration_of_nothing_is_false():
     ],
 )
 def test_a_duration_later_is_the_first_day_that_leads_back(text, day, reached):
-    duration, day = _durations.parse(text), datetime.datetime.fromisoformat(day)
+    duration, day = _time.parse_duration(text), datetime.datetime.fromisoformat(day)
     after = duration.calendar_after(day)
     assert after.date() == datetime.date.fromisoformat(reached)
     if after != datetime.datetime.max:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import datetime
 
 import pytest
-from ansible_collections.prlsdk.core.plugins.module_utils import _durations, _instants
+from ansible_collections.prlsdk.core.plugins.module_utils import _time
 from ansible_collections.prlsdk.core.plugins.module_utils._errors import InputError
 
 STAMP = 1789268402
@@ -35,7 +35,7 @@ BERLIN_SUMMER = datetime.timezone(datetime.timedelta(hours=2))
     ],
 )
 def test_every_spelling_of_an_instant_is_the_same_integer(spelling):
-    assert _instants.parse(spelling) == STAMP
+    assert _time.parse_instant(spelling) == STAMP
 
 
 @pytest.mark.parametrize(
@@ -49,7 +49,7 @@ def test_every_spelling_of_an_instant_is_the_same_integer(spelling):
     ],
 )
 def test_a_moment_is_an_instant_or_a_duration_before_now(written, expected):
-    assert _instants.moment(written, STAMP + 0.9) == expected
+    assert _time.parse_moment(written, STAMP + 0.9) == expected
 
 
 @pytest.mark.parametrize(
@@ -69,17 +69,17 @@ def test_a_moment_is_an_instant_or_a_duration_before_now(written, expected):
 )
 def test_what_is_no_moment_is_told_what_to_write_and_never_epoch_seconds(written, says):
     with pytest.raises(InputError, match=says) as caught:
-        _instants.moment(written, STAMP)
+        _time.parse_moment(written, STAMP)
     assert "1970" not in caught.value.message and (
         "ISO 8601" in caught.value.message or "without a zone" in caught.value.message
     )
 
 
 def test_an_instant_is_written_in_one_way():
-    assert _instants.format(STAMP) == "2026-09-13T03:00:02Z"
-    assert _instants.format(_instants.EARLIEST) == "0001-01-01T00:00:00Z"
-    assert _instants.format(_instants.LATEST) == "9999-12-31T23:59:59Z"
-    assert _instants.format(-1) == "1969-12-31T23:59:59Z"
+    assert _time.format_instant(STAMP) == "2026-09-13T03:00:02Z"
+    assert _time.format_instant(_time.EARLIEST) == "0001-01-01T00:00:00Z"
+    assert _time.format_instant(_time.LATEST) == "9999-12-31T23:59:59Z"
+    assert _time.format_instant(-1) == "1969-12-31T23:59:59Z"
 
 
 @pytest.mark.parametrize(
@@ -107,10 +107,10 @@ def test_an_instant_is_written_in_one_way():
 )
 def test_what_names_no_instant_is_refused_with_the_form_to_write(value, says):
     with pytest.raises(InputError, match=says):
-        _instants.parse(value)
+        _time.parse_instant(value)
 
 
 def test_a_duration_is_taken_off_an_instant_by_the_calendar_of_utc():
-    leap = _instants.parse("2024-02-29T03:00:02Z")
-    assert _instants.format(_instants.before(leap, _durations.parse("1y30min"))) == "2023-02-28T02:30:02Z"
-    assert _instants.before(leap, _durations.parse("5000y")) == _instants.EARLIEST
+    leap = _time.parse_instant("2024-02-29T03:00:02Z")
+    assert _time.format_instant(_time.before(leap, _time.parse_duration("1y30min"))) == "2023-02-28T02:30:02Z"
+    assert _time.before(leap, _time.parse_duration("5000y")) == _time.EARLIEST

@@ -4,7 +4,7 @@ import sys
 import unicodedata
 
 import pytest
-from ansible_collections.prlsdk.core.plugins.module_utils._errors import InputError, naming
+from ansible_collections.prlsdk.core.plugins.module_utils._errors import InputError, prefix_errors
 from ansible_collections.prlsdk.core.plugins.module_utils._terminal_text import printable, printable_lines
 from hypothesis import given
 from hypothesis import strategies as st
@@ -50,6 +50,6 @@ def test_only_the_breaks_between_lines_are_real():
 
 
 def test_every_error_is_printable_also_with_an_option_before_it():
-    with pytest.raises(InputError) as caught, naming("vm\x1b"):
+    with pytest.raises(InputError) as caught, prefix_errors("vm\x1b"):
         raise InputError("'a\x9b' is no VM.")
     assert caught.value.message == str(caught.value) == "vm\\x1b: 'a\\x9b' is no VM."

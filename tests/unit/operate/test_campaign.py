@@ -10,8 +10,10 @@ import random
 import types
 
 import pytest
-from ansible_collections.prlsdk.core.plugins.module_utils import _changes, _errors, _progress
-from ansible_collections.prlsdk.core.plugins.module_utils._backups import live, removal
+from ansible_collections.prlsdk.core.plugins.module_utils import _errors
+from ansible_collections.prlsdk.core.plugins.module_utils._backups import live, removal, removal_rules
+from ansible_collections.prlsdk.core.plugins.module_utils._module import prl_backup
+from ansible_collections.prlsdk.core.plugins.module_utils._module.progress import Progress, TaskMode
 from ansible_collections.prlsdk.core.plugins.module_utils._worker.protocol import Failure
 from ansible_collections.prlsdk.core.plugins.module_utils._worker.session import Connection
 
@@ -66,7 +68,7 @@ class VirtualTime:
 
 def run_module(world, params, check=False):
     """The result of prl_backup with state absent, as the user gets it."""
-    progress = _progress.Progress(types.SimpleNamespace(write=lambda text: None), clock=lambda: world.now)
+    progress = Progress(types.SimpleNamespace(write=lambda text: None), clock=lambda: world.now)
     request = {"storage": None, "login": {"host": None, "security_level": "high"}, "read_only": check}
     client = InProcessClient(
         lambda left: Connection(FakeSdk(world), None, Deadline(left), request),
@@ -79,7 +81,7 @@ def run_module(world, params, check=False):
     for module, name, value in patched:
         setattr(module, name, value)
     try:
-        return _changes.change_backups(params, client, _progress.Way(check, False, progress))
+        return prl_backup.change_backups(params, client, TaskMode(check, False, progress))
     except _errors.PrlError as error:
         return dict(error.result, failed=True, msg=error.message)
     finally:
@@ -429,7 +431,8 @@ def on_old_looks(monkeypatch):
 
 
 def without_debts(monkeypatch):
-    monkeypatch.setattr(removal, "too_few_left", lambda vm, step, debts: None)
+    for module in (removal, removal_rules):
+        monkeypatch.setattr(module, "too_few_left", lambda vm, step, debts: None)
 
 
 def without_debts_of_others(monkeypatch):
@@ -462,7 +465,7 @@ def with_a_crash_taken_for_success(monkeypatch):
 
 
 def with_ids_alone(monkeypatch):
-    monkeypatch.setattr(removal, "differs", lambda backup, known: None)
+    monkeypatch.setattr(removal_rules, "differs", lambda backup, known: None)
 
 
 def asking_again_at_any_risk(monkeypatch):

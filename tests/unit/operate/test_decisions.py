@@ -1,8 +1,15 @@
 """Single decisions about what may go; each was once not held by any test."""
 
 import pytest
-from ansible_collections.prlsdk.core.plugins.module_utils import _ids
-from ansible_collections.prlsdk.core.plugins.module_utils._backups import creation, live, locate, removal, restoration
+from ansible_collections.prlsdk.core.plugins.module_utils._backups import (
+    creation,
+    live,
+    locate,
+    removal,
+    removal_rules,
+    restoration,
+)
+from ansible_collections.prlsdk.core.plugins.module_utils._backups.ids import id_key
 from ansible_collections.prlsdk.core.plugins.module_utils._errors import PrlError, TreeError
 from ansible_collections.prlsdk.core.plugins.module_utils._sdk.client import Text
 
@@ -26,16 +33,16 @@ def members(server, number):
 
 
 def entry(identity, removes=(), **more):
-    return removal.Entry(
-        0, identity, _ids.key(identity), HERE, removes={_ids.key(one): removal.ANYTHING for one in removes}, **more
+    return removal_rules.Entry(
+        0, identity, id_key(identity), HERE, removes={id_key(one): removal_rules.ANYTHING for one in removes}, **more
     )
 
 
 def decide(server, *entries, chain=1, **options):
     """({id: (outcome, reason)}, [(kind, id)]) of the entries of one chain, all being asked for together."""
     uuid = server.vms[HERE][chain].uuid
-    own = [one for one in entries if one.chain_key == _ids.key(uuid)]
-    verdicts, steps = removal.decide(server.read(HERE), own, list(entries), removal.Options(**options))
+    own = [one for one in entries if one.chain_key == id_key(uuid)]
+    verdicts, steps = removal_rules.decide(server.read(HERE), own, list(entries), removal_rules.Options(**options))
     return {one.id: (verdict.outcome, verdict.reason) for one, verdict in verdicts.items()}, [
         (step.kind, step.id) for step in steps
     ]
@@ -93,14 +100,14 @@ def test_a_merge_takes_nothing_along(server):
 
 def test_the_ids_are_told_as_the_server_writes_them(server):
     wanted = members(server, 0)[2]
-    shouted = removal.Entry(0, wanted.upper(), _ids.key(wanted), HERE)
-    report = removal.Removal(server, [shouted], removal.Options()).run()
+    shouted = removal_rules.Entry(0, wanted.upper(), id_key(wanted), HERE)
+    report = removal.Removal(server, [shouted], removal_rules.Options()).run()
     assert report["backups"][0]["id"] == wanted == report["backups"][0]["removed"][0]
 
 
 def test_a_connection_that_is_lost_twice_while_reading_is_no_connection(server):
     server.faults["read"] = ["lost", "lost"]
-    report = removal.Removal(server, [entry(members(server, 0)[2])], removal.Options()).run()
+    report = removal.Removal(server, [entry(members(server, 0)[2])], removal_rules.Options()).run()
     assert report["stop"]["reason"] == "connection_lost" and server.removals == []
 
 
@@ -108,8 +115,11 @@ def test_an_error_of_one_vm_is_not_the_end_for_another(server):
     server.add_chain(VM % 2, 1)
     server.faults["read"] = ["PRL_ERR_BACKUP_INTERNAL_ERROR"]
     other = server.vms[VM % 2][0]
-    entries = [entry(members(server, 0)[2]), removal.Entry(1, other.uuid + ".2", _ids.key(other.uuid + ".2"), VM % 2)]
-    report = removal.Removal(server, entries, removal.Options(on_error="continue")).run()
+    entries = [
+        entry(members(server, 0)[2]),
+        removal_rules.Entry(1, other.uuid + ".2", id_key(other.uuid + ".2"), VM % 2),
+    ]
+    report = removal.Removal(server, entries, removal_rules.Options(on_error="continue")).run()
     assert [(one["outcome"], one["reason"]) for one in report["backups"]] == [("failed", "error"), ("removed", None)]
     assert report["backups"][0]["error"]["symbol"] == "PRL_ERR_BACKUP_INTERNAL_ERROR"
 
@@ -138,8 +148,8 @@ def test_what_there_is_no_time_for_is_not_asked_for(server, wish):
 
     server.read = slow
     make = {
-        "creation": lambda: creation.Creation(server, HERE, creation.Wish()),
-        "restoration": lambda: restoration.Restoration(Listing(server), HERE, restoration.Wish(copy=True)),
+        "creation": lambda: creation.Creation(server, HERE, creation.CreateRequest()),
+        "restoration": lambda: restoration.Restoration(Listing(server), HERE, restoration.RestoreRequest(copy=True)),
     }
     work = make[wish]()
     with pytest.raises(PrlError) as late:

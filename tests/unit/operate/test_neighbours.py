@@ -1,8 +1,8 @@
 """Others who prune the same server at the same moment: what they remove is told from damage, and no more is taken than was meant."""
 
 import pytest
-from ansible_collections.prlsdk.core.plugins.module_utils import _ids
-from ansible_collections.prlsdk.core.plugins.module_utils._backups import removal
+from ansible_collections.prlsdk.core.plugins.module_utils._backups import removal, removal_rules
+from ansible_collections.prlsdk.core.plugins.module_utils._backups.ids import id_key
 
 from tests.unit.operate.model import VM, ModelServer
 
@@ -19,8 +19,8 @@ def server():
 
 
 def remove(server, *ids, **options):
-    entries = [removal.Entry(index, identity, _ids.key(identity), HERE) for index, identity in enumerate(ids)]
-    return removal.Removal(server, entries, removal.Options(**options)).run()
+    entries = [removal_rules.Entry(index, identity, id_key(identity), HERE) for index, identity in enumerate(ids)]
+    return removal.Removal(server, entries, removal_rules.Options(**options)).run()
 
 
 def outcomes(report):

@@ -3,8 +3,8 @@
 import itertools
 
 import pytest
-from ansible_collections.prlsdk.core.plugins.module_utils import _ids
-from ansible_collections.prlsdk.core.plugins.module_utils._backups import live, locate, removal
+from ansible_collections.prlsdk.core.plugins.module_utils._backups import live, locate, removal, removal_rules
+from ansible_collections.prlsdk.core.plugins.module_utils._backups.ids import id_key
 from ansible_collections.prlsdk.core.plugins.module_utils._errors import PrlError
 from ansible_collections.prlsdk.core.plugins.module_utils._sdk.client import Text
 from ansible_collections.prlsdk.core.plugins.module_utils._sdk.messages import CallError
@@ -21,8 +21,8 @@ def server():
 
 
 def remove(server, *ids, debts=(), running=0, **options):
-    entries = [removal.Entry(index, identity, _ids.key(identity), HERE) for index, identity in enumerate(ids)]
-    return removal.Removal(server, entries, removal.Options(**options), debts=debts, running=running).run()
+    entries = [removal_rules.Entry(index, identity, id_key(identity), HERE) for index, identity in enumerate(ids)]
+    return removal.Removal(server, entries, removal_rules.Options(**options), debts=debts, running=running).run()
 
 
 def outcomes(report):
@@ -146,7 +146,7 @@ def test_a_chain_that_grew_while_the_connection_was_made_again_is_refused(server
 def test_a_request_on_an_old_look_is_a_defect_and_is_never_made(server):
     chain = server.add_chain(HERE, 1)
     fresh = removal.FreshServer(server)
-    step = removal.Step("increment", members(chain)[1], True, frozenset(), None, ())
+    step = removal_rules.Step("increment", members(chain)[1], True, frozenset(), None, ())
     for between in (lambda: fresh.pause(1, 1.0), fresh.reopen, lambda: fresh.find(HERE, []), fresh.running_removals):
         vm = fresh.read(HERE)
         between()
@@ -198,7 +198,7 @@ def tree(server):
 
 
 def step_for(chain, *positions):
-    return frozenset(_ids.key(members(chain)[position]) for position in positions)
+    return frozenset(id_key(members(chain)[position]) for position in positions)
 
 
 def test_what_is_left_after_a_step_and_its_debts_is_counted_at_the_worst(server):
@@ -206,7 +206,7 @@ def test_what_is_left_after_a_step_and_its_debts_is_counted_at_the_worst(server)
     vm, nothing = tree(server), frozenset()
 
     def count(intended, ids=(), running=0):
-        return len(removal.left_after(vm, intended, removal.Debts(ids, running)))
+        return len(removal_rules.left_after(vm, intended, removal_rules.Debts(ids, running)))
 
     assert count(nothing) == 6 and count(step_for(one, 2)) == 5
     assert count(nothing, (one.uuid,)) == 3, "a full takes its chain along"
@@ -223,8 +223,8 @@ def test_what_is_left_after_a_step_and_its_debts_is_counted_at_the_worst(server)
 @pytest.mark.parametrize("left, verdict", [(1, "connection_lost"), (2, None)])
 def test_two_backups_have_to_be_left(server, left, verdict):
     chain, _other = server.add_chain(HERE, 1), [server.add_chain(HERE) for _number in range(left)]
-    vm, step = tree(server), removal.Step("increment", chain.uuid + ".2", True, step_for(chain, 1), None, ())
-    blocked = removal.too_few_left(vm, step, removal.Debts((chain.uuid,), 0))
+    vm, step = tree(server), removal_rules.Step("increment", chain.uuid + ".2", True, step_for(chain, 1), None, ())
+    blocked = removal_rules.too_few_left(vm, step, removal_rules.Debts((chain.uuid,), 0))
     assert (blocked and blocked.reason) == verdict
 
 
@@ -304,16 +304,16 @@ def chains(server):
 
 def refused_whole(how, ids):
     if how == "removes":
-        return {"removes": dict.fromkeys(map(_ids.key, ids), removal.ANYTHING)}
+        return {"removes": dict.fromkeys(map(id_key, ids), removal_rules.ANYTHING)}
     return {}
 
 
 @pytest.mark.parametrize("how", ["dependents", "removes"])
 def test_what_is_refused_itself_does_not_go_with_its_chain(server, chains, how):
     ids = members(chains[0])
-    whole = removal.Entry(0, ids[0], _ids.key(ids[0]), HERE, **refused_whole(how, ids))
-    refused = removal.Entry(1, ids[2], _ids.key(ids[2]), HERE, size=1)
-    options = removal.Options(dependents="remove" if how == "dependents" else "refuse", on_error="continue")
+    whole = removal_rules.Entry(0, ids[0], id_key(ids[0]), HERE, **refused_whole(how, ids))
+    refused = removal_rules.Entry(1, ids[2], id_key(ids[2]), HERE, size=1)
+    options = removal_rules.Options(dependents="remove" if how == "dependents" else "refuse", on_error="continue")
     removal.Removal(server, [whole, refused], options).run()
     assert set(ids) <= server.ids() and server.removals == []
 
@@ -321,36 +321,34 @@ def test_what_is_refused_itself_does_not_go_with_its_chain(server, chains, how):
 def test_an_increment_right_before_a_refused_one_stays(server, chains):
     ids = members(chains[0])
     entries = [
-        removal.Entry(0, ids[2], _ids.key(ids[2]), HERE),
-        removal.Entry(1, ids[3], _ids.key(ids[3]), HERE, size=1),
+        removal_rules.Entry(0, ids[2], id_key(ids[2]), HERE),
+        removal_rules.Entry(1, ids[3], id_key(ids[3]), HERE, size=1),
     ]
-    removal.Removal(server, entries, removal.Options(dependents="remove", on_error="continue")).run()
+    removal.Removal(server, entries, removal_rules.Options(dependents="remove", on_error="continue")).run()
     assert set(ids) <= server.ids() and server.removals == []
 
 
 def test_what_would_go_along_with_a_refused_entry_stays(server, chains):
     ids = members(chains[0])
-    along = dict.fromkeys(map(_ids.key, ids[1:]), removal.ANYTHING)
+    along = dict.fromkeys(map(id_key, ids[1:]), removal_rules.ANYTHING)
     entries = [
-        removal.Entry(0, ids[1], _ids.key(ids[1]), HERE, removes=along),
-        removal.Entry(1, ids[2], _ids.key(ids[2]), HERE, size=1),
+        removal_rules.Entry(0, ids[1], id_key(ids[1]), HERE, removes=along),
+        removal_rules.Entry(1, ids[2], id_key(ids[2]), HERE, size=1),
     ]
-    report = removal.Removal(server, entries, removal.Options(on_error="continue")).run()
+    report = removal.Removal(server, entries, removal_rules.Options(on_error="continue")).run()
     assert outcomes(report) == [("refused", "dependents"), ("refused", "mismatch")]
     assert set(ids) <= server.ids() and server.removals == []
 
 
 @pytest.mark.parametrize("owner, reason", [(HERE, "other_directory"), (VM % 2, "other_vm")])
 def test_a_backup_that_is_found_elsewhere_is_refused(server, chains, owner, reason):
-    server.find = lambda uuid, ids: {
-        _ids.key(identity): [owner.upper() if owner == HERE else owner] for identity in ids
-    }
+    server.find = lambda uuid, ids: {id_key(identity): [owner.upper() if owner == HERE else owner] for identity in ids}
     report = remove(server, ELSEWHERE)
     assert outcomes(report) == [("refused", reason)] and server.removals == []
 
 
 def test_a_backup_of_another_vm_ends_the_work_before_anything_is_removed(server, chains):
-    server.find = lambda uuid, ids: {_ids.key(identity): [VM % 2] for identity in ids}
+    server.find = lambda uuid, ids: {id_key(identity): [VM % 2] for identity in ids}
     report = remove(server, members(chains[0])[3], ELSEWHERE)
     assert outcomes(report) == [("not_attempted", "stopped"), ("refused", "other_vm")] and server.removals == []
 

@@ -1,15 +1,15 @@
 """What the removal does against a server that does damage when it is asked wrongly. No process, no SDK: decisions only."""
 
 import pytest
-from ansible_collections.prlsdk.core.plugins.module_utils import _ids
-from ansible_collections.prlsdk.core.plugins.module_utils._backups import removal
+from ansible_collections.prlsdk.core.plugins.module_utils._backups import removal, removal_rules
+from ansible_collections.prlsdk.core.plugins.module_utils._backups.ids import id_key
 
 from tests.unit.operate.model import VM, ModelServer
 
 
 def entry(server, index, vm, chain, number=None, **more):
     backup_id = chain if isinstance(chain, str) else chain.uuid + (".%d" % number if number else "")
-    return removal.Entry(index, backup_id, _ids.key(backup_id), vm, **more)
+    return removal_rules.Entry(index, backup_id, id_key(backup_id), vm, **more)
 
 
 def remove(server, *wanted, check=False, **options):
@@ -18,12 +18,12 @@ def remove(server, *wanted, check=False, **options):
         entry(server, index, *item[:3], **(item[3] if len(item) > 3 else {})) for index, item in enumerate(wanted)
     ]
     backend = removal.Rehearsal(server) if check else server
-    return removal.Removal(backend, entries, removal.Options(**options)).run()
+    return removal.Removal(backend, entries, removal_rules.Options(**options)).run()
 
 
 def whole(ids):
     """What a plan says of backups that go along, with nothing but their ids."""
-    return {_ids.key(identity): removal.ANYTHING for identity in ids}
+    return {id_key(identity): removal_rules.ANYTHING for identity in ids}
 
 
 def outcomes(report):
@@ -362,13 +362,13 @@ def test_second_request_is_made_where_it_can_do_no_harm(server, vm):
 
 def test_dependents_that_the_plan_names_go_with_an_increment(server, vm):
     old = chains(server, vm)[0]
-    keys = [_ids.key("%s.%d" % (old.uuid, number)) for number in (3, 4)]
-    entry = removal.Entry(0, old.uuid + ".3", keys[0], vm, removes=dict.fromkeys(keys, removal.ANYTHING))
-    report = removal.Removal(server, [entry], removal.Options()).run()
+    keys = [id_key("%s.%d" % (old.uuid, number)) for number in (3, 4)]
+    entry = removal_rules.Entry(0, old.uuid + ".3", keys[0], vm, removes=dict.fromkeys(keys, removal_rules.ANYTHING))
+    report = removal.Removal(server, [entry], removal_rules.Options()).run()
     assert report["backups"][0]["removed"] == [old.uuid + ".4", old.uuid + ".3"]
-    part = removal.Entry(0, old.uuid + ".2", _ids.key(old.uuid + ".2"), vm, removes=whole([old.uuid + ".9"]))
+    part = removal_rules.Entry(0, old.uuid + ".2", id_key(old.uuid + ".2"), vm, removes=whole([old.uuid + ".9"]))
     server.add_increment(old)
-    assert outcomes(removal.Removal(server, [part], removal.Options()).run()) == [("refused", "dependents")]
+    assert outcomes(removal.Removal(server, [part], removal_rules.Options()).run()) == [("refused", "dependents")]
 
 
 def test_server_that_does_not_come_back_ends_the_work(server, vm):
@@ -396,7 +396,7 @@ def test_time_that_is_over_leaves_the_rest_not_attempted(server, vm):
 def test_a_backup_seen_in_the_default_directory_only_is_not_called_absent(server, vm):
     item = entry(server, 0, VM % 9, chains(server, vm)[0], None)
     item.located = True
-    report = removal.Removal(server, [item], removal.Options()).run()
+    report = removal.Removal(server, [item], removal_rules.Options()).run()
     assert outcomes(report) == [("refused", "other_directory")]
 
 

@@ -1,8 +1,8 @@
 """Whatever is asked, in whatever state, with whatever going wrong: nothing is lost that was not asked for."""
 
 import pytest
-from ansible_collections.prlsdk.core.plugins.module_utils import _ids
-from ansible_collections.prlsdk.core.plugins.module_utils._backups import removal
+from ansible_collections.prlsdk.core.plugins.module_utils._backups import removal, removal_rules
+from ansible_collections.prlsdk.core.plugins.module_utils._backups.ids import id_key
 from ansible_collections.prlsdk.core.plugins.module_utils._sdk.messages import CallError
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
@@ -167,13 +167,13 @@ class RemovalMachine(RuleBasedStateMachine):
             sizes = {chain.id_of(item): item[2] for item in chain.items}
             size = {None: None, "right": sizes.get(backup_id), "wrong": 1}[wanted["check_size"]]
             removes = (
-                {_ids.key(other): removal.ANYTHING for other in sizes}
+                {id_key(other): removal_rules.ANYTHING for other in sizes}
                 if wanted["whole"] and wanted["number"] is None
                 else {}
             )
             entries.append(
-                lambda i=backup_id, v=vm, s=size, a=wanted["action"], r=removes: removal.Entry(
-                    0, i, _ids.key(i), v, size=s, action=a, removes=r
+                lambda i=backup_id, v=vm, s=size, a=wanted["action"], r=removes: removal_rules.Entry(
+                    0, i, id_key(i), v, size=s, action=a, removes=r
                 )
             )
         return lambda: [make() for make in entries]
@@ -184,7 +184,7 @@ class RemovalMachine(RuleBasedStateMachine):
         for entry in entries:
             for chain in self.server.vms.get(entry.vm, []):
                 own = [chain.id_of(item) for item in chain.items]
-                keys = [_ids.key(identity) for identity in own]
+                keys = [id_key(identity) for identity in own]
                 if entry.key in keys:
                     ids.add(own[keys.index(entry.key)])
                     ids.update(identity for identity, key in zip(own, keys) if key in entry.removes)
@@ -194,7 +194,7 @@ class RemovalMachine(RuleBasedStateMachine):
 
     def run(self, entries, request, check=False):
         self.server.end = self.server.now + 10000
-        options = removal.Options(request["dependents"], request["allow_remove_last"], request["on_error"], 30.0)
+        options = removal_rules.Options(request["dependents"], request["allow_remove_last"], request["on_error"], 30.0)
         return removal.Removal(removal.Rehearsal(self.server) if check else self.server, entries, options).run()
 
     @rule(
@@ -260,7 +260,7 @@ class RemovalMachine(RuleBasedStateMachine):
         stopped = bool(report["stop"]) and report["stop"]["reason"] == "unexpected"
         assert not told & elsewhere and elsewhere <= neighbour.taken | hidden, "nobody else is blamed for what we did"
         assert stopped or not beyond, "damage is never quiet"
-        if not {_ids.key(chain) for chain in neighbour.chains} & asked and all(
+        if not {id_key(chain) for chain in neighbour.chains} & asked and all(
             self.server.ids(vm) for vm in neighbour.vms
         ):
             assert not stopped and not beyond, "a neighbour who prunes his own stops nobody, and nothing is lost by it"

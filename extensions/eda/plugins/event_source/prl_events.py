@@ -131,11 +131,14 @@ _load_collection()
 
 # pylint: disable=wrong-import-position
 from ansible_collections.prlsdk.core.plugins.module_utils import _worker  # noqa: E402
+from ansible_collections.prlsdk.core.plugins.module_utils._backups.ids import (
+    braced,
+    uuid_key,  # noqa: E402
+)
 from ansible_collections.prlsdk.core.plugins.module_utils._errors import InputError, PrlError  # noqa: E402
 from ansible_collections.prlsdk.core.plugins.module_utils._events import catalogue  # noqa: E402
 from ansible_collections.prlsdk.core.plugins.module_utils._events.described import event_of  # noqa: E402
 from ansible_collections.prlsdk.core.plugins.module_utils._events.match import Specification  # noqa: E402
-from ansible_collections.prlsdk.core.plugins.module_utils._ids import braced, uuid_key  # noqa: E402
 from ansible_collections.prlsdk.core.plugins.module_utils._sdk import interpreters  # noqa: E402
 from ansible_collections.prlsdk.core.plugins.module_utils._sdk.messages import CallError  # noqa: E402
 

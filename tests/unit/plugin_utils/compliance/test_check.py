@@ -4,7 +4,7 @@ import json
 
 import hypothesis
 import pytest
-from ansible_collections.prlsdk.core.plugins.module_utils import _instants
+from ansible_collections.prlsdk.core.plugins.module_utils import _time
 from ansible_collections.prlsdk.core.plugins.module_utils._errors import InputError
 from ansible_collections.prlsdk.core.plugins.plugin_utils._compliance.check import FAIL_ON, FINDINGS, check
 from ansible_collections.prlsdk.core.plugins.plugin_utils._retention.plan import make_plan
@@ -28,7 +28,7 @@ def vm(number=1, **more):
 def backup(chain, age, number=1, kind=None, node=NODE):
     """A backup of so many seconds ago."""
     identity = uuid(chain) if number == 1 else "%s.%d" % (uuid(chain), number)
-    created = _instants.format(_instants.parse(NOW) - age)
+    created = _time.format_instant(_time.parse_instant(NOW) - age)
     kind = kind or ("full" if number == 1 else "incremental")
     return {
         "id": identity,
@@ -171,7 +171,7 @@ def test_chain_age_is_inclusive_and_a_full_is_due_when_the_next_backup_would_fin
 
 
 def test_the_next_backup_is_due_when_the_objective_is_to_the_second_also_in_mixed_units():
-    now, age = "2013-01-17T02:49:50Z", _instants.parse(NOW) - _instants.parse("2013-01-02T00:00:00Z")
+    now, age = "2013-01-17T02:49:50Z", _time.parse_instant(NOW) - _time.parse_instant("2013-01-02T00:00:00Z")
     objective = {
         "rpo": "1mo15d",
         "max_chain_age": "2mo",
@@ -398,7 +398,7 @@ def test_counts_add_up_order_does_not_matter_and_vms_do_not_affect_each_other(in
 @hypothesis.given(forests, st.integers(0, 3600))
 def test_time_passing_changes_nothing_until_a_bound_is_passed(forest, seconds):
     """What goes into the files for CI is the same as long as the findings are the same."""
-    later = _instants.format(_instants.parse(NOW) + seconds)
+    later = _time.format_instant(_time.parse_instant(NOW) + seconds)
     before, after = (check([vm()], [grown(forest)], {"rpo": "1d"}, now)["vms"][0] for now in (NOW, later))
     if [f["code"] for f in before["findings"]] == [f["code"] for f in after["findings"]] and all(
         age >= 0 for chain in forest for age in chain
@@ -411,13 +411,13 @@ def test_the_default_violations_are_findings():
 
 
 def test_a_new_vm_need_not_have_a_backup_until_its_grace_ends():
-    until = {uuid(1).strip("{}"): _instants.parse(NOW) + 1}
+    until = {uuid(1).strip("{}"): _time.parse_instant(NOW) + 1}
     result = check([vm(1), vm(2)], [], {"rpo": "1d"}, NOW, new_until=until)
     assert [[finding["code"] for finding in one["findings"]] for one in result["vms"]] == [["new"], ["never"]]
     assert [one["status"] for one in result["vms"]] == ["notice", "violation"] and result["totals"]["findings"][
         "new"
     ] == 1
-    assert codes(new_until={uuid(1).strip("{}"): _instants.parse(NOW)}) == ["never"], "its grace is over"
+    assert codes(new_until={uuid(1).strip("{}"): _time.parse_instant(NOW)}) == ["never"], "its grace is over"
     assert codes([backup(1000, 2 * DAY)], new_until=until) == ["rpo"], "who has backups is not new"
 
 

@@ -4,14 +4,14 @@ import json
 import re
 from xml.etree import ElementTree
 
-from ansible_collections.prlsdk.core.plugins.module_utils import _instants
+from ansible_collections.prlsdk.core.plugins.module_utils import _time
 from ansible_collections.prlsdk.core.plugins.plugin_utils._compliance import files
 from ansible_collections.prlsdk.core.plugins.plugin_utils._compliance.check import check
 
 from tests.unit.plugin_utils.compliance.test_check import DAY, HOUR, NOW, backup, tree, vm
 
 EVIL = 'a\x1b[31m"\\ \u202e\n{}<b>'
-AT = _instants.parse(NOW)
+AT = _time.parse_instant(NOW)
 
 
 def checked(*machines, trees=(), **more):

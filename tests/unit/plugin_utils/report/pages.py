@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import lxml.html
-from ansible_collections.prlsdk.core.plugins.module_utils import _instants
+from ansible_collections.prlsdk.core.plugins.module_utils import _time
 from ansible_collections.prlsdk.core.plugins.plugin_utils._report.html import render
 from ansible_collections.prlsdk.core.plugins.plugin_utils._retention.plan import make_plan
 
@@ -17,7 +17,7 @@ POLICY = {"timezone": "Europe/Berlin", "daily": 7, "max_remove_share": 1.0}
 
 def tree(number=1, name="web", weeks=6, increments=6):
     """A VM with a full each week, of 80 bytes, and an increment each night after it, of 5; the last one at 23:30 UTC, in Berlin the next day."""
-    newest = _instants.parse(NOW) - 6 * 3600 - 1800
+    newest = _time.parse_instant(NOW) - 6 * 3600 - 1800
     chains = []
     for week in range(weeks, 0, -1):
         chain = "{%08d-0000-4000-8000-%012d}" % (number, week)
@@ -26,7 +26,7 @@ def tree(number=1, name="web", weeks=6, increments=6):
                 "id": "%s.%d" % (chain, night + 1) if night else chain,
                 "type": "incremental" if night else "full",
                 "number": night + 1,
-                "created": _instants.format(newest - (week * 7 - 1 - night) * DAY),
+                "created": _time.format_instant(newest - (week * 7 - 1 - night) * DAY),
                 "size": 5 if night else 80,
                 "description": "",
                 "creator": "root",

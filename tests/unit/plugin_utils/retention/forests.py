@@ -9,8 +9,8 @@ import copy
 import functools
 import random
 
-from ansible_collections.prlsdk.core.plugins.module_utils import _instants
-from ansible_collections.prlsdk.core.plugins.module_utils._durations import Duration
+from ansible_collections.prlsdk.core.plugins.module_utils import _time
+from ansible_collections.prlsdk.core.plugins.module_utils._time import Duration
 from ansible_collections.prlsdk.core.plugins.plugin_utils._retention.zone import Zone
 from hypothesis import strategies as st
 
@@ -38,7 +38,7 @@ def backup(chain, number, created, kind=None, size=10, description="", promoted=
         "id": chain if kind == "full" and not promoted else "%s.%d" % (chain, number),
         "type": kind,
         "number": number,
-        "created": created if isinstance(created, str) else _instants.format(created),
+        "created": created if isinstance(created, str) else _time.format_instant(created),
         "size": size,
         "description": description,
         "creator": "root",
@@ -135,7 +135,7 @@ def spans(draw):
 
 def some_span(chance, zone):
     duration = some_duration(chance)
-    turn = _instants.parse(
+    turn = _time.parse_instant(
         chance.choice([TURNS[zone], "2026-%02d-01T00:00:00Z" % chance.randint(1, 12), "2024-03-01T00:00:00Z"])
     )
     near = (
@@ -171,7 +171,9 @@ def scenes(draw, max_vms=2, future=True, broken=True, pins=True):
     zone = draw(_ZONES)
     shape = draw(_SHAPES[max_vms])
     chance = random.Random(draw(_SEEDS))
-    now = _instants.parse(TURNS[zone]) + chance.choice([0, HOUR, DAY, 40 * DAY]) + chance.randint(-2 * HOUR, 2 * HOUR)
+    now = (
+        _time.parse_instant(TURNS[zone]) + chance.choice([0, HOUR, DAY, 40 * DAY]) + chance.randint(-2 * HOUR, 2 * HOUR)
+    )
     trees = [
         some_tree(chance, now, "{a%d}" % number, lengths, future, broken, pins) for number, lengths in enumerate(shape)
     ]
@@ -216,7 +218,7 @@ def some_tree(chance, now, uuid, lengths, future, broken, pins):
     one["vm"]["registered"] = chance.choice([True, True, False, False, None])
     if chance.random() < 0.5:  # another node has backups of the VM as well
         newest = chance.choice([None, now, now, now - step, now - chance.randrange(12) * step, now + 10**9])
-        one["others"] = {"chains": 1, "backups": 3, "newest": newest and _instants.format(newest)}
+        one["others"] = {"chains": 1, "backups": 3, "newest": newest and _time.format_instant(newest)}
     return one
 
 

@@ -9,7 +9,7 @@ import datetime
 import zoneinfo
 
 import pytest
-from ansible_collections.prlsdk.core.plugins.module_utils import _durations, _instants
+from ansible_collections.prlsdk.core.plugins.module_utils import _time
 from ansible_collections.prlsdk.core.plugins.plugin_utils._retention.buckets import BUCKETS, Calendar
 from ansible_collections.prlsdk.core.plugins.plugin_utils._retention.plan import make_plan
 from ansible_collections.prlsdk.core.plugins.plugin_utils._retention.stamps import Reader, Writer
@@ -27,7 +27,7 @@ EPOCH = datetime.date(1970, 1, 1).toordinal()
 
 def label(zone, rule, instant, day_start=0, week_start="monday"):
     calendar = Calendar(Zone(zone), day_start, week_start)
-    return calendar.spans(BUCKET[rule])[calendar.key(BUCKET[rule], _instants.parse(instant))].label
+    return calendar.spans(BUCKET[rule])[calendar.key(BUCKET[rule], _time.parse_instant(instant))].label
 
 
 @pytest.mark.parametrize(
@@ -105,7 +105,7 @@ def test_days_can_begin_later_and_hours_do_not_care():
 
 def test_the_bounds_of_a_bucket_are_instants():
     calendar = Calendar(Zone("Europe/Berlin"))
-    span = calendar.spans(BUCKET["daily"])[calendar.key(BUCKET["daily"], _instants.parse("2025-10-26T12:00:00Z"))]
+    span = calendar.spans(BUCKET["daily"])[calendar.key(BUCKET["daily"], _time.parse_instant("2025-10-26T12:00:00Z"))]
     assert (span.from_text, span.to_text) == ("2025-10-25T22:00:00Z", "2025-10-26T23:00:00Z"), "a day of 25 hours"
     span = calendar.spans(BUCKET["yearly"])[2026]
     assert (span.label, span.from_text, span.to_text) == ("2026", "2025-12-31T23:00:00Z", "2026-12-31T23:00:00Z")
@@ -114,13 +114,13 @@ def test_the_bounds_of_a_bucket_are_instants():
 def test_the_two_halves_of_a_repeated_hour_are_ordered_by_time_not_by_the_wall():
     first, second = "2025-10-26T00:50:00Z", "2025-10-26T01:10:00Z"  # 02:50 and then 02:10 in Berlin
     plan = make_plan(
-        [singles([first, second])], {**BARE, "last": 1, "timezone": "Europe/Berlin"}, _instants.parse(second)
+        [singles([first, second])], {**BARE, "last": 1, "timezone": "Europe/Berlin"}, _time.parse_instant(second)
     )
     assert kept(plan) == {"{c1}"}
     plan = make_plan(
         [singles([first, second])],
         {**BARE, "hourly": 5, "keep_oldest": False, "timezone": "Europe/Berlin"},
-        _instants.parse(second),
+        _time.parse_instant(second),
     )
     assert kept(plan) == {"{c1}"}
 
@@ -152,7 +152,7 @@ def test_the_two_halves_of_a_repeated_hour_are_ordered_by_time_not_by_the_wall()
     ],
 )
 def test_a_duration_is_taken_off_on_the_wall_and_errs_to_the_past(zone, duration, instant, edge):
-    assert _instants.format(Zone(zone).before(_instants.parse(instant), _durations.parse(duration))) == edge
+    assert _time.format_instant(Zone(zone).before(_time.parse_instant(instant), _time.parse_duration(duration))) == edge
 
 
 @pytest.mark.property
@@ -160,42 +160,57 @@ def test_a_duration_is_taken_off_on_the_wall_and_errs_to_the_past(zone, duration
 @example(
     (
         "UTC",
-        _durations.parse("1mo15d"),
-        _instants.parse("2013-01-17T02:49:50Z"),
-        _instants.parse("2013-02-10T00:00:00Z"),
+        _time.parse_duration("1mo15d"),
+        _time.parse_instant("2013-01-17T02:49:50Z"),
+        _time.parse_instant("2013-02-10T00:00:00Z"),
     )
 )
 @example(
-    ("UTC", _durations.parse("1mo"), _instants.parse("2026-02-28T12:00:00Z"), _instants.parse("2026-03-29T01:00:00Z"))
+    (
+        "UTC",
+        _time.parse_duration("1mo"),
+        _time.parse_instant("2026-02-28T12:00:00Z"),
+        _time.parse_instant("2026-03-29T01:00:00Z"),
+    )
 )  # young again
 @example(
-    ("UTC", _durations.parse("1mo"), _instants.parse("2026-01-31T12:00:00Z"), _instants.parse("2026-01-31T12:00:00Z"))
-)
-@example(
-    ("UTC", _durations.parse("1mo"), _instants.parse("2026-02-28T23:59:59Z"), _instants.parse("2026-02-28T23:59:59Z"))
+    (
+        "UTC",
+        _time.parse_duration("1mo"),
+        _time.parse_instant("2026-01-31T12:00:00Z"),
+        _time.parse_instant("2026-01-31T12:00:00Z"),
+    )
 )
 @example(
     (
-        "Europe/Berlin",
-        _durations.parse("1d"),
-        _instants.parse("2026-03-29T00:30:00Z"),
-        _instants.parse("2026-03-29T00:30:00Z"),
+        "UTC",
+        _time.parse_duration("1mo"),
+        _time.parse_instant("2026-02-28T23:59:59Z"),
+        _time.parse_instant("2026-02-28T23:59:59Z"),
     )
 )
 @example(
     (
         "Europe/Berlin",
-        _durations.parse("1d"),
-        _instants.parse("2026-10-24T00:30:00Z"),
-        _instants.parse("2026-10-25T01:10:00Z"),
+        _time.parse_duration("1d"),
+        _time.parse_instant("2026-03-29T00:30:00Z"),
+        _time.parse_instant("2026-03-29T00:30:00Z"),
     )
 )
 @example(
     (
         "Europe/Berlin",
-        _durations.parse("3w"),
-        _instants.parse("2025-10-26T01:00:00Z"),
-        _instants.parse("2025-10-27T01:00:00Z"),
+        _time.parse_duration("1d"),
+        _time.parse_instant("2026-10-24T00:30:00Z"),
+        _time.parse_instant("2026-10-25T01:10:00Z"),
+    )
+)
+@example(
+    (
+        "Europe/Berlin",
+        _time.parse_duration("3w"),
+        _time.parse_instant("2025-10-26T01:00:00Z"),
+        _time.parse_instant("2025-10-27T01:00:00Z"),
     )
 )
 def test_p24_the_last_second_that_is_told_of_a_duration_is_the_last_one(span):
@@ -211,15 +226,17 @@ def test_p24_the_last_second_that_is_told_of_a_duration_is_the_last_one(span):
 
 def test_the_end_of_a_window_of_mixed_units_is_not_days_too_late():
     expiry = Zone("UTC").expiry(
-        _instants.parse("2013-01-17T02:49:50Z"), _durations.parse("1mo15d"), _instants.parse("2013-02-10T00:00:00Z")
+        _time.parse_instant("2013-01-17T02:49:50Z"),
+        _time.parse_duration("1mo15d"),
+        _time.parse_instant("2013-02-10T00:00:00Z"),
     )
-    assert _instants.format(expiry) == "2013-03-01T02:49:50Z"
+    assert _time.format_instant(expiry) == "2013-03-01T02:49:50Z"
 
 
 @pytest.mark.property
 @given(st.sampled_from(sorted(TURNS)), st.lists(st.integers(-3 * DAY, 3 * DAY)))
 def test_walls_are_those_of_the_zone_database(zone, away):
-    instants = [_instants.parse(TURNS[zone]) + seconds for seconds in away]
+    instants = [_time.parse_instant(TURNS[zone]) + seconds for seconds in away]
     expected = [
         datetime.datetime.fromtimestamp(instant, zoneinfo.ZoneInfo(zone)).replace(tzinfo=datetime.UTC).timestamp()
         for instant in instants
@@ -228,10 +245,10 @@ def test_walls_are_those_of_the_zone_database(zone, away):
 
 
 @pytest.mark.property
-@given(st.integers(_instants.EARLIEST - 1, _instants.LATEST + 1))
+@given(st.integers(_time.EARLIEST - 1, _time.LATEST + 1))
 def test_many_instants_are_written_and_read_as_one_is(instant):
-    assert Writer()(instant) == _instants.format(instant)
-    assert Reader()(_instants.format(instant)) == _instants.parse(_instants.format(instant))
+    assert Writer()(instant) == _time.format_instant(instant)
+    assert Reader()(_time.format_instant(instant)) == _time.parse_instant(_time.format_instant(instant))
 
 
 @pytest.mark.parametrize("created", ["0001-01-01T00:00:00Z", "9999-12-31T23:59:59Z"])

@@ -9,7 +9,7 @@ import datetime
 from typing import NamedTuple
 
 import pytest
-from ansible_collections.prlsdk.core.plugins.module_utils import _instants
+from ansible_collections.prlsdk.core.plugins.module_utils import _time
 from ansible_collections.prlsdk.core.plugins.plugin_utils._retention.plan import make_plan
 from hypothesis import given
 from hypothesis import strategies as st
@@ -19,7 +19,7 @@ from .test_guide import GUIDE
 
 pytestmark = pytest.mark.property
 
-NOW = _instants.parse("2026-11-22T06:00:00Z")
+NOW = _time.parse_instant("2026-11-22T06:00:00Z")
 
 
 class Made(NamedTuple):

@@ -14,7 +14,7 @@ import json
 import pathlib
 import random
 
-from ansible_collections.prlsdk.core.plugins.module_utils import _instants
+from ansible_collections.prlsdk.core.plugins.module_utils import _time
 from ansible_collections.prlsdk.core.plugins.plugin_utils._retention.groups import make_plans
 
 from . import forests
@@ -28,7 +28,7 @@ def inputs_of(number):
     chance = random.Random(number)
     zone = chance.choice(sorted(forests.TURNS))
     now = (
-        _instants.parse(forests.TURNS[zone])
+        _time.parse_instant(forests.TURNS[zone])
         + chance.choice([0, forests.HOUR, forests.DAY, 40 * forests.DAY])
         + chance.randint(-7200, 7200)
     )

@@ -9,7 +9,7 @@ import datetime
 import zoneinfo
 
 import pytest
-from ansible_collections.prlsdk.core.plugins.module_utils import _instants
+from ansible_collections.prlsdk.core.plugins.module_utils import _time
 from ansible_collections.prlsdk.core.plugins.plugin_utils._retention.plan import make_plan
 from hypothesis import example, given
 from hypothesis import strategies as st
@@ -19,7 +19,7 @@ from .test_guide import GUIDE
 
 pytestmark = pytest.mark.property
 
-NOW = _instants.parse("2026-11-22T06:00:00Z")
+NOW = _time.parse_instant("2026-11-22T06:00:00Z")
 ALL = -1
 
 #: Local time -> the name of its period.
@@ -214,7 +214,7 @@ def test_independent_counting_keeps_nine_or_ten_of_sixty_daily_backups():
     counts = {"daily": 7, "weekly": 4}
     sixty = {newest: [NOW - (number + newest) * DAY for number in range(60)] for newest in range(7)}
     stay = {
-        _instants.to_datetime(days[0]).isoweekday(): len(ours(days, "UTC", counts, "independent", keep_oldest=False))
+        _time.to_datetime(days[0]).isoweekday(): len(ours(days, "UTC", counts, "independent", keep_oldest=False))
         for days in sixty.values()
     }
     assert stay == {1: 9, 2: 9, 3: 9, 4: 9, 5: 9, 6: 9, 7: 10}

@@ -10,14 +10,14 @@ import re
 
 import pytest
 import yaml
-from ansible_collections.prlsdk.core.plugins.module_utils import _instants
+from ansible_collections.prlsdk.core.plugins.module_utils import _time
 from ansible_collections.prlsdk.core.plugins.plugin_utils._retention import policy as policies
 from ansible_collections.prlsdk.core.plugins.plugin_utils._retention.plan import make_plan
 
 from .forests import DAY, backup, chain, tree
 
 GUIDE = (pathlib.Path(__file__).resolve().parents[4] / "docs" / "retention.md").read_text(encoding="utf-8")
-NOW = _instants.parse("2026-09-12T06:00:00Z")
+NOW = _time.parse_instant("2026-09-12T06:00:00Z")
 GB = 10**9
 FULLS = {"count": 4, "of": "full"}, {"count": 12, "of": "full"}
 POLICIES = {
@@ -33,9 +33,9 @@ def nights():
     chains = []
     for ago in range(399, -1, -1):
         instant = NOW - 3 * 3600 - ago * DAY
-        sunday = _instants.to_datetime(instant).isoweekday() == 7
+        sunday = _time.to_datetime(instant).isoweekday() == 7
         if sunday or not chains:
-            uuid = "{%s}" % _instants.format(instant)[:10]
+            uuid = "{%s}" % _time.format_instant(instant)[:10]
             chains.append(chain(uuid, backup(uuid, 1, instant, size=100 * GB)))
         else:
             chains[-1]["backups"].append(

@@ -12,7 +12,7 @@ import re
 import time
 
 import pytest
-from ansible_collections.prlsdk.core.plugins.module_utils import _durations, _instants
+from ansible_collections.prlsdk.core.plugins.module_utils import _time
 from ansible_collections.prlsdk.core.plugins.plugin_utils._retention.buckets import BUCKETS, Calendar, calendar
 from ansible_collections.prlsdk.core.plugins.plugin_utils._retention.plan import make_plan
 from ansible_collections.prlsdk.core.plugins.plugin_utils._retention.zone import Zone, named
@@ -67,10 +67,10 @@ def newest_restorable(tree, now):
     """The newest one that is restorable and not in the future, in the engine's order."""
     whole = restorable([tree])
     found = [
-        (_instants.parse(item["created"]), item["number"], chain["uuid"], item["id"])
+        (_time.parse_instant(item["created"]), item["number"], chain["uuid"], item["id"])
         for chain in tree["chains"]
         for item in chain["backups"]
-        if item["id"] in whole and _instants.parse(item["created"]) <= now + 300
+        if item["id"] in whole and _time.parse_instant(item["created"]) <= now + 300
     ]
     return max(found)[-1] if found else None
 
@@ -134,7 +134,7 @@ SPLIT_BY_NOW = (
         )
     ],
     "America/New_York",
-    _instants.parse("2026-03-08T06:21:42Z"),
+    _time.parse_instant("2026-03-08T06:21:42Z"),
 )
 
 
@@ -221,7 +221,7 @@ def raised(value, more):
         return {key: member if key in ("of", "pick") else raised(member, more) for key, member in value.items()}
     if isinstance(value, int):
         return value + more
-    duration = _durations.parse(value)
+    duration = _time.parse_duration(value)
     unit = ("minutes", "hours", "days", "weeks", "months", "years")[more % 6]
     return str(duration._replace(**{unit: getattr(duration, unit) + more}))
 
@@ -335,7 +335,7 @@ def test_p12_a_count_rule_picks_the_extreme_of_each_of_the_newest_buckets(scene,
     for tree in trees:
         for chain in tree["chains"]:
             for item in chain["backups"]:
-                instant = _instants.parse(item["created"])
+                instant = _time.parse_instant(item["created"])
                 if item["id"] in whole and instant <= now + 300 and of in ("any", item["type"]):
                     order = (instant, item["number"], chain["uuid"], item["id"])
                     members.setdefault(days.key(bucket, instant), []).append(order)
@@ -369,10 +369,10 @@ def test_p12_last_picks_the_newest_of_all_or_of_the_fulls(scene, options, count,
     )
     whole = restorable(trees)
     members = [
-        (_instants.parse(item["created"]), item["number"], chain["uuid"], item["id"])
+        (_time.parse_instant(item["created"]), item["number"], chain["uuid"], item["id"])
         for chain in trees[0]["chains"]
         for item in chain["backups"]
-        if item["id"] in whole and _instants.parse(item["created"]) <= now + 300 and of in ("any", item["type"])
+        if item["id"] in whole and _time.parse_instant(item["created"]) <= now + 300 and of in ("any", item["type"])
     ]
     ranks = {order[-1]: rank for rank, order in enumerate(sorted(members, reverse=True), 1)}
     for identity, entry in entries(plan).items():
@@ -408,7 +408,7 @@ def test_p13_keeping_is_the_union_of_what_each_rule_keeps(scene, options, rules)
 )
 def test_p14_pruning_after_each_backup_ends_where_pruning_once_ends(zone, arrivals, policy):
     policy = {**policy, "timezone": zone, "grace": "0h"}
-    moment = _instants.parse(forests.TURNS[zone]) - sum(wait for full, wait in arrivals) // 2
+    moment = _time.parse_instant(forests.TURNS[zone]) - sum(wait for full, wait in arrivals) // 2
     chains, left = [], []
     for number, (full, wait) in enumerate(arrivals):
         moment += wait
@@ -452,11 +452,11 @@ def test_p16_neither_the_zone_of_the_process_nor_the_spelling_of_instants_matter
     plan = make_plan(trees, policy, now)
     spelled = copy.deepcopy(trees)
     for number, item in enumerate(all_backups(spelled)):
-        instant = _instants.parse(item["created"])
+        instant = _time.parse_instant(item["created"])
         item["created"] = (
             instant
             if number % 3 == 0
-            else "%s%+03d:00" % (_instants.format(instant + offset * HOUR)[:-1].replace("T", " "), offset)
+            else "%s%+03d:00" % (_time.format_instant(instant + offset * HOUR)[:-1].replace("T", " "), offset)
         )
     before = os.environ.get("TZ")
     try:
@@ -464,7 +464,7 @@ def test_p16_neither_the_zone_of_the_process_nor_the_spelling_of_instants_matter
         time.tzset()
         named.cache_clear()  # or it would remember what it worked out under the other zone
         calendar.cache_clear()
-        assert make_plan(spelled, policy, _instants.format(now)) == plan
+        assert make_plan(spelled, policy, _time.format_instant(now)) == plan
     finally:
         os.environ.pop("TZ") if before is None else os.environ.update(TZ=before)
         time.tzset()
@@ -487,7 +487,7 @@ def test_p18_whole_weeks_in_utc_make_no_difference(scene, policy, weeks):
     policy = {**policy, "timezone": "UTC", "by_tag": {}, "retire_moved_after": 0}
     moved = copy.deepcopy(trees)
     for item in all_backups(moved):
-        item["created"] = _instants.format(_instants.parse(item["created"]) + weeks * WEEK)
+        item["created"] = _time.format_instant(_time.parse_instant(item["created"]) + weeks * WEEK)
     assert kept(make_plan(moved, policy, now + weeks * WEEK)) == kept(make_plan(trees, policy, now))
 
 
@@ -543,7 +543,7 @@ def test_p19_the_share_and_the_broken_chains_are_counted_as_promised(scene, poli
         whole = {
             entry["id"]
             for entry in one["backups"]
-            if entry["id"] in restorable([tree]) and _instants.parse(entry["created"]) <= now + 300
+            if entry["id"] in restorable([tree]) and _time.parse_instant(entry["created"]) <= now + 300
         }
         too_much = len(went) >= floor and (
             len(went) > share * len(one["backups"]) or len(went & whole) > share * len(whole)
@@ -589,7 +589,7 @@ def test_p21_the_digest_follows_inventory_policy_and_day(scene, policy, data):
         key = data.draw(st.sampled_from(["created", "size", "description", "creator", "server_uuid", "number", "id"]))
         value = item[key]
         item[key] = (
-            value + 7 if isinstance(value, int) else _instants.parse(value) + 1 if key == "created" else value + "!"
+            value + 7 if isinstance(value, int) else _time.parse_instant(value) + 1 if key == "created" else value + "!"
         )
     assert make_plan(changed, policy, now)["digest"] != digest
 
@@ -620,7 +620,7 @@ def test_nothing_goes_before_the_earliest_removal_that_was_foreseen(scene, polic
                 tree["chains"].append(forests.chain(name, forests.backup(name, 1, moment)))
         gone = let_go(make_plan(trees, policy, moment))
         assert not {
-            identity for identity in gone if identity in foreseen and _instants.format(moment) < foreseen[identity]
+            identity for identity in gone if identity in foreseen and _time.format_instant(moment) < foreseen[identity]
         }
 
 
@@ -670,7 +670,7 @@ def test_p24_nothing_goes_before_the_instant_that_is_told_and_the_second_after_i
     told = [({entry["id"]}, entry["earliest_removal"]) for entry in vm["backups"]]
     for chain in vm["full_due"]["chains"]:
         told.append(({entry["id"] for entry in vm["backups"] if entry["chain"] == chain["chain"]}, chain["when"]))
-    for ids, until in [(ids, instant and _instants.parse(instant)) for ids, instant in told]:
+    for ids, until in [(ids, instant and _time.parse_instant(instant)) for ids, instant in told]:
         if not until or until <= now:
             continue
         whole_chain = [entry for entry in vm["backups"] if entry["chain"] == chain_of[min(ids)]]
@@ -688,7 +688,12 @@ def test_p24_nothing_goes_before_the_instant_that_is_told_and_the_second_after_i
 
 @given(forests.spans())
 @example(
-    ("UTC", _durations.parse("1mo"), _instants.parse("2026-02-28T12:00:00Z"), _instants.parse("2026-03-29T01:00:00Z"))
+    (
+        "UTC",
+        _time.parse_duration("1mo"),
+        _time.parse_instant("2026-02-28T12:00:00Z"),
+        _time.parse_instant("2026-03-29T01:00:00Z"),
+    )
 )  # young again
 def test_p24_grace_ends_right_after_the_second_that_is_told(span):
     zone, duration, created, now = span
@@ -702,7 +707,7 @@ def test_p24_grace_ends_right_after_the_second_that_is_told(span):
 
 def grace_until(plan):
     reasons = [reason for entry in entries(plan).values() for reason in entry["reasons"] if reason["code"] == "grace"]
-    return _instants.parse(reasons[0]["until"]) if reasons else None
+    return _time.parse_instant(reasons[0]["until"]) if reasons else None
 
 
 @given(forests.scenes(), forests.policies(counting="independent"), st.integers(1, 5))
@@ -737,7 +742,7 @@ def test_a_normalised_policy_is_the_same_policy(scene, policy):
 def test_a_pin_with_a_date_keeps_what_a_pin_keeps_until_it_ends_and_nothing_afterwards(scene, policy, days):
     trees, zone, now = scene
     policy = {**policy, "timezone": zone}
-    day = _instants.format(now + days * DAY)[:10]
+    day = _time.format_instant(now + days * DAY)[:10]
     chosen = list(all_backups(trees))[::3]
     for item in chosen:
         item["description"] = "until " + day
@@ -754,7 +759,7 @@ def test_a_pin_with_a_date_keeps_what_a_pin_keeps_until_it_ends_and_nothing_afte
         return
     assert kept(plan) == kept(make_plan(trees, always if untils else never, now))
     for until in untils:
-        end = _instants.parse(until)
+        end = _time.parse_instant(until)
         assert kept(make_plan(trees, dated, end)) == kept(make_plan(trees, always, end))
         assert kept(make_plan(trees, dated, end + 1)) == kept(make_plan(trees, never, end + 1))
 
@@ -823,9 +828,9 @@ def pinned_chains(tree, policy):
 def newest_here(tree, now):
     return max(
         (
-            _instants.parse(item["created"])
+            _time.parse_instant(item["created"])
             for item in all_backups([tree])
-            if _instants.parse(item["created"]) <= now + 300
+            if _time.parse_instant(item["created"]) <= now + 300
         ),
         default=None,
     )
@@ -846,15 +851,15 @@ def test_p22_a_retired_vm_is_one_that_is_known_to_be_gone_and_loses_nothing_that
             known
             and declared
             and tree["vm"]["name"] == "vm-{a0}"
-            and newest < zone.before(now, _durations.parse(after))
+            and newest < zone.before(now, _time.parse_duration(after))
         )
         elsewhere = (
             known
             and policy["retire_moved_after"]
             and others["newest"]
-            and newest < _instants.parse(others["newest"]) <= now + 300
+            and newest < _time.parse_instant(others["newest"]) <= now + 300
         )
-        moved = elsewhere and newest < zone.before(now, _durations.parse(policy["retire_moved_after"]))
+        moved = elsewhere and newest < zone.before(now, _time.parse_duration(policy["retire_moved_after"]))
         if not (gone or moved):
             assert tree["vm"]["uuid"] not in found
             continue
@@ -865,7 +870,7 @@ def test_p22_a_retired_vm_is_one_that_is_known_to_be_gone_and_loses_nothing_that
             chain["uuid"]
             for chain in tree["chains"]
             for item in chain["backups"]
-            if _instants.parse(item["created"]) > now + 300
+            if _time.parse_instant(item["created"]) > now + 300
         }
         stays = pinned_chains(tree, policy) | headless | future
         went = {entry["chain"] for entry in vm["backups"] if entry["verdict"] in ("remove", "refused")}
@@ -873,7 +878,7 @@ def test_p22_a_retired_vm_is_one_that_is_known_to_be_gone_and_loses_nothing_that
         assert [step["action"] for step in vm["remove"]] == ["chain"] * len(vm["remove"])
         permitted = [step["allow_remove_last"] for step in vm["remove"]]
         left = restorable([{"chains": [chain for chain in tree["chains"] if chain["uuid"] not in went]}]) & {
-            item["id"] for item in all_backups([tree]) if _instants.parse(item["created"]) <= now + 300
+            item["id"] for item in all_backups([tree]) if _time.parse_instant(item["created"]) <= now + 300
         }
         assert permitted == [False] * (len(permitted) - 1) + [bool(gone and not left)] * bool(permitted)
 
@@ -918,10 +923,12 @@ def test_p24_a_vm_that_will_be_retired_loses_nothing_before_the_instant_that_is_
         identity: entry["earliest_removal"]
         for identity, entry in entries(make_plan(trees, policy, now, retired=listed)).items()
     }
-    for until in sorted({_instants.parse(until) for until in told.values() if until})[:4]:
+    for until in sorted({_time.parse_instant(until) for until in told.values() if until})[:4]:
         for moment in (until - 1, until):
             gone = let_go(make_plan(trees, policy, moment, retired=listed))
-            assert not {identity for identity in gone if told[identity] and _instants.parse(told[identity]) >= moment}
+            assert not {
+                identity for identity in gone if told[identity] and _time.parse_instant(told[identity]) >= moment
+            }
 
 
 @given(forests.scenes(), forests.policies(guards=True))

@@ -8,7 +8,7 @@ from __future__ import annotations
 import copy
 
 import pytest
-from ansible_collections.prlsdk.core.plugins.module_utils import _instants
+from ansible_collections.prlsdk.core.plugins.module_utils import _time
 from ansible_collections.prlsdk.core.plugins.module_utils._errors import InputError
 from ansible_collections.prlsdk.core.plugins.plugin_utils._report.conclusion import conclude
 from ansible_collections.prlsdk.core.plugins.plugin_utils._report.terminal import plan_lines
@@ -16,7 +16,7 @@ from ansible_collections.prlsdk.core.plugins.plugin_utils._retention.groups impo
 
 from .forests import DAY, backup, chain, entries, kept, tree
 
-NOW = _instants.parse("2026-11-22T06:00:00Z")
+NOW = _time.parse_instant("2026-11-22T06:00:00Z")
 #: Nothing but the retirement removes anything.
 POLICY = {"last": "all", "retire_moved_after": "7d"}
 GONE = [{"name": "web"}]
@@ -33,7 +33,7 @@ def vm(*ages, others=0, registered=False, pinned=(), prefix="c", **more):
     one = tree(*chains, **more)
     one["vm"]["registered"] = registered
     one["others"] = (
-        None if others is None else {"chains": 1, "backups": 2, "newest": _instants.format(NOW - others * DAY)}
+        None if others is None else {"chains": 1, "backups": 2, "newest": _time.format_instant(NOW - others * DAY)}
     )
     return one
 
@@ -119,7 +119,7 @@ def test_it_goes_one_second_after_the_last_one_at_which_it_may_not(after):
         entry["earliest_removal"]
         for entry in entries(planned(*trees, retired=GONE, policy={"retire_after": "10d"})).values()
     }
-    assert told == _instants.format(NOW + 7 * DAY)
+    assert told == _time.format_instant(NOW + 7 * DAY)
     newest = NOW - 3 * DAY
     last = {"0h": newest, "1h": newest + 3600, "10d": newest + 10 * DAY}[after]
     policy = {**POLICY, "retire_after": after}
@@ -156,7 +156,7 @@ def test_a_pin_with_a_date_holds_its_chain_until_it_ends():
     policy = {"pin_until_pattern": "until (.*)", "timezone": "UTC"}
     plan = planned(one, retired=GONE, policy=policy)
     assert kept(plan) == {"{c1}", "{c1}.2"} and entries(plan)["{c1}"]["earliest_removal"] == "2026-12-24T23:59:59Z"
-    later = make_plans([one], {**POLICY, **policy}, _instants.parse("2026-12-25T00:00:00Z"), retired=GONE)
+    later = make_plans([one], {**POLICY, **policy}, _time.parse_instant("2026-12-25T00:00:00Z"), retired=GONE)
     assert not kept(later)
 
 
@@ -172,7 +172,7 @@ def test_what_will_keep_a_chain_of_a_vm_that_will_be_retired_is_foreseen():
     assert told == {
         "{c0}": None,
         "{c1}": "2026-12-24T23:59:59Z",
-        "{c2}": _instants.format(NOW + 5 * DAY),
+        "{c2}": _time.format_instant(NOW + 5 * DAY),
         "{future}": None,
     }
 

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import pytest
-from ansible_collections.prlsdk.core.plugins.module_utils import _instants
+from ansible_collections.prlsdk.core.plugins.module_utils import _time
 from ansible_collections.prlsdk.core.plugins.module_utils._errors import InputError
 from ansible_collections.prlsdk.core.plugins.plugin_utils._report import words
 from ansible_collections.prlsdk.core.plugins.plugin_utils._retention import guards, inventory
@@ -20,7 +20,7 @@ from ansible_collections.prlsdk.core.plugins.plugin_utils._retention.zone import
 
 from .forests import BARE, DAY, HOUR, all_backups, backup, chain, entries, kept, let_go, singles, tree, verdicts
 
-NOW = _instants.parse("2026-09-13T06:00:00Z")  # a Sunday
+NOW = _time.parse_instant("2026-09-13T06:00:00Z")  # a Sunday
 NIGHTLY = [NOW - number * DAY for number in range(40)]
 
 
@@ -31,7 +31,7 @@ def planned(trees, now=NOW, **policy):
 def days_kept(plan):
     """How many days before NOW each kept backup was made, the newest first."""
     return [
-        (NOW - _instants.parse(entry["created"])) // DAY
+        (NOW - _time.parse_instant(entry["created"])) // DAY
         for vm in plan["vms"]
         for entry in vm["backups"]
         if entry["verdict"] == "keep"
@@ -147,18 +147,18 @@ def test_last_of_full_keeps_the_newest_fulls(options, chosen, stays):
 def test_a_rule_with_a_duration_keeps_the_oldest_backup_in_it_until_it_is_older():
     trees = [singles(["2026-09-12T01:00:00Z", "2026-09-12T02:00:00Z", "2026-09-12T03:00:00Z"])]
     policy = {"within_daily": "3d", "timezone": "UTC"}
-    found = entries(planned(trees, _instants.parse("2026-09-12T04:00:00Z"), **policy))
+    found = entries(planned(trees, _time.parse_instant("2026-09-12T04:00:00Z"), **policy))
     assert [entry["verdict"] for entry in found.values()] == ["keep", "remove", "keep"]
     assert found["{c0}"]["reasons"] == [{"code": "oldest", "rule": "within_daily"}]
     assert words.reason(found["{c0}"]["reasons"][0]) == "the oldest, while within_daily reaches back to it"
     assert found["{c0}"]["earliest_removal"] == "2026-09-15T01:00:00Z"
-    alone = entries(planned([singles(["2026-09-12T01:00:00Z"])], _instants.parse("2026-09-12T04:00:00Z"), **policy))
+    alone = entries(planned([singles(["2026-09-12T01:00:00Z"])], _time.parse_instant("2026-09-12T04:00:00Z"), **policy))
     assert alone["{c0}"]["earliest_removal"] == "2026-09-15T01:00:00Z", "a newer one of the day does not take its place"
     older = [singles(["2026-09-08T03:00:00Z", "2026-09-12T01:00:00Z", "2026-09-12T02:00:00Z"])]
-    assert kept(planned(older, _instants.parse("2026-09-12T04:00:00Z"), **policy)) == {"{c2}"}, (
+    assert kept(planned(older, _time.parse_instant("2026-09-12T04:00:00Z"), **policy)) == {"{c2}"}, (
         "the oldest of all, or none"
     )
-    assert kept(planned(trees, _instants.parse("2026-09-12T04:00:00Z"), keep_oldest=False, **policy)) == {"{c2}"}
+    assert kept(planned(trees, _time.parse_instant("2026-09-12T04:00:00Z"), keep_oldest=False, **policy)) == {"{c2}"}
     ended = planned(
         [singles(["2026-09-08T03:00:00Z"])], anchor="now", within_daily={"duration": "1d", "of": "full"}, timezone="UTC"
     )
@@ -790,7 +790,7 @@ def test_the_earliest_removal_is_that_of_the_last_backup_in_need():
     assert (
         entries(plan)["{a}"]["earliest_removal"]
         == entries(plan)["{a}.5"]["earliest_removal"]
-        == _instants.format(NOW + 15 * DAY)
+        == _time.format_instant(NOW + 15 * DAY)
     )
     pinned = planned([tree(chain("{a}", *CHAIN), chain("{b}", *ACTIVE))], within="30d", pins=["a.5"], tails="remove")
     assert entries(pinned)["{a}"]["earliest_removal"] is None
@@ -802,7 +802,7 @@ def test_a_tail_lasts_as_long_as_its_chain_but_the_active_end_may_be_merged_away
         [tree(chain(uuids[0], *CHAIN), chain(uuids[1], *ACTIVE))],
         {"within_daily": {"duration": "30d", "of": "full"}},
     )
-    lasting = [_instants.format(NOW + 11 * DAY), _instants.format(NOW + 30 * DAY - 9 * HOUR)]
+    lasting = [_time.format_instant(NOW + 11 * DAY), _time.format_instant(NOW + 30 * DAY - 9 * HOUR)]
     for merge, active in (("never", lasting[1]), ("allow", None)):
         plan = planned(trees, merge=merge, **policy)
         ends = [entries(plan)[identity]["earliest_removal"] for identity in ("{a}", "{a}.5", "{b}", "{b}.3")]
@@ -862,7 +862,7 @@ def test_a_pin_with_a_date_ends_with_that_local_day(zone, last):
         chain("{a}", backup("{a}", 1, NOW - 9 * DAY, description="release, until 2026-09-15")),
         chain("{b}", backup("{b}", 1, NOW)),
     )
-    end = _instants.parse(last)
+    end = _time.parse_instant(last)
     assert entries(planned([pinned], now=end - HOUR, timezone=zone, **UNTIL))["{a}"]["earliest_removal"] == last
     plan = planned([pinned], now=end, timezone=zone, **UNTIL)
     assert kept(plan) == {"{a}", "{b}"}
@@ -875,7 +875,7 @@ def test_a_day_that_comes_twice_ends_the_second_time():
     pinned = tree(
         chain("{a}", backup("{a}", 1, NOW, description="until 2010-11-06")), chain("{b}", backup("{b}", 1, NOW + DAY))
     )
-    ends = [_instants.parse("2010-11-07T02:29:59Z"), _instants.parse("2010-11-07T03:29:59Z")]
+    ends = [_time.parse_instant("2010-11-07T02:29:59Z"), _time.parse_instant("2010-11-07T03:29:59Z")]
     plans = [planned([pinned], now=end, timezone="America/St_Johns", max_clock_skew="20y", **UNTIL) for end in ends]
     assert all(entries(plan)["{a}"]["reasons"][0]["code"] == "pinned" for plan in plans)
 

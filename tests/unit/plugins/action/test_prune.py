@@ -6,7 +6,7 @@ import types
 
 import pytest
 from ansible_collections.prlsdk.core.plugins.action import prl_backup_prune as prune
-from ansible_collections.prlsdk.core.plugins.module_utils import _instants
+from ansible_collections.prlsdk.core.plugins.module_utils import _time
 from ansible_collections.prlsdk.core.plugins.plugin_utils._action import ModuleFailed, Unreachable
 
 POLICY = {"last": 1, "timezone": "UTC", "grace": "0h", "max_remove_share": 1.0}
@@ -23,7 +23,7 @@ def tree(name, chains, first=20):
                     "id": "{%s-%d}" % (name, number),
                     "type": "full",
                     "number": 1,
-                    "created": _instants.format(1780000000 + (number - first) * DAY),
+                    "created": _time.format_instant(1780000000 + (number - first) * DAY),
                     "size": 1024,
                     "description": "",
                     "creator": "root",

@@ -10,11 +10,12 @@ import re
 import pytest
 import yaml
 from ansible.errors import AnsibleFilterError
+from ansible_collections.prlsdk.core.plugins.action.prl_backup_prune import ENTRY
 from ansible_collections.prlsdk.core.plugins.doc_fragments import retention
 from ansible_collections.prlsdk.core.plugins.filter import retention_plan as documented_filter
 from ansible_collections.prlsdk.core.plugins.filter.backup_list import FilterModule as BackupList
-from ansible_collections.prlsdk.core.plugins.module_utils._options import backup_change_options
 from ansible_collections.prlsdk.core.plugins.module_utils._terminal_text import printable
+from ansible_collections.prlsdk.core.plugins.modules import prl_backup
 from ansible_collections.prlsdk.core.plugins.plugin_utils._report.terminal import plan_lines
 from ansible_collections.prlsdk.core.plugins.plugin_utils._retention import policy as policies
 from ansible_collections.prlsdk.core.plugins.plugin_utils._retention.rules import RULES
@@ -336,7 +337,8 @@ def test_the_module_takes_the_steps_of_a_plan_as_they_are():
         [{"vm": VM, "omitted": 0, "chains": chains}], {"last": 1, "max_remove_share": 1.0}, "2026-09-20T00:00:00Z"
     )
     (step,) = plan["vms"][0]["remove"]
-    options = backup_change_options()["backups"]["options"]
+    options = prl_backup.argument_spec()["backups"]["options"]
+    assert ENTRY == set(options)
     assert step["frees"] == 10
     assert set(step) <= set(options)
     assert set(step["removes"][0]) <= set(options["removes"]["options"])

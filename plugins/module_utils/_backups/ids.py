@@ -4,7 +4,7 @@
 """UUIDs and backup ids as users write them: with or without braces, in any case.
 
 The server compares ids as text, exactly as it stored them. So what comes out of a tree is never rewritten:
-it is compared through :func:`key` and passed back untouched.
+it is compared through :func:`id_key` and passed back untouched.
 """
 
 import re
@@ -17,7 +17,7 @@ _UUID = re.compile(r"\s*(?:\{(%s)\}|(%s))\s*\Z" % (_HEX, _HEX))
 _BACKUP_ID = re.compile(r"\s*(?:\{(%s)\}|(%s))(?:\.([1-9][0-9]{0,9}))?\s*\Z" % (_HEX, _HEX))
 
 
-def key(text):
+def id_key(text):
     """A form of an id (or of any text) that is equal when the ids differ only in braces, case or outer blanks."""
     return text.strip().replace("{", "").replace("}", "").lower()
 
@@ -49,3 +49,8 @@ def braced(text):
     """A UUID as it is written, with the braces that the server wants: it compares as text, so that the case has to stay."""
     match = _UUID.match(text)
     return "{%s}" % (match.group(1) or match.group(2))
+
+
+def format_id(uuid, number):
+    """The id of the backup with this number in the chain with this UUID; None is the full."""
+    return uuid if number is None else "%s.%d" % (uuid, number)

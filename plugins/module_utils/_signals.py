@@ -18,7 +18,7 @@ ENDING = (signal.SIGTERM, signal.SIGHUP, signal.SIGINT)
 _held = {"depth": 0, "number": None}
 
 
-def end_tidily():
+def clean_up_on_signal():
     """End by the signals of a cancelled play as by an exception: what is registered for the end of the process then removes its files.
 
     The default action would leave the module's temporary folder, with the worker's files in it; Python's own one for SIGINT would print a
@@ -32,7 +32,7 @@ def end_tidily():
             signal.signal(number, _leave)
 
 
-def ignore_from_now_on():
+def ignore_signals():
     """Let no signal disturb what removes the files at the end of the process."""
     if threading.current_thread() is threading.main_thread():
         for number in ENDING:
@@ -40,7 +40,7 @@ def ignore_from_now_on():
 
 
 @contextlib.contextmanager
-def held_back():
+def signals_deferred():
     """A signal that comes inside of the block ends the process at the end of the block."""
     _held["depth"] += 1
     try:
@@ -55,11 +55,11 @@ def _leave(number, frame):
     if _held["depth"]:
         _held["number"] = number
         return
-    ignore_from_now_on()  # a second one must not disturb the tidying
+    ignore_signals()  # a second one must not disturb the tidying
     raise SystemExit(128 + number)
 
 
-def end_with_reader():
+def exit_when_stdout_closes():
     """End this process when nobody reads its standard output any more.
 
     A play that is cancelled over SSH without a terminal (with pipelining) tells the module nothing; a wait would go on until its time is

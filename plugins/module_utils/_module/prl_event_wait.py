@@ -8,7 +8,7 @@ import os
 import stat
 import time
 
-from ansible_collections.prlsdk.core.plugins.module_utils import _instants
+from ansible_collections.prlsdk.core.plugins.module_utils import _time
 from ansible_collections.prlsdk.core.plugins.module_utils._backups.tree import require_lxml
 from ansible_collections.prlsdk.core.plugins.module_utils._errors import InputError, PrlError, WaitError
 from ansible_collections.prlsdk.core.plugins.module_utils._events import catalogue
@@ -102,7 +102,7 @@ def state_of(written, now):
 def instant(written, now):
     """Seconds since 1970 of an instant, or of a duration before now."""
     try:
-        return _instants.moment(written, now)
+        return _time.parse_moment(written, now)
     except InputError as error:
         raise InputError("satisfied_by.backup_newer_than: %s." % error.message) from None
 
@@ -148,7 +148,7 @@ def result_of(raw):
 
 def satisfied(raw):
     return raw and dict(
-        raw, newest_backup=None if raw["newest_backup"] is None else _instants.format(raw["newest_backup"])
+        raw, newest_backup=None if raw["newest_backup"] is None else _time.format_instant(raw["newest_backup"])
     )
 
 

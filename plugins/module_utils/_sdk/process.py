@@ -14,7 +14,7 @@ import signal
 import subprocess
 import threading
 
-from ansible_collections.prlsdk.core.plugins.module_utils import _hangup
+from ansible_collections.prlsdk.core.plugins.module_utils import _signals
 
 # Bytes of noise that are kept: of standard error the last ones, and of standard output a line that is no longer than this.
 NOISE = 1024 * 1024
@@ -31,7 +31,7 @@ class Process:
     """
 
     def __init__(self, arguments):
-        with _hangup.held_back():  # until it is known what there is to end
+        with _signals.signals_deferred():  # until it is known what there is to end
             self._process = subprocess.Popen(
                 arguments,
                 stdin=subprocess.PIPE,

@@ -8,10 +8,10 @@ import os
 import re
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.prlsdk.core.plugins.module_utils import _hangup
+from ansible_collections.prlsdk.core.plugins.module_utils import _signals
+from ansible_collections.prlsdk.core.plugins.module_utils._argspec import ENVIRONMENT, connection_options
 from ansible_collections.prlsdk.core.plugins.module_utils._errors import InputError, PrlError, TemporaryFolderError
-from ansible_collections.prlsdk.core.plugins.module_utils._options import ENVIRONMENT, connection_options
-from ansible_collections.prlsdk.core.plugins.module_utils._progress import Progress, Way, find_job_file
+from ansible_collections.prlsdk.core.plugins.module_utils._module.progress import Progress, TaskMode, find_async_file
 from ansible_collections.prlsdk.core.plugins.module_utils._sdk.client import Client, Launcher
 from ansible_collections.prlsdk.core.plugins.module_utils._terminal_text import printable, printable_lines
 
@@ -27,7 +27,7 @@ class Module(AnsibleModule):
     _needs_folder = False
 
     def __init__(self, **more):
-        _hangup.end_tidily()
+        _signals.clean_up_on_signal()
         super().__init__(**more)
 
     def _log_invocation(self):
@@ -99,7 +99,7 @@ def run(module, act, read_only=True, progress=None):
             module.fail_json(msg=failure.message, **result)
         module.exit_json(**result)
     finally:
-        _hangup.ignore_from_now_on()
+        _signals.ignore_signals()
 
 
 def shown(diff):
@@ -108,10 +108,10 @@ def shown(diff):
 
 
 def run_change(module, act):
-    """As run(), for modules that change something: ``act(parameters, client, way)`` with a Way of doing it, whose progress is shown."""
-    progress = Progress(Logbook(module), find_job_file())
-    way = Way(module.check_mode, module._diff, progress)
-    run(module, lambda params, client: act(params, client, way), read_only=False, progress=progress.advance)
+    """As run(), for modules that change something: ``act(parameters, client, mode)`` with a TaskMode of doing it, whose progress is shown."""
+    progress = Progress(Logbook(module), find_async_file())
+    mode = TaskMode(module.check_mode, module._diff, progress)
+    run(module, lambda params, client: act(params, client, mode), read_only=False, progress=progress.advance)
 
 
 def connect(module, read_only, progress):

@@ -23,7 +23,7 @@ from ansible_collections.prlsdk.core.plugins.module_utils._terminal_text import 
 FILE_INTERVAL, LOG_INTERVAL = 1.0, 10.0
 
 # check, diff: whether Ansible was asked for them. progress: a Progress.
-Way = collections.namedtuple("Way", "check diff progress")
+TaskMode = collections.namedtuple("TaskMode", "check diff progress")
 
 
 class Progress:
@@ -84,7 +84,7 @@ class JobFile:
             pass
 
 
-def find_job_file(environment=None, parent=None):
+def find_async_file(environment=None, parent=None):
     """The JobFile of this task; None when it is not asynchronous.
 
     Ansible runs such a module as a child of its wrapper, whose arguments begin with the first half of the job's name.

@@ -1,30 +1,17 @@
 # Copyright (c) The prlsdk.core developers
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""From a module's options to its result: ask the SDK, parse what it spooled, select. Knows neither Ansible nor the SDK."""
+"""From the options of prl_backup_info to its result: ask the SDK, parse what it spooled, select. Knows neither Ansible nor the SDK."""
 
 import fnmatch
 import itertools
 import time
 
-from ansible_collections.prlsdk.core.plugins.module_utils import _ids, _instants, _xml_text
+from ansible_collections.prlsdk.core.plugins.module_utils import _time, _xml_text
 from ansible_collections.prlsdk.core.plugins.module_utils._backups import locate, query
 from ansible_collections.prlsdk.core.plugins.module_utils._backups import tree as trees
-from ansible_collections.prlsdk.core.plugins.module_utils._errors import InputError, PrlError, TreeError, naming
-
-
-def gather_facts(params, client):
-    """The result of prl_backup_facts."""
-    gathered_at = _instants.format(time.time())
-    result = gather_backups(params, client)
-    facts = {key: result.pop(key) for key in ("backup_trees", "summary", "raw", "damaged") if key in result}
-    return {
-        "changed": False,
-        "ansible_facts": {"prl_backups": dict(facts, gathered_at=gathered_at)},
-        "missing": result["missing"],
-        "server": result["server"],
-        "warnings": result["warnings"],
-    }
+from ansible_collections.prlsdk.core.plugins.module_utils._backups.ids import id_key
+from ansible_collections.prlsdk.core.plugins.module_utils._errors import InputError, PrlError, TreeError, prefix_errors
 
 
 def gather_backups(params, client):
@@ -44,7 +31,7 @@ def gather_backups(params, client):
         raise InputError("limit must be 1 or more, not %d." % limit)
     if params.get("offset", 0) < 0:
         raise InputError("offset must be 0 or more, not %d." % params["offset"])
-    with naming("backup_ids"):
+    with prefix_errors("backup_ids"):
         query.filters(backup_ids=chosen["backup_ids"])  # before the server is asked for anything
     client.asked = "trees"
     answer = locate.fetch_trees(client, params["types"], params["vms"], params["scope"])
@@ -70,23 +57,23 @@ def fill(result, params, answer, chosen, limit):
     if targets is not None:
         chosen["vms"] = [target for word in targets for target in targets[word]]
     if params["owner"] == "this_node":
-        chosen.update(owner=answer["server"]["uuid"], now=_instants.format(time.time()))
+        chosen.update(owner=answer["server"]["uuid"], now=_time.format_instant(time.time()))
     selected = query.select(
         reader.trees(), query.filters(**chosen), limit=limit, keep="backups" in gather, offset=params.get("offset", 0)
     )
     if reader.altered:
         result["warnings"].append(_xml_text.warning(reader.altered))
-    unread = {_ids.key(vm["uuid"]) for vm in result["damaged"]}
+    unread = {id_key(vm["uuid"]) for vm in result["damaged"]}
     missing = missing_vms(params["vms"], targets, set(selected.missing_vms), unread) + missing_ids(
         selected, chosen["backup_ids"]
     )
     result.update(total=selected.total, truncated=selected.truncated, missing=missing)
     if "backups" in gather:
-        known = {_ids.key(uuid) for uuid in answer["registered"] or ()}
+        known = {id_key(uuid) for uuid in answer["registered"] or ()}
         # One that could not be read may be any.
         otherwise = None if answer["registered"] is None or answer["unread"] else False
         result["backup_trees"] = [
-            trees.as_result(tree, _ids.key(tree.uuid) in known or otherwise) for tree in selected.trees
+            trees.as_result(tree, id_key(tree.uuid) in known or otherwise) for tree in selected.trees
         ]
     if "summary" in gather:
         result["summary"] = selected.summary
@@ -121,13 +108,13 @@ def missing_vms(words, targets, without, unread):
     return [
         word
         for word in words or ()
-        if all(target in without and _ids.key(target) not in unread for target in targets[word])
+        if all(target in without and id_key(target) not in unread for target in targets[word])
     ]
 
 
 def missing_ids(selected, backup_ids):
     ids = set(selected.missing_backup_ids)
-    return [written for written in backup_ids or () if _ids.key(written) in ids]
+    return [written for written in backup_ids or () if id_key(written) in ids]
 
 
 def place_of(params, server):
@@ -166,15 +153,15 @@ class Reader:
             return query.merge(itertools.chain.from_iterable(map(self._read_single, self._single)))
         # Only the whole tree and a VM's own one can speak of the same VM.
         single = [self._read_single(tree) for tree in self._single]
-        unread = {_ids.key(vm["uuid"]) for vm in self._damaged}
-        whole = (tree for tree in self._read(self._whole[0]) if _ids.key(tree.uuid) not in unread)
+        unread = {id_key(vm["uuid"]) for vm in self._damaged}
+        whole = (tree for tree in self._read(self._whole[0]) if id_key(tree.uuid) not in unread)
         return query.merge(whole, single)
 
     def _read_single(self, spooled):
         """The trees of a VM's own answer, one or none. They are nobody's before the answer was read to its end."""
         try:
             trees = list(self._read(spooled))
-            if len(trees) > 1 or any(_ids.key(tree.uuid) != _ids.key(spooled["uuid"]) for tree in trees):
+            if len(trees) > 1 or any(id_key(tree.uuid) != id_key(spooled["uuid"]) for tree in trees):
                 raise TreeError(
                     self._message(spooled, "The answer is for %s." % (" and ".join(tree.uuid for tree in trees)))
                 )
@@ -220,8 +207,8 @@ def moment(params, option):
     text = params.get(option)
     if text is None:
         return None
-    with naming(option):
-        return _instants.format(_instants.moment(text, time.time()))
+    with prefix_errors(option):
+        return _time.format_instant(_time.parse_moment(text, time.time()))
 
 
 def check_gather(gather):

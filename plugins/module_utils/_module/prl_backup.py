@@ -1,18 +1,26 @@
 # Copyright (c) The prlsdk.core developers
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""From the options of the modules that change something to their results. Knows neither Ansible nor the SDK."""
+"""From the options of prl_backup to its result. Knows neither Ansible nor the SDK."""
 
 import time
 
-from ansible_collections.prlsdk.core.plugins.module_utils import _durations, _ids, _instants, _xml_text
-from ansible_collections.prlsdk.core.plugins.module_utils._backups import creation, locate, removal, restoration
+from ansible_collections.prlsdk.core.plugins.module_utils import _time
+from ansible_collections.prlsdk.core.plugins.module_utils._backups import creation, locate, removal, removal_rules
+from ansible_collections.prlsdk.core.plugins.module_utils._backups.ids import format_id, id_key, parse_backup_id
 from ansible_collections.prlsdk.core.plugins.module_utils._backups.live import Backups
-from ansible_collections.prlsdk.core.plugins.module_utils._backups.removal import GOOD
+from ansible_collections.prlsdk.core.plugins.module_utils._backups.locate import check_name
+from ansible_collections.prlsdk.core.plugins.module_utils._backups.removal_rules import GOOD
 from ansible_collections.prlsdk.core.plugins.module_utils._backups.tree import require_lxml
-from ansible_collections.prlsdk.core.plugins.module_utils._errors import BackupsLeftError, InputError, PrlError, naming
-from ansible_collections.prlsdk.core.plugins.module_utils._sdk.messages import CallError, explain, public
+from ansible_collections.prlsdk.core.plugins.module_utils._errors import (
+    BackupsLeftError,
+    InputError,
+    PrlError,
+    prefix_errors,
+)
+from ansible_collections.prlsdk.core.plugins.module_utils._sdk.messages import CallError, explain, explain_all, public
 from ansible_collections.prlsdk.core.plugins.module_utils._terminal_text import printable
+from ansible_collections.prlsdk.core.plugins.module_utils._xml_text import check_text
 
 MESSAGES = {
     "stopped": "Not tried, because of an earlier one.",
@@ -26,23 +34,23 @@ MESSAGES = {
 }
 
 
-def change_backups(params, client, way):
+def change_backups(params, client, mode):
     """The result of prl_backup."""
     if params["busy_timeout"] < 0:
         raise InputError(
             "busy_timeout: %d is not a time to wait. Give a number of seconds, 0 for a single try."
             % params["busy_timeout"]
         )
-    refuse_options_of_the_other_state(params)
+    reject_options_of_the_other_state(params)
     require_lxml()
-    return (create_backup if params["state"] == "present" else remove_backups)(params, client, way)
+    return (create_backup if params["state"] == "present" else remove_backups)(params, client, mode)
 
 
 # The options that mean nothing with a state, and would be there because the other one was meant.
 OF_THE_OTHER_STATE = {"present": ("backups", "debts", "stop_after"), "absent": ("type", "description", "max_age")}
 
 
-def refuse_options_of_the_other_state(params):
+def reject_options_of_the_other_state(params):
     state = params["state"]
     given = [name for name in OF_THE_OTHER_STATE[state] if params[name] is not None]
     if given:
@@ -53,16 +61,13 @@ def refuse_options_of_the_other_state(params):
         )
 
 
-# --- creation ---------------------------------------------------------------------------------------------------------------
-
-
-def create_backup(params, client, way):
-    word, kind = word_of(params["vm"], "vm"), params["type"] or "incremental"
+def create_backup(params, client, mode):
+    word, kind = check_name(params["vm"], "vm"), params["type"] or "incremental"
     newer_than = None
     if params["max_age"] is not None:
-        with naming("max_age"):
-            newer_than = _instants.format(_instants.before(int(time.time()), _durations.parse(params["max_age"])))
-    refuse_what_xml_cannot_hold(params["description"] or "", "description")
+        with prefix_errors("max_age"):
+            newer_than = _time.format_instant(_time.before(int(time.time()), _time.parse_duration(params["max_age"])))
+    check_text(params["description"] or "", "description")
     vm = locate.resolve([word], client.vms())[0][1]
     if vm is None:
         raise CallError(
@@ -70,7 +75,7 @@ def create_backup(params, client, way):
         )
     if vm["uuid"] is None:
         raise locate.unreadable(word)
-    wish = creation.Wish(
+    request = creation.CreateRequest(
         kind == "full",
         params["description"] or "",
         params["compress"],
@@ -78,20 +83,20 @@ def create_backup(params, client, way):
         params["wait"],
         params["busy_timeout"],
     )
-    backups = Backups(client, way.progress)
+    backups = Backups(client, mode.progress)
     result = {"vm": {name: vm[name] for name in ("uuid", "name", "type")}, "server": client.server}
     try:
-        made = creation.Creation(backups, vm["uuid"], wish).run(way.check)
+        made = creation.Creation(backups, vm["uuid"], request).run(mode.check)
     except PrlError as error:
-        raise error.with_result(warnings=altered_in(backups), **result) from None
+        raise error.with_result(warnings=backups.warnings(), **result) from None
     result.update(
         changed=made["created"],
         backup=made["backup"],
         became_full=made["became_full"],
         recovered=made["recovered"],
-        warnings=warnings_of(made) + altered_in(backups),
+        warnings=explain_all(made["warnings"]) + backups.warnings(),
     )
-    if way.diff:
+    if mode.diff:
         after = made["after"] + (
             ["(a new %s backup)" % ("full" if made["became_full"] else kind)]
             if made["created"] and not made["backup"]
@@ -103,32 +108,18 @@ def create_backup(params, client, way):
     return result
 
 
-def warnings_of(answer):
-    return [
-        explain(dict({"operation": None, "subject": None, "code": None}, **warning)) for warning in answer["warnings"]
-    ]
-
-
-def altered_in(backups):
-    """What to warn of where a text of the server's tree was altered while it was read."""
-    return [_xml_text.warning(backups.altered)] if backups.altered else []
-
-
-# --- removal ----------------------------------------------------------------------------------------------------------------
-
-
-def remove_backups(params, client, way):
+def remove_backups(params, client, mode):
     if params["stop_after"] is not None and params["stop_after"] < 0:
         raise InputError("stop_after: must be 0 or more seconds, not %d." % params["stop_after"])
-    wanted = [entry_of(entry, params["vm"], "backups[%d]" % index) for index, entry in enumerate(params["backups"])]
-    refuse_twins(wanted)
-    debts = [debt_of(debt, "debts[%d]" % index) for index, debt in enumerate(params["debts"] or [])]
+    wanted = [parse_entry(entry, params["vm"], "backups[%d]" % index) for index, entry in enumerate(params["backups"])]
+    reject_duplicates(wanted)
+    debts = [parse_debt(debt, "debts[%d]" % index) for index, debt in enumerate(params["debts"] or [])]
     if not wanted:
         return {"changed": False, "backups": [], "gone_meanwhile": [], "debts": debts, "unfinished": False}
     entries = [entry_from(index, one) for index, one in enumerate(wanted)]
-    backups = Backups(client, way.progress)
+    backups = Backups(client, mode.progress)
     try:
-        removing, unknown = prepare_removal(entries, debts, params, backups, way)
+        removing, unknown = prepare_removal(entries, debts, params, backups, mode)
     except PrlError as error:
         reason = "worker_died" if error.symbol == "WORKER_DIED" else "error"
         nothing = [
@@ -145,7 +136,7 @@ def remove_backups(params, client, way):
         ]
         raise error.with_result(changed=False, backups=nothing, debts=debts) from None
     report = removing.run()
-    told = [with_message(backup) for backup in report["backups"]]
+    told = [described(backup) for backup in report["backups"]]
     result = {
         "changed": any(backup["removed"] for backup in told),
         "backups": told,
@@ -153,18 +144,18 @@ def remove_backups(params, client, way):
         "debts": report["debts"],
         "unfinished": any(backup["reason"] == "stop_after" for backup in told),
         "server": client.server,
-        "warnings": [locate.NOTHING_CALLED % name for name in unknown] + altered_in(backups),
+        "warnings": [locate.NOTHING_CALLED % name for name in unknown] + backups.warnings(),
     }
-    if way.diff:
+    if mode.diff:
         result["diff"] = diff(report["before"], report["after"])
     if any(backup["outcome"] not in GOOD and backup["reason"] != "stop_after" for backup in told):
-        raise failure(wanted, told, report["stop"], result, way.check)
+        raise failure(wanted, told, report["stop"], result, mode.check)
     if report["died"]:
         result["warnings"].append(report["died"])
     return result
 
 
-def prepare_removal(entries, debts, params, backups, way):
+def prepare_removal(entries, debts, params, backups, mode):
     """(a Removal of the entries, of which each knows its VM or is settled; the names that no VM has)."""
     client, done = backups.client, []
 
@@ -172,7 +163,7 @@ def prepare_removal(entries, debts, params, backups, way):
         done.append(entry)
 
     def attempt(step, vm):
-        way.progress.advance(
+        mode.progress.advance(
             "remove_vm_backup",
             step.id,
             stage=step.kind,
@@ -185,11 +176,11 @@ def prepare_removal(entries, debts, params, backups, way):
     named = {entry.vm for entry in entries if entry.vm}
     words = named.union(debt["vm"] for debt in debts)
     uuids, owners = locate.find_vms(client, words, {entry.key for entry in entries if not entry.vm}, gone_ok=True)
-    stop_at = None if way.check or params["stop_after"] is None else params["timeout"] - params["stop_after"]
+    stop_at = None if mode.check or params["stop_after"] is None else params["timeout"] - params["stop_after"]
     removing = removal.Removal(
-        removal.Rehearsal(backups) if way.check else backups,
+        removal.Rehearsal(backups) if mode.check else backups,
         entries,
-        removal.Options(
+        removal_rules.Options(
             params["dependents"], params["allow_remove_last"], params["on_error"], params["busy_timeout"], stop_at
         ),
         report,
@@ -209,7 +200,7 @@ def prepare_removal(entries, debts, params, backups, way):
             continue
         if entry.vm:
             name, entry.vm = entry.vm, None
-            removing.settle(entry, removal.Verdict("already_absent", "unknown_vm", locate.NOTHING_CALLED % name))
+            removing.settle(entry, removal_rules.Verdict("already_absent", "unknown_vm", locate.NOTHING_CALLED % name))
             continue
         fits = owners.get(entry.key, [])
         if len(fits) == 1:
@@ -217,23 +208,23 @@ def prepare_removal(entries, debts, params, backups, way):
         elif fits:
             removing.settle(
                 entry,
-                removal.Verdict(
+                removal_rules.Verdict(
                     "refused",
                     "ambiguous",
                     "Several VMs have a backup with this id: %s. Name one with 'vm'." % ", ".join(fits),
                 ),
             )
         else:
-            removing.settle(entry, removal.Verdict("already_absent", None, None))
+            removing.settle(entry, removal_rules.Verdict("already_absent", None, None))
     return removing, sorted(named - set(uuids))
 
 
 def entry_from(index, wanted):
-    removes = {_ids.key(other["id"]): removal.Known(other["created"], other["size"]) for other in wanted["removes"]}
-    return removal.Entry(
+    removes = {id_key(other["id"]): removal_rules.Known(other["created"], other["size"]) for other in wanted["removes"]}
+    return removal_rules.Entry(
         index,
         wanted["id"],
-        _ids.key(wanted["id"]),
+        id_key(wanted["id"]),
         wanted["vm"],
         wanted["created"],
         wanted["size"],
@@ -243,21 +234,21 @@ def entry_from(index, wanted):
     )
 
 
-def entry_of(entry, default_vm, option):
-    with naming(option + ".id"):
-        uuid, number = _ids.parse_backup_id(entry["id"])
+def parse_entry(entry, default_vm, option):
+    with prefix_errors(option + ".id"):
+        uuid, number = parse_backup_id(entry["id"])
     vm = entry["vm"] if entry["vm"] is not None else default_vm
     if vm is not None:
-        vm = word_of(vm, option + ".vm" if entry["vm"] is not None else "vm")
+        vm = check_name(vm, option + ".vm" if entry["vm"] is not None else "vm")
     removes = []
     for index, other in enumerate(entry["removes"] or []):
         place = "%s.removes[%d]" % (option, index)
-        with naming(place + ".id"):
-            identity = written(*_ids.parse_backup_id(other["id"]))
-        removes.append(dict(known_of(other, place), id=identity))
+        with prefix_errors(place + ".id"):
+            identity = format_id(*parse_backup_id(other["id"]))
+        removes.append(dict(parse_known(other, place), id=identity))
     return dict(
-        known_of(entry, option),
-        id=written(uuid, number),
+        parse_known(entry, option),
+        id=format_id(uuid, number),
         vm=vm,
         action=entry["action"],
         removes=removes,
@@ -265,45 +256,24 @@ def entry_of(entry, default_vm, option):
     )
 
 
-def known_of(entry, option):
+def parse_known(entry, option):
     """{created, size} of an entry: what tells it from another backup that was given the same ID later."""
     created, size = entry["created"], entry["size"]
     if created is not None:
-        with naming(option + ".created"):
-            created = _instants.format(_instants.parse(created))
+        with prefix_errors(option + ".created"):
+            created = _time.format_instant(_time.parse_instant(created))
     if size is not None and size < 0:
         raise InputError("%s.size: %d is not the size of a backup. Give its bytes." % (option, size))
     return {"created": created, "size": size}
 
 
-def debt_of(debt, option):
-    with naming(option + ".id"):
-        identity = written(*_ids.parse_backup_id(debt["id"]))
-    return {"vm": word_of(debt["vm"], option + ".vm"), "id": identity}
+def parse_debt(debt, option):
+    with prefix_errors(option + ".id"):
+        identity = format_id(*parse_backup_id(debt["id"]))
+    return {"vm": check_name(debt["vm"], option + ".vm"), "id": identity}
 
 
-def written(uuid, number):
-    return uuid if number is None else "%s.%d" % (uuid, number)
-
-
-def word_of(text, option):
-    """An empty name would be no name at all to the SDK, which then means everything."""
-    if not text.strip():
-        raise InputError("%s: is empty. Give a VM's name or UUID." % option)
-    return text
-
-
-def refuse_what_xml_cannot_hold(text, option):
-    """The server would take it, and no XML parser would read its backup tree any more."""
-    for place, character in enumerate(text):
-        if not _xml_text.is_legal(ord(character)):
-            raise InputError(
-                "%s: the character U+%04X at place %d cannot be kept in the server's backup tree, which is XML. Leave it out."
-                % (option, ord(character), place + 1)
-            )
-
-
-def refuse_twins(wanted):
+def reject_duplicates(wanted):
     seen = {}
     for index, entry in enumerate(wanted):
         first = seen.setdefault((entry["id"], entry["vm"]), index)
@@ -314,7 +284,7 @@ def refuse_twins(wanted):
             )
 
 
-def with_message(backup):
+def described(backup):
     """One backup's outcome for the user: never without words when it is not a good one."""
     backup = dict(backup)
     if backup["error"]:
@@ -375,59 +345,3 @@ def diff(before, after):
         ]
 
     return {"before": lines(before), "after": lines(after), "before_header": "backups", "after_header": "backups"}
-
-
-# --- restoration ------------------------------------------------------------------------------------------------------------
-
-
-def restore_backup(params, client, way):
-    """The result of prl_backup_restore."""
-    if params["mode"] == "in_place" and params["name"]:
-        raise InputError("name: only a copy can have another name. Leave it out, or set 'mode: copy'.")
-    if params["busy_timeout"] < 0:
-        raise InputError(
-            "busy_timeout: %d is not a time to wait. Give a number of seconds, 0 for a single try."
-            % params["busy_timeout"]
-        )
-    require_lxml()
-    for option in ("name", "destination"):
-        refuse_what_xml_cannot_hold(params[option] or "", option)
-    key, word = None, None if params["vm"] is None else word_of(params["vm"], "vm")
-    if params["backup_id"] is not None:
-        with naming("backup_id"):
-            key = _ids.key(written(*_ids.parse_backup_id(params["backup_id"])))
-    uuids, owners = locate.find_vms(client, [word] if word else [], [key] if not word else [])
-    fits = list(uuids.values()) if word else owners.get(key, [])
-    if not fits:
-        message = "There is no backup with this id."
-        raise CallError(
-            "PRL_ERR_BACKUP_BACKUP_UUID_NOT_FOUND",
-            message,
-            "restore_vm_backup",
-            0x80037004,
-            subject=params["backup_id"],
-        )
-    if len(fits) > 1:
-        message = "Several VMs have a backup with this id: %s." % ", ".join(fits)
-        raise CallError("AMBIGUOUS_BACKUP", message, "restore_vm_backup", subject=params["backup_id"])
-    wish = restoration.Wish(
-        key,
-        params["mode"] == "copy",
-        params["name"] or "",
-        params["destination"] or "",
-        params["live"],
-        params["busy_timeout"],
-    )
-    backups = Backups(client, way.progress)
-    try:
-        done = restoration.Restoration(backups, fits[0], wish).run(way.check)
-    except PrlError as error:
-        raise error.with_result(server=client.server, warnings=altered_in(backups)) from None
-    return {
-        "changed": done["restored"],
-        "vm": done["vm"],
-        "backup": done["backup"],
-        "source": done["source"],
-        "server": client.server,
-        "warnings": warnings_of(done) + altered_in(backups),
-    }
