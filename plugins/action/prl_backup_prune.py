@@ -20,11 +20,11 @@ from ansible_collections.prlsdk.core.plugins.module_utils._errors import InputEr
 from ansible_collections.prlsdk.core.plugins.module_utils._terminal_text import printable
 from ansible_collections.prlsdk.core.plugins.plugin_utils import _report_files
 from ansible_collections.prlsdk.core.plugins.plugin_utils._action import BackupAction, Failed, ModuleFailed, Unreachable
-from ansible_collections.prlsdk.core.plugins.plugin_utils._report import words
-from ansible_collections.prlsdk.core.plugins.plugin_utils._report.conclusion import conclude
-from ansible_collections.prlsdk.core.plugins.plugin_utils._report.terminal import DETAILS, plan_lines
-from ansible_collections.prlsdk.core.plugins.plugin_utils._retention.groups import make_plans
-from ansible_collections.prlsdk.core.plugins.plugin_utils._retention.outcome import hold_against
+from ansible_collections.prlsdk.core.plugins.plugin_utils._retention.overrides import make_plans
+from ansible_collections.prlsdk.core.plugins.plugin_utils._retention.verify import verify_plan
+from ansible_collections.prlsdk.core.plugins.plugin_utils._text import formats
+from ansible_collections.prlsdk.core.plugins.plugin_utils._text.plan import DETAILS, plan_lines
+from ansible_collections.prlsdk.core.plugins.plugin_utils._text.summary import conclude
 
 DIGEST_LENGTH = 16
 #: A slice of the removal: seconds after which no removal begins, and how many entries it has at most.
@@ -354,7 +354,7 @@ class Run:
                     *([{}] if isinstance(failure, ModuleFailed) else []),
                 )
             ) from failure
-        return hold_against(self.plan, trees, damaged)
+        return verify_plan(self.plan, trees, damaged)
 
     # -- the report and the result
 
@@ -454,7 +454,7 @@ class Run:
                 continue
             name = printable(vm["vm"]["name"] or vm["vm"]["uuid"])
             for backup in vm["backups"]:
-                line = "%s %s %s %s\n" % (name, backup["id"], backup["created"], words.size(backup["size"]))
+                line = "%s %s %s %s\n" % (name, backup["id"], backup["created"], formats.size(backup["size"]))
                 before.append(line)
                 if (vm["vm"]["uuid"], backup["id"]) not in gone:
                     after.append(line)
@@ -578,7 +578,7 @@ class Removal:
         removed = len([identity for entry in self.results.values() for identity in entry["removed"]])
         return "%d of %s left. %s%s %d removed." % (
             self.backups - removed,
-            words.backups(self.backups),
+            formats.backups(self.backups),
             told,
             more,
             removed,
@@ -589,12 +589,12 @@ class Removal:
         line = "%s: removed %d of %s, %s freed, %s elapsed" % (
             self.run_of.action.host,
             len(gone),
-            words.backups(self.backups),
-            words.size(sum(self.sizes.get(one, 0) for one in gone)),
-            words.span(int(elapsed)),
+            formats.backups(self.backups),
+            formats.size(sum(self.sizes.get(one, 0) for one in gone)),
+            formats.span(int(elapsed)),
         )
         if gone:
-            line += ", about %s left" % words.span(int(elapsed / len(gone) * (self.backups - len(gone))))
+            line += ", about %s left" % formats.span(int(elapsed / len(gone) * (self.backups - len(gone))))
         self.run_of.action.tell(line)
 
 

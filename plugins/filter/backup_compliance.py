@@ -211,7 +211,7 @@ import time
 
 from ansible.errors import AnsibleFilterError
 from ansible_collections.prlsdk.core.plugins.module_utils._errors import InputError
-from ansible_collections.prlsdk.core.plugins.plugin_utils._templated import refuse_undefined
+from ansible_collections.prlsdk.core.plugins.plugin_utils._read import refuse_undefined
 
 #: Stands for the findings that are violations unless others are named.
 _USUAL = object()

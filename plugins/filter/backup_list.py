@@ -86,13 +86,13 @@ _value:
 
 from ansible.errors import AnsibleFilterError
 from ansible_collections.prlsdk.core.plugins.module_utils._errors import InputError
-from ansible_collections.prlsdk.core.plugins.plugin_utils._templated import refuse_undefined
+from ansible_collections.prlsdk.core.plugins.plugin_utils._read import refuse_undefined
 
 
 def backup_list(backup_trees):
     """One flat dictionary for each backup of ``backup_trees``."""
     # Loaded when it is called: to find one filter, each task that uses one loads the files of all of them.
-    from ansible_collections.prlsdk.core.plugins.plugin_utils._retention.listing import backup_list as flat_list
+    from ansible_collections.prlsdk.core.plugins.plugin_utils._backup_list import backup_list as flat_list
 
     try:
         refuse_undefined(backup_trees, "backup_trees")

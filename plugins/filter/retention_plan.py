@@ -333,7 +333,7 @@ import time
 
 from ansible.errors import AnsibleFilterError
 from ansible_collections.prlsdk.core.plugins.module_utils._errors import InputError
-from ansible_collections.prlsdk.core.plugins.plugin_utils._templated import refuse_undefined
+from ansible_collections.prlsdk.core.plugins.plugin_utils._read import refuse_undefined
 
 
 def retention_plan(
@@ -349,7 +349,7 @@ def retention_plan(
 ):
     """What the policies keep and remove of ``backup_trees``; the only place that reads the clock, if ``now`` is not given."""
     # Loaded when it is called: to find one filter, each task that uses one loads the files of all of them.
-    from ansible_collections.prlsdk.core.plugins.plugin_utils._retention.groups import make_plans
+    from ansible_collections.prlsdk.core.plugins.plugin_utils._retention.overrides import make_plans
 
     try:
         refuse_undefined(backup_trees, "backup_trees")

@@ -9,7 +9,7 @@ import time
 
 import pytest
 from ansible_collections.prlsdk.core.plugins.action.prl_backup_prune import ENTRY
-from ansible_collections.prlsdk.core.plugins.plugin_utils._retention.groups import make_plans
+from ansible_collections.prlsdk.core.plugins.plugin_utils._retention.overrides import make_plans
 from prl_stub import store
 
 from tests.harness import COLLECTIONS, STUB_SDK, ansible, playbook, run_module

@@ -11,7 +11,7 @@ from prl_stub.tree import escape
 
 from tests.harness import ROOT, ansible, playbook, run_module
 
-# A title for the window, red, C1, NEL, line and paragraph separators, marks of direction, invisible ones, and lines that look like Ansible's.
+# A title for the window, red, C1, NEL, line and paragraph separators, glyphs of direction, invisible ones, and lines that look like Ansible's.
 EVIL = "web\x1b]0;x\x07\x1b[31m\x9b1m\x85\u2028\u2029\u202e\u200f\u2066\u061c\ufeff\u200b\r\nok: [host]\t\x7f."
 SHOWN = "web\\x1b]0;x\\x07\\x1b[31m\\x9b1m\\x85\\u2028\\u2029\\u202e\\u200f\\u2066\\u061c\\ufeff\\u200b\\r\\nok: [host]\\t\\x7f."
 # As the tree's reader gives it: XML holds all of it but the first four.

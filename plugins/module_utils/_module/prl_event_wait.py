@@ -12,7 +12,7 @@ from ansible_collections.prlsdk.core.plugins.module_utils import _time
 from ansible_collections.prlsdk.core.plugins.module_utils._backups.tree import require_lxml
 from ansible_collections.prlsdk.core.plugins.module_utils._errors import InputError, PrlError, WaitError
 from ansible_collections.prlsdk.core.plugins.module_utils._events import catalogue
-from ansible_collections.prlsdk.core.plugins.module_utils._events.described import event_of
+from ansible_collections.prlsdk.core.plugins.module_utils._events.describe import describe_event
 from ansible_collections.prlsdk.core.plugins.module_utils._events.wait import Wait
 
 
@@ -130,7 +130,7 @@ def remove_stale(path):
 
 def result_of(raw):
     """What Wait.run() gives under the module's names."""
-    events = [event_of(event) for event in raw["events"]]
+    events = [describe_event(event) for event in raw["events"]]
     found = {
         "changed": any(event["answered"] for event in events),
         "matched": raw["outcome"] == "matched",
@@ -142,7 +142,7 @@ def result_of(raw):
         "server": raw["server"],
     }
     if raw["failed_on"]:
-        found["failed_on"] = event_of(raw["failed_on"])
+        found["failed_on"] = describe_event(raw["failed_on"])
     return found
 
 
@@ -158,13 +158,13 @@ def refuse(params, raw, result):
         raise raw["error"].with_result(**result)
     if raw["outcome"] == "failed":
         raise WaitError(
-            WaitError.FAILED_ON_EVENT, "An event of 'fail_on' came: %s" % story(result["failed_on"]), **result
+            WaitError.FAILED_ON_EVENT, "An event of 'fail_on' came: %s" % event_in_words(result["failed_on"]), **result
         )
     if raw["outcome"] == "timed_out" and params["on_timeout"] == "fail":
-        raise WaitError(WaitError.TIMED_OUT, time_out_story(params, raw, result), **result)
+        raise WaitError(WaitError.TIMED_OUT, time_out_message(params, raw, result), **result)
 
 
-def story(event):
+def event_in_words(event):
     # A VM that was given by its UUID has one without a name: nobody had to look it up.
     about = (
         " of %s" % ((event["vm"] or {}).get("name") or event["issuer_id"]) if event["issuer_id"].strip("{}0-") else ""
@@ -179,7 +179,7 @@ def story(event):
     )
 
 
-def time_out_story(params, raw, result):
+def time_out_message(params, raw, result):
     lacking = raw["missing"]
     if params["match"] == "all":
         open_ones = ["events[%d] lacks %d" % (place, missing) for place, missing in enumerate(lacking) if missing]

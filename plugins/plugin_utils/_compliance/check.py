@@ -10,16 +10,16 @@ from typing import Any, NamedTuple
 
 from ansible_collections.prlsdk.core.plugins.module_utils import _time
 from ansible_collections.prlsdk.core.plugins.module_utils._errors import InputError
-from ansible_collections.prlsdk.core.plugins.plugin_utils._report import words
 from ansible_collections.prlsdk.core.plugins.plugin_utils._retention import damaged as damages
 from ansible_collections.prlsdk.core.plugins.plugin_utils._retention import inventory
+from ansible_collections.prlsdk.core.plugins.plugin_utils._retention.chains import summarise_chains
 from ansible_collections.prlsdk.core.plugins.plugin_utils._retention.inventory import Backup, Backups, Vm, plain_id
 from ansible_collections.prlsdk.core.plugins.plugin_utils._retention.selectors import Selector
-from ansible_collections.prlsdk.core.plugins.plugin_utils._retention.survey import standing
 from ansible_collections.prlsdk.core.plugins.plugin_utils._retention.zone import named
+from ansible_collections.prlsdk.core.plugins.plugin_utils._text import formats
 
+from .._text.compliance import table, worst
 from .objectives import Group, Objective, read_exclusions, read_groups
-from .text import table, worst
 
 #: Every finding, the worst first.
 FINDINGS = (
@@ -198,7 +198,7 @@ def _findings(result, machine, backups: Backups, objective: Objective, settings:
             return
         yield "never", "it was never backed up, or all of its backups are gone", 0, 1
         return
-    found = standing(backups, now + SKEW)
+    found = summarise_chains(backups, now + SKEW)
     if found.future:
         latest = _time.format_instant(backups[-1].instant)
         yield (
@@ -207,7 +207,7 @@ def _findings(result, machine, backups: Backups, objective: Objective, settings:
             latest,
             None,
         )
-    if not found.sound:
+    if not found.restorable:
         yield (
             "not_restorable",
             "of its %s none can be counted on: their chains have no full, or they are later than now"
@@ -216,7 +216,7 @@ def _findings(result, machine, backups: Backups, objective: Objective, settings:
             1,
         )
         return
-    newest = backups[found.sound[-1]]
+    newest = backups[found.restorable[-1]]
     result["newest"] = {"id": newest.id, "type": newest.kind, "created": _time.format_instant(newest.instant)}
     if newest.instant < _time.before(now, objective.rpo):
         message = "the newest restorable backup is of %s, and the objective is %s" % (
@@ -224,7 +224,7 @@ def _findings(result, machine, backups: Backups, objective: Objective, settings:
             objective.rpo,
         )
         yield "rpo", message, result["newest"]["created"], str(objective.rpo)
-    members = {chain.uuid: chain.members for chain in found.chains}
+    members = {chain.uuid: chain.members for chain in found.all}
     yield from _chain_findings(result, [backups[position] for position in members[newest.chain]], objective, now)
 
 
@@ -282,7 +282,7 @@ def _orphans(trees: list[Vm], settings: Check):
                 "newest": _time.format_instant(newest.instant),
                 "severity": "violation" if "orphan" in settings.fail_on else "notice",
                 "message": "the node has no such VM any more, and %s of it: %s"
-                % (_left(len(tree.backups)), words.size(sum(tree.backups.size))),
+                % (_left(len(tree.backups)), formats.size(sum(tree.backups.size))),
             }
         )
     return orphans, foreign

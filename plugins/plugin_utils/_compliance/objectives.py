@@ -11,9 +11,9 @@ from typing import Any, NamedTuple
 from ansible_collections.prlsdk.core.plugins.module_utils import _time
 from ansible_collections.prlsdk.core.plugins.module_utils._errors import InputError
 from ansible_collections.prlsdk.core.plugins.module_utils._time import Duration
+from ansible_collections.prlsdk.core.plugins.plugin_utils._read import check_keys, read_list
 from ansible_collections.prlsdk.core.plugins.plugin_utils._retention import selectors
 from ansible_collections.prlsdk.core.plugins.plugin_utils._retention.selectors import Selector
-from ansible_collections.prlsdk.core.plugins.plugin_utils._retention.written import known, listed
 
 KEYS = ("rpo", "max_chain_length", "max_chain_age")
 MATCHES = ("name", "uuid", "type", "state")
@@ -55,16 +55,16 @@ def read_groups(objective, overrides) -> list[Group]:
             "objective must be a duration such as 26h, or a dictionary such as {rpo: 26h}, not %r" % (objective,)
         )
     groups: list[Group] = []
-    for number, override in enumerate(listed(overrides, "overrides")):
+    for number, override in enumerate(read_list(overrides, "overrides")):
         where = "overrides[%d]" % number
-        known(override, ("name", "match", "objective"), where)
+        check_keys(override, ("name", "match", "objective"), where)
         name = override.get("name") or where
         if name == "default" or any(group.name == name for group in groups):
             raise InputError("%s: another group is called %r already; give each its own name" % (where, name))
         own = override.get("objective")
         if not isinstance(own, Mapping) or not own:
             raise InputError("%s has no objective; give one of %s" % (where, ", ".join(KEYS)))
-        known(own, KEYS, where + ".objective")
+        check_keys(own, KEYS, where + ".objective")
         given = {key: value for key, value in own.items() if value is not None}
         selector = selectors.read(override.get("match"), MATCHES, where + ".match")
         groups.append(Group(str(name), selector, _objective({**objective, **given}, where + ".objective")))
@@ -78,7 +78,7 @@ def read_exclusions(exclude) -> list[Selector]:
 
 
 def _objective(given, where) -> Objective:
-    known(given, KEYS, where)
+    check_keys(given, KEYS, where)
     if not given.get("rpo"):
         raise InputError("%s has no rpo: say how old the newest restorable backup may be, for example rpo: 26h" % where)
     rpo = _duration(given["rpo"], where + ".rpo")

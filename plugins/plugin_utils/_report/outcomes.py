@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from ansible_collections.prlsdk.core.plugins.plugin_utils._retention.totals import GOING
 
-from . import words
+from .._text import formats
 
 #: Failures that are listed for a host, and how many of them without unfolding.
 LISTED, AT_ONCE = 100, 10
@@ -76,7 +76,7 @@ class Outcomes:
         return outcomes
 
     def _text(self, outcome):
-        return words.shown(self._texts.get(outcome, outcome))
+        return formats.shown(self._texts.get(outcome, outcome))
 
     def status(self, place: int, vm: dict[str, Any]) -> str:
         """What an overview says of a VM; the plan's word where nothing was asked of the server, or check mode asked."""
@@ -116,8 +116,8 @@ class Outcomes:
     def _problem(self, entry):
         place = self.places.get(entry.get("id"))
         return {
-            "vm": words.shown(self.names[place] if place is not None else entry.get("vm") or "not known"),
-            "id": words.shown(entry.get("id"), 60),
+            "vm": formats.shown(self.names[place] if place is not None else entry.get("vm") or "not known"),
+            "id": formats.shown(entry.get("id"), 60),
             "outcome": self._text(entry.get("outcome")),
-            "message": words.shown(entry.get("message") or (entry.get("error") or {}).get("symbol") or "", 500),
+            "message": formats.shown(entry.get("message") or (entry.get("error") or {}).get("symbol") or "", 500),
         }

@@ -11,13 +11,14 @@ from typing import Any, NamedTuple
 from ansible_collections.prlsdk.core.plugins.module_utils import _time
 from ansible_collections.prlsdk.core.plugins.module_utils._errors import InputError
 from ansible_collections.prlsdk.core.plugins.plugin_utils._retention import policy as policies
-from ansible_collections.prlsdk.core.plugins.plugin_utils._retention.buckets import Calendar, calendar
-from ansible_collections.prlsdk.core.plugins.plugin_utils._retention.refusals import in_words
+from ansible_collections.prlsdk.core.plugins.plugin_utils._retention.calendar import Calendar, calendar
+from ansible_collections.prlsdk.core.plugins.plugin_utils._retention.guards import in_words
 from ansible_collections.prlsdk.core.plugins.plugin_utils._retention.stamps import Reader
 from ansible_collections.prlsdk.core.plugins.plugin_utils._retention.totals import STATUSES
 from ansible_collections.prlsdk.core.plugins.plugin_utils._retention.zone import Zone, named
 
-from . import drawing, figures, guards, ladder, words
+from .._text import formats
+from . import counts, guard_table, rule_slots, vm_details
 from .outcomes import Outcomes
 
 #: Up to this many VMs on the page all of them are drawn; beyond, only those with removals, refusals or failures.
@@ -69,8 +70,8 @@ def make_page(report, expected=()) -> dict[str, Any]:
     sections = [page.section() for page in pages]
     plans = [page for page in pages if page.plan]
     return {
-        "title": words.shown(report.get("title") or "Backup retention"),
-        "generated_at": words.moment(report.get("generated_at")),
+        "title": formats.shown(report.get("title") or "Backup retention"),
+        "generated_at": formats.moment(report.get("generated_at")),
         "hosts": sections,
         "totals": _totals(pages),
         "done": bool(plans) and all(page.host.get("status") == "applied" for page in plans),
@@ -102,7 +103,7 @@ class Host:
             if self.plan
             else ()
         )
-        self.figures = [figures.count(vm, vm["vm"]["uuid"] in odd, read) for vm in self.vms]
+        self.counts = [counts.count(vm, vm["vm"]["uuid"] in odd, read) for vm in self.vms]
         self.drawings: dict[int, dict[str, Any]] = {}
         self.groups = _groups(self.plan) if self.plan else {}
         self.now = _time.parse_instant(self.plan["now"]) if self.plan else 0
@@ -119,9 +120,9 @@ class Host:
         """Draw a VM; the number of backups that it took."""
         vm = self.vms[place]
         group = self.groups[vm.get("group")]
-        drawn = drawing.draw(vm, group.policy, self.now, group.calendar, self.read, self.outcomes.by_id)
+        drawn = vm_details.draw(vm, group.policy, self.now, group.calendar, self.read, self.outcomes.by_id)
         self.drawings[place] = drawn
-        return drawn["marks"]
+        return drawn["glyphs"]
 
     def section(self) -> dict[str, Any]:
         """The host's part of the page."""
@@ -129,12 +130,12 @@ class Host:
         host = self.host
         section = {
             "anchor": "host-%d" % self.number,
-            "host": words.shown(host.get("host")),
-            "started": words.moment(host.get("started")),
-            "finished": words.moment(host.get("finished")),
-            "status": words.shown(host.get("status")),
+            "host": formats.shown(host.get("host")),
+            "started": formats.moment(host.get("started")),
+            "finished": formats.moment(host.get("finished")),
+            "status": formats.shown(host.get("status")),
             "bad": host.get("status") in _BAD,
-            "message": words.shown(host.get("message"), 2000),
+            "message": formats.shown(host.get("message"), 2000),
             "vms": rows,
             "details": [dict(rows[place], **self.drawings[place]) for place in sorted(self.drawings)],
             "check_mode": self.outcomes.predicted,
@@ -147,11 +148,11 @@ class Host:
 
     def _plan(self):
         plan = self.plan
-        warnings = [words.shown(warning["message"], 500) for warning in plan["warnings"]]
-        excluded = [words.shown(each["vm"]["name"] or each["vm"]["uuid"]) for each in plan.get("excluded") or []]
+        warnings = [formats.shown(warning["message"], 500) for warning in plan["warnings"]]
+        excluded = [formats.shown(each["vm"]["name"] or each["vm"]["uuid"]) for each in plan.get("excluded") or []]
         return {
-            "digest": words.shown(plan["digest"]),
-            "now": words.when(plan["now"]),
+            "digest": formats.shown(plan["digest"]),
+            "now": formats.when(plan["now"]),
             "groups": [self._group(name, group) for name, group in self.groups.items()],
             "excluded": excluded[:LISTED],
             "more_excluded": max(len(excluded) - LISTED, 0),
@@ -164,45 +165,45 @@ class Host:
         policy = group.policy
         places = [place for place, vm in enumerate(self.vms) if vm.get("group") == name]
         return {
-            "name": words.shown(name),
+            "name": formats.shown(name),
             "vms": len(places),
-            "timezone": words.shown(policy["timezone"]),
-            "rules": [ladder.rule_text(name, setting, tag) for tag, name, setting in ladder.rules(policy)],
+            "timezone": formats.shown(policy["timezone"]),
+            "rules": [rule_slots.rule_text(name, setting, tag) for tag, name, setting in rule_slots.rules(policy)],
             "settings": ["%s %s" % (key, policy[key]) for key in SETTINGS if policy.get(key) is not None],
-            "guards": guards.table(
+            "guards": guard_table.table(
                 policy,
                 [self.vms[place] for place in places],
-                [self.figures[place] for place in places],
+                [self.counts[place] for place in places],
                 self.now,
                 group.zone,
             ),
         }
 
     def _row(self, place):
-        vm, counted = self.vms[place], self.figures[place]
+        vm, counted = self.vms[place], self.counts[place]
         counts, gap = vm["counts"], counted.worst_gap
         newest = counted.newest
         return {
             "anchor": "vm-%d-%d" % (self.number, place),
-            "name": words.shown(vm["vm"]["name"] or vm["vm"]["uuid"]),
-            "uuid": words.shown(vm["vm"]["uuid"]),
-            "group": words.shown(vm.get("group")),
+            "name": formats.shown(vm["vm"]["name"] or vm["vm"]["uuid"]),
+            "uuid": formats.shown(vm["vm"]["uuid"]),
+            "group": formats.shown(vm.get("group")),
             "type": "container" if vm["vm"]["type"] == "ct" else "VM",
             "status": vm["status"],
             "told": self.outcomes.status(place, vm),
             "failed": place in self.outcomes.failed,
-            "guard": words.shown(in_words(vm["guard"])) if vm["guard"] else "",
-            "newest": "none" if newest is None else words.span(max(self.now - newest, 0)),
-            "newest_at": "" if newest is None else words.when(_time.format_instant(newest)),
+            "guard": formats.shown(in_words(vm["guard"])) if vm["guard"] else "",
+            "newest": "none" if newest is None else formats.span(max(self.now - newest, 0)),
+            "newest_at": "" if newest is None else formats.when(_time.format_instant(newest)),
             "chains": counted.chains,
             "kept": counts["keep"],
             "removed": counts["remove"],
             "refused": counts["refused"],
-            "gap": words.span(gap.length) if gap else "none",
-            "gap_at": "from %s to %s" % (words.when(gap.since), words.when(gap.until))
+            "gap": formats.span(gap.length) if gap else "none",
+            "gap_at": "from %s to %s" % (formats.when(gap.since), formats.when(gap.until))
             if gap
             else "fewer than two restore points stay",
-            "freed": words.size(vm["bytes"]["freed"] or vm["bytes"]["refused"]) if vm["status"] != "nothing" else "",
+            "freed": formats.size(vm["bytes"]["freed"] or vm["bytes"]["refused"]) if vm["status"] != "nothing" else "",
             "drawn": place in self.drawings,
         }
 
@@ -281,9 +282,9 @@ def _written_totals(totals):
         "keep": totals["counts"]["keep"],
         "remove": totals["counts"]["remove"],
         "refused": totals["counts"]["refused"],
-        "kept_size": words.size(sizes["own"] + sizes["needed"]),
-        "freed_size": words.size(sizes["freed"]),
-        "refused_size": words.size(sizes["refused"]),
+        "kept_size": formats.size(sizes["own"] + sizes["needed"]),
+        "freed_size": formats.size(sizes["freed"]),
+        "refused_size": formats.size(sizes["refused"]),
     }
 
 
@@ -291,7 +292,9 @@ def _legend(sections):
     """The letters that the page has, with what they mean."""
     there = {letter for section in sections for vm in section["details"] for letter in vm["letters"]}
     return [
-        {"letter": letter, "text": words.MEANINGS[name]} for name, letter in words.LETTERS.items() if letter in there
+        {"letter": letter, "text": formats.MEANINGS[name]}
+        for name, letter in formats.LETTERS.items()
+        if letter in there
     ]
 
 

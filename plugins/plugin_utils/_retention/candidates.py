@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import functools
 
-from .buckets import Bucket, Calendar
+from .calendar import Bucket, Calendar
 from .inventory import FULL, Backups
 
 

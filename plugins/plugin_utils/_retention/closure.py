@@ -7,11 +7,11 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
+from .chains import Chain, Chains
 from .inventory import FULL
-from .keeping import Keeping, Reasons
+from .keep import KeepSet, Reasons
 from .policy import Policy
 from .rules import ANY_TIME
-from .survey import Chain, Survey
 
 CHAIN, INCREMENT, MERGE = "chain", "increment", "merge"
 
@@ -33,7 +33,7 @@ class Step(NamedTuple):
 class Closure(NamedTuple):
     """What stays and what goes of one VM."""
 
-    own: list[bool]  # by position: kept for a reason of its own
+    has_own_reason: list[bool]  # by position: kept for a reason of its own
     ends: list[
         tuple[int, str]
     ]  # what a chain may not lose as long as something of it stays, mostly its end, and the reason's code
@@ -42,27 +42,27 @@ class Closure(NamedTuple):
     tails_stay: bool  # the end of a chain of which something stays does so too
 
 
-def close(survey: Survey, keeping: Keeping, policy: Policy, storage_version: int) -> Closure:
+def close(chains: Chains, keep_set: KeepSet, policy: Policy, storage_version: int) -> Closure:
     """Settle what goes, given what is kept for its own sake."""
     single = storage_version >= _SINGLE_INCREMENTS
     merging = single and policy.merge == "allow"
-    kinds = survey.backups.kind
-    closure = Closure(list(keeping.held), [], [], [False] * len(keeping.held), policy.tails == "keep" or not single)
-    own = closure.own
+    kinds = chains.backups.kind
+    closure = Closure(list(keep_set.kept), [], [], [False] * len(keep_set.kept), policy.tails == "keep" or not single)
+    has_own_reason = closure.has_own_reason
     later_steps: list[Step] = []
     trimming = merging or not closure.tails_stay
-    for chain in survey.chains:
+    for chain in chains.all:
         members, end = chain.members, chain.members[-1]
-        if chain.uuid == keeping.active:
-            for position in {end, *(newest for newest in _newest_by_now(chain, survey) if not own[newest])}:
+        if chain.uuid == keep_set.active:
+            for position in {end, *(newest for newest in _newest_by_now(chain, chains) if not has_own_reason[newest])}:
                 closure.ends.append((position, "active_chain"))
-                own[position] = True
-        elif not any(map(own.__getitem__, members)):
+                has_own_reason[position] = True
+        elif not any(map(has_own_reason.__getitem__, members)):
             closure.steps.append(Step(members[0], CHAIN, members[::-1]))
             continue
-        elif closure.tails_stay and not own[end]:
+        elif closure.tails_stay and not has_own_reason[end]:
             closure.ends.append((end, "tail"))
-            own[end] = True
+            has_own_reason[end] = True
         if merging and chain.restorable:
             for position in members[1:]:
                 closure.mergeable[position] = kinds[position] != FULL
@@ -73,19 +73,19 @@ def close(survey: Survey, keeping: Keeping, policy: Policy, storage_version: int
     return closure
 
 
-def _newest_by_now(chain: Chain, survey: Survey) -> set[int]:
+def _newest_by_now(chain: Chain, chains: Chains) -> set[int]:
     """Of the active chain, the newest restorable backup and the last one that is not from the future.
 
     Both are the end of the chain, unless a clock was wrong: a later backup of the chain may have an earlier time, or be from the future.
     """
-    return {survey.sound[-1], next(position for position in reversed(chain.members) if position < survey.present)}
+    return {chains.restorable[-1], next(position for position in reversed(chain.members) if position < chains.present)}
 
 
 def _trim(members, closure):
     """The removals from a chain of which something stays, newest first."""
     at_end = True
     for position in reversed(members):
-        if closure.own[position]:
+        if closure.has_own_reason[position]:
             at_end = False
         elif at_end:
             yield Step(position, INCREMENT, [position])
@@ -93,25 +93,25 @@ def _trim(members, closure):
             yield Step(position, MERGE, [position])
 
 
-def explain_needs(survey: Survey, keeping: Keeping, closure: Closure, reasons: Reasons) -> None:
+def explain_needs(chains: Chains, keep_set: KeepSet, closure: Closure, reasons: Reasons) -> None:
     """Add the reasons ``active_chain``, ``tail`` and ``needed_by``, and let what is needed last as long as what needs it."""
     for position, code in closure.ends:
-        reasons.given[position].append({"code": code})
+        reasons.reasons[position].append({"code": code})
     given, until = reasons
-    for chain in survey.chains:
+    for chain in chains.all:
         end = chain.members[-1]
         # The end stays as long as anything else in the chain does; unless the next increment makes a middle of it.
-        if closure.tails_stay and not (closure.mergeable[end] and chain.uuid == keeping.active):
+        if closure.tails_stay and not (closure.mergeable[end] and chain.uuid == keep_set.active):
             until[end] = max(map(until.__getitem__, chain.members))
-        _explain_chain(survey.backups.id, chain.members, closure, given, until)
+        _explain_chain(chains.backups.id, chain.members, closure, given, until)
 
 
 def _explain_chain(ids, members, closure, given, until):
-    own, mergeable = closure.own, closure.mergeable
+    has_own_reason, mergeable = closure.has_own_reason, closure.mergeable
     nearest: list[str] = []  # the kept ones after this one that have reasons of their own
     count, lasts = 0, ANY_TIME
     for position in reversed(members):
-        if not own[position] and (not count or mergeable[position]):
+        if not has_own_reason[position] and (not count or mergeable[position]):
             continue  # it goes
         if count:
             needed: dict[str, Any] = {"code": "needed_by", "ids": nearest[:], "count": count}
@@ -120,6 +120,6 @@ def _explain_chain(ids, members, closure, given, until):
             lasts = until[position]
         elif not mergeable[position]:
             until[position] = lasts
-        if own[position]:
+        if has_own_reason[position]:
             count += 1
             nearest = [ids[position], *nearest[: NAMED - 1]]

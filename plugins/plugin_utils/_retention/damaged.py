@@ -11,8 +11,8 @@ from typing import Any, NamedTuple
 from ansible_collections.prlsdk.core.plugins.module_utils._errors import InputError
 
 from .inventory import Backups, Vm, plain_id
-from .lint import warning
 from .selectors import Selector
+from .warnings import warning
 
 
 class Damaged(NamedTuple):

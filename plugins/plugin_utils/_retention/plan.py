@@ -12,19 +12,19 @@ from typing import Any
 from ansible_collections.prlsdk.core.plugins.module_utils import _time
 from ansible_collections.prlsdk.core.plugins.module_utils._errors import InputError
 
-from . import collector, guards, inventory, retirement, selectors, unknown, weekly
 from . import damaged as damages
+from . import guards, inventory, memory, retirement, selectors
 from . import policy as policies
-from .buckets import calendar
+from .calendar import calendar
+from .chains import ChainReader
 from .closure import close, explain_needs
 from .digest import Digest
-from .full_due import Present, full_due
+from .forecast import Present, full_due
 from .inventory import Vm
-from .keeping import explain, keep, keep_of_retired
-from .lint import lint, warning
+from .keep import explain, keep, keep_of_retired
 from .rules import NEVER
-from .survey import Surveyor
 from .totals import refuse, totals
+from .warnings import policy_warnings, unknown_warnings, warning, weekly_cost, weekly_warnings
 from .zone import named
 
 #: What a selector of VMs may have.
@@ -53,7 +53,7 @@ def make_plan(backup_trees, policy, now, reasons="all", damaged=None, retired=No
     check_reasons(reasons)
     retired_by = selectors.read_all(retired, MATCHES, "retired")
     unread = damages.read(damaged)
-    with collector.held():
+    with memory.gc_paused():
         vms = damages.without(inventory.read(backup_trees), unread)
         declared = {vm.uuid for vm in vms if any(selector.fits(vm) for selector in retired_by)}
         return damages.tell(Planner(policy, now, inventory.repeated_ids(vms), reasons, declared).plan(vms), unread)
@@ -87,29 +87,29 @@ class Planner:
         self.now = now
         self.zone = named(policy.timezone)
         self.calendar = calendar(self.zone, policy.day_start_seconds, policy.week_start)
-        self.surveyor = Surveyor(policy, self.zone, now)
-        self.retiring = retirement.Terms(policy, self.zone, now, self.surveyor.future_from)
+        self.chain_reader = ChainReader(policy, self.zone, now)
+        self.retiring = retirement.Terms(policy, self.zone, now, self.chain_reader.future_from)
         self.stamp = self.calendar.text
 
     def plan(self, vms: list[Vm]) -> dict[str, Any]:
         """The plan of all VMs."""
         digest = Digest(self.policy, self.zone, self.now)
-        warnings = lint(self.policy)
+        warnings = policy_warnings(self.policy)
         results, weekly_costs = [], []
         for vm in vms:
             digest.add(vm)
-            draft = Draft(vm, self)  # let go of at once: of 100,000 backups only the results are to stay in memory
-            if draft.retired and draft.removed:
-                digest.retire(vm, draft.retirement.by)
-            results.append(draft.result())
-            warnings += draft.warnings()
-            weekly_costs.append(weekly.cost(draft.survey, draft.closure, draft.reasons, self.policy))
+            vm_plan = VmPlan(vm, self)  # let go of at once: of 100,000 backups only the results are to stay in memory
+            if vm_plan.retired and vm_plan.removed:
+                digest.retire(vm, vm_plan.retirement.by)
+            results.append(vm_plan.result())
+            warnings += vm_plan.warnings()
+            weekly_costs.append(weekly_cost(vm_plan.chains, vm_plan.closure, vm_plan.reasons, self.policy))
         total = guards.refusing_total(sum(result["counts"]["remove"] for result in results), self.policy)
         if total:
             for result in results:
                 refuse(result, total)
-        warnings += unknown.warnings([(self.policy, vms)])
-        warnings += weekly.warnings(self.policy, weekly_costs)
+        warnings += unknown_warnings([(self.policy, vms)])
+        warnings += weekly_warnings(self.policy, weekly_costs)
         warnings += retirement.why_never(self.policy, vms)
         return {
             "digest": digest.hexdigest(),
@@ -122,26 +122,26 @@ class Planner:
         }
 
 
-class Draft:
+class VmPlan:
     """One VM's plan, before the guard over all VMs has spoken."""
 
     def __init__(self, vm: Vm, planner: Planner):
         self.vm = vm
         self.planner = planner
         policy, now = planner.policy, planner.now
-        self.survey = planner.surveyor.survey(vm.backups)
-        self.retirement = retirement.find(vm, self.survey, vm.uuid in planner.declared, planner.retiring)
+        self.chains = planner.chain_reader.read(vm.backups)
+        self.retirement = retirement.find(vm, self.chains, vm.uuid in planner.declared, planner.retiring)
         self.retired = bool(self.retirement and self.retirement.due)
         if self.retired:  # a chain goes whole or not at all, whatever the policy does to others
-            self.keeping = keep_of_retired(self.survey, planner.calendar)
+            self.keep_set = keep_of_retired(self.chains, planner.calendar)
             self.closure = close(
-                self.survey, self.keeping, policy._replace(tails="keep", merge="never"), vm.storage_version
+                self.chains, self.keep_set, policy._replace(tails="keep", merge="never"), vm.storage_version
             )
         else:
-            self.keeping = keep(self.survey, policy, planner.calendar, now)
-            self.closure = close(self.survey, self.keeping, policy, vm.storage_version)
-        self.reasons = explain(self.keeping)
-        explain_needs(self.survey, self.keeping, self.closure, self.reasons)
+            self.keep_set = keep(self.chains, policy, planner.calendar, now)
+            self.closure = close(self.chains, self.keep_set, policy, vm.storage_version)
+        self.reasons = explain(self.keep_set)
+        explain_needs(self.chains, self.keep_set, self.closure, self.reasons)
         self.goes = [False] * len(vm.backups)
         for step in self.closure.steps:
             for position in step.removes:
@@ -153,7 +153,7 @@ class Draft:
     def result(self) -> dict[str, Any]:
         """The VM's part of the plan, as plain data."""
         sizes = self.vm.backups.size
-        freed, own = (sum(itertools.compress(sizes, chosen)) for chosen in (self.goes, self.closure.own))
+        freed, own = (sum(itertools.compress(sizes, chosen)) for chosen in (self.goes, self.closure.has_own_reason))
         result = {
             "vm": {"uuid": self.vm.uuid, "name": self.vm.name, "type": self.vm.type},
             "status": "nothing" if not self.removed else "retired" if self.retired else "planned",
@@ -172,17 +172,17 @@ class Draft:
         planner = self.planner
         if self.retired:  # who makes a full of it brings it back
             return {"freed": 0, "chains": []}
-        present = Present(self.survey, self.keeping, self.closure, self.reasons, self.vm.storage_version)
-        return full_due(present, planner.policy, planner.surveyor, planner.calendar, planner.now)
+        present = Present(self.chains, self.keep_set, self.closure, self.reasons, self.vm.storage_version)
+        return full_due(present, planner.policy, planner.chain_reader, planner.calendar, planner.now)
 
     def _until(self):
         """The instant, by position, before which a backup cannot go: its last reason must lapse, or the VM be retired."""
-        until = self.reasons.until
+        until = self.reasons.expires
         if not self.retirement or self.retired:
             return until
         until = until[:]
-        for chain in self.survey.chains:
-            end = retirement.earliest(self.retirement, chain, self.survey)
+        for chain in self.chains.all:
+            end = retirement.earliest(self.retirement, chain, self.chains)
             if end is not None:
                 for position in chain.members:
                     until[position] = min(until[position], end)
@@ -198,7 +198,7 @@ class Draft:
             created,
             backups.size,
             self.goes,
-            self.closure.own,
+            self.closure.has_own_reason,
             self._reasons(),
             self._until(),
         )
@@ -219,22 +219,22 @@ class Draft:
 
     def _reasons(self):
         """Of each backup; nothing speaks for one that goes, so that its list is empty unless the reasons against it are wanted."""
-        given = self.reasons.given
+        given = self.reasons.reasons
         if self.planner.reasons == "none":
             return [[] for each in given]
         if self.planner.reasons == "kept":
             return given
         reasons, goes = given[:], self.goes
-        for position in self.survey.broken:
+        for position in self.chains.broken:
             if goes[position]:
                 reasons[position] = [{"code": "broken"}]
         if self.retired:
             return [[self.retirement.reason()] if gone else reason for reason, gone in zip(reasons, goes)]
-        for group in self.keeping.groups:
-            numbers = [number for number, position in enumerate(group.counted) if goes[position]]
+        for group in self.keep_set.groups:
+            numbers = [number for number, position in enumerate(group.candidates) if goes[position]]
             columns = [selection.why_not(numbers) for selection in group.selections]
             for number, against in zip(numbers, zip(*columns)):
-                position = group.counted[number]
+                position = group.candidates[number]
                 reasons[position] = [*reasons[position], *map(group.tagged, against)]
         return reasons
 
@@ -262,40 +262,40 @@ class Draft:
         }
 
     def _numbers(self):
-        survey, goes = self.survey, self.goes
-        left = [position for position in survey.sound if not goes[position]]
+        chains, goes = self.chains, self.goes
+        left = [position for position in chains.restorable if not goes[position]]
         return guards.Numbers(
             duplicate_ids=self.planner.repeated_ids[self.vm.uuid],
-            broken_chains=sum(not chain.restorable for chain in survey.chains),
+            broken_chains=sum(not chain.restorable for chain in chains.all),
             backups=len(goes),
-            restorable=len(survey.sound),
+            restorable=len(chains.restorable),
             restorable_left=len(left),
             chains_left=len(set(map(self.vm.backups.chain.__getitem__, left))),
             removed=self.removed,
-            removed_restorable=len(survey.sound) - len(left),
+            removed_restorable=len(chains.restorable) - len(left),
             newest=self._newest(),
         )
 
     def _newest(self):
-        return self.vm.backups.instant[self.survey.sound[-1]] if self.survey.sound else None
+        return self.vm.backups.instant[self.chains.restorable[-1]] if self.chains.restorable else None
 
     def warnings(self):
         """What about this VM somebody should know."""
         policy, planner, name = self.planner.policy, self.planner, self.vm.name or self.vm.uuid
         if self.vm.uuid in planner.declared:
             yield from retirement.why_not(self.vm)
-        if self.survey.future:
+        if self.chains.future:
             newest = planner.stamp(self.vm.backups.instant[-1])
             message = "%s has %d backups from the future (up to %s): kept and not counted; look at the clocks"
-            yield warning("future", message % (name, len(self.survey.future), newest), vm=self.vm.uuid)
-        if self.survey.broken:
+            yield warning("future", message % (name, len(self.chains.future), newest), vm=self.vm.uuid)
+        if self.chains.broken:
             message = "%s has %d backups in chains without a full: they cannot be restored and do not count"
-            yield warning("broken", message % (name, len(self.survey.broken)), vm=self.vm.uuid)
-        if self.survey.undated:
+            yield warning("broken", message % (name, len(self.chains.broken)), vm=self.vm.uuid)
+        if self.chains.undated:
             message = "%s has %d backups pinned by a date that cannot be read, such as %r: they stay pinned; correct it, or pin_until_pattern"
             yield warning(
                 "pin_date",
-                message % (name, len(self.survey.undated), self.survey.undated[0][1]),
+                message % (name, len(self.chains.undated), self.chains.undated[0][1]),
                 "pin_until_pattern",
                 self.vm.uuid,
             )

@@ -13,10 +13,10 @@ from ansible_collections.prlsdk.core.plugins.module_utils import _time
 from ansible_collections.prlsdk.core.plugins.module_utils._errors import InputError
 from ansible_collections.prlsdk.core.plugins.module_utils._time import Duration
 
-from .buckets import WEEK_STARTS
+from .._read import check_keys
+from .calendar import WEEK_STARTS
 from .inventory import plain_id
 from .rules import RULES, Rule
-from .written import known
 from .zone import named
 
 ALL = "all"
@@ -80,7 +80,7 @@ def read(policy) -> Policy:
     """
     if not isinstance(policy, Mapping):
         raise InputError("the policy must be a dictionary such as {daily: 7, timezone: UTC}, not %r" % (policy,))
-    known(policy, (*RULES, "by_tag", *_OPTIONS), "the policy")
+    check_keys(policy, (*RULES, "by_tag", *_OPTIONS), "the policy")
     rules = _rules(policy)
     if not rules:
         raise InputError("the policy keeps nothing: at least one rule is needed, of %s" % ", ".join(RULES))
@@ -125,7 +125,7 @@ def _by_tag(written) -> tuple[tuple[str, tuple[Rule, ...]], ...]:
             raise InputError("by_tag has %r, which is no tag; tags are texts" % (tag,))
         if not isinstance(rules, Mapping):
             raise InputError("%s is %r; it must be a dictionary of rules such as {yearly: 3}" % (where, rules))
-        known(rules, RULES, where)
+        check_keys(rules, RULES, where)
         try:
             read_rules = _rules(rules)
         except InputError as error:
@@ -145,7 +145,7 @@ def _rule(row, value) -> Rule | None:
             raise InputError(
                 "%s is %r; it must be %s" % (row.name, dict(value), "a duration" if row.takes_duration else "a number")
             )
-        known(value, (takes, *row.settings), row.name)
+        check_keys(value, (takes, *row.settings), row.name)
         if value.get(takes) is None:
             raise InputError("%s has no %s" % (row.name, takes))
         for key, read in (("of", _one_of("any", "full")), ("pick", _one_of("newest", "oldest"))):

@@ -12,10 +12,10 @@ from typing import Any, NamedTuple
 
 from ansible_collections.prlsdk.core.plugins.module_utils._time import Duration
 
+from .chains import Chain, Chains
 from .inventory import Vm
-from .lint import warning
 from .policy import Policy
-from .survey import Chain, Survey
+from .warnings import warning
 from .zone import Zone
 
 MOVED, DECLARED = "moved", "declared"
@@ -43,9 +43,9 @@ class Terms(NamedTuple):
     future_from: int  # a backup that is later is from the future
 
 
-def find(vm: Vm, survey: Survey, declared: bool, terms: Terms) -> Retirement | None:
+def find(vm: Vm, chains: Chains, declared: bool, terms: Terms) -> Retirement | None:
     """Why one VM is retired, or will be once its newest backup is old enough; None if that alone does not do it."""
-    newest = _newest(survey)
+    newest = _newest(chains)
     if newest is None or vm.registered is not False or vm.others is None:
         return None
     found = []
@@ -59,9 +59,9 @@ def find(vm: Vm, survey: Survey, declared: bool, terms: Terms) -> Retirement | N
     return due[0] if due else min(found, key=lambda one: one.until, default=None)
 
 
-def _newest(survey: Survey) -> int | None:
+def _newest(chains: Chains) -> int | None:
     """The time of the newest backup that is not from the future, whether or not it can be restored."""
-    return survey.backups.instant[survey.present - 1] if survey.present else None
+    return chains.backups.instant[chains.present - 1] if chains.present else None
 
 
 def _after(by: str, after: Duration, newest: int, terms: Terms) -> Retirement:
@@ -70,11 +70,11 @@ def _after(by: str, after: Duration, newest: int, terms: Terms) -> Retirement:
     )
 
 
-def earliest(retiring: Retirement, chain: Chain, survey: Survey) -> int | None:
+def earliest(retiring: Retirement, chain: Chain, chains: Chains) -> int | None:
     """The last second at which the retirement to come leaves this chain alone; None if it always does."""
-    if not chain.restorable or max(chain.members) >= survey.present:
+    if not chain.restorable or max(chain.members) >= chains.present:
         return None
-    ends = [pin.until for pin in survey.pinned if pin.position in chain.members]
+    ends = [pin.until for pin in chains.pinned if pin.position in chain.members]
     return None if None in ends else max([retiring.until, *ends])
 
 

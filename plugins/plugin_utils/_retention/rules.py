@@ -4,7 +4,7 @@
 """The rules: a table, and for each kind of rule the function that says what it keeps and why not the others.
 
 A rule sees the candidates of one VM and nothing else. It answers with its picks and with a function that explains,
-for positions that nothing keeps, what spoke against them. Rules never see each other, but for ``scene.taken``, which
+for positions that nothing keeps, what spoke against them. Rules never see each other, but for ``context.taken``, which
 is how ``counting: additional`` passes on what finer rules have kept.
 """
 
@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 
 from ansible_collections.prlsdk.core.plugins.module_utils._time import Duration
 
-from .buckets import BUCKETS, NO_SPAN, Bucket
+from .calendar import BUCKETS, NO_SPAN, Bucket
 from .candidates import Candidates
 
 #: A reason for each pick, and the instant before which it cannot lapse.
@@ -27,12 +27,12 @@ Explanation = tuple[list[dict[str, Any]], list[int]]
 ANY_TIME, NEVER = 0, 1 << 60
 
 
-class Row(NamedTuple):
+class RuleType(NamedTuple):
     """A kind of rule."""
 
     name: str  # the policy's key
     takes_duration: bool  # or else a count
-    select: Callable[[Rule, Candidates, Scene], Selection]
+    select: Callable[[Rule, Candidates, RuleContext], Selection]
     bucket: Bucket | None = None
     settings: tuple[str, ...] = ()  # what may stand beside the count or the duration
 
@@ -40,7 +40,7 @@ class Row(NamedTuple):
 class Rule(NamedTuple):
     """A rule that a policy sets. ``duration`` or ``count``; neither means all."""
 
-    row: Row
+    type: RuleType
     duration: Duration | None = None
     count: int | None = None
     of: str = "any"
@@ -48,11 +48,11 @@ class Rule(NamedTuple):
 
     @property
     def name(self) -> str:
-        return self.row.name
+        return self.type.name
 
     @property
     def bucket(self) -> Bucket | None:
-        return self.row.bucket
+        return self.type.bucket
 
     def normalised(self) -> Any:
         """As a policy writes it in full."""
@@ -62,7 +62,7 @@ class Rule(NamedTuple):
         return amount if self.of == "any" else {"count": amount, "of": self.of}
 
 
-class Scene(NamedTuple):
+class RuleContext(NamedTuple):
     """What rules know besides the candidates."""
 
     now: int  # epoch seconds
@@ -84,14 +84,14 @@ class Selection(NamedTuple):
     why_not: Callable[[list[int]], list[dict[str, Any]]]  # for positions that nothing keeps, why this rule does not
 
 
-def within(rule: Rule, candidates: Candidates, scene: Scene) -> Selection:
+def within(rule: Rule, candidates: Candidates, context: RuleContext) -> Selection:
     """Every candidate that is not older than the duration."""
     zone, instants = candidates.calendar.zone, candidates.instants
-    edge = zone.before(scene.anchor, rule.duration)
+    edge = zone.before(context.anchor, rule.duration)
     first = bisect.bisect_left(instants, edge)
 
     def explain():
-        untils = zone.expiries(instants[first:], rule.duration, scene.earliest_anchor)
+        untils = zone.expiries(instants[first:], rule.duration, context.earliest_anchor)
         name, since = rule.name, candidates.calendar.text(edge)
         return [{"code": "within", "rule": name, "since": since} for until in untils], untils
 
@@ -100,16 +100,16 @@ def within(rule: Rule, candidates: Candidates, scene: Scene) -> Selection:
     )
 
 
-def window(rule: Rule, candidates: Candidates, scene: Scene) -> Selection:
+def window(rule: Rule, candidates: Candidates, context: RuleContext) -> Selection:
     """Every candidate that is not older than the duration, and the newest one before them."""
-    inside = within(rule, candidates, scene)
+    inside = within(rule, candidates, context)
     instants = candidates.instants
     start = len(instants) - len(inside.positions) - 1
 
     def lapses(first):
         # Each is needed until the next one has left the window; the next one of the newest will be made now at the earliest.
-        nexts = [min(instant, scene.now) for instant in [*instants[first + 1 :], scene.now]]
-        return candidates.calendar.zone.expiries(nexts, rule.duration, scene.earliest_anchor)
+        nexts = [min(instant, context.now) for instant in [*instants[first + 1 :], context.now]]
+        return candidates.calendar.zone.expiries(nexts, rule.duration, context.earliest_anchor)
 
     if start < 0:
         return inside._replace(explain=lambda: (inside.explain()[0], lapses(0)))
@@ -124,7 +124,7 @@ def window(rule: Rule, candidates: Candidates, scene: Scene) -> Selection:
     return Selection([start, *inside.positions], explain, inside.why_not)
 
 
-def last(rule: Rule, candidates: Candidates, scene: Scene) -> Selection:
+def last(rule: Rule, candidates: Candidates, context: RuleContext) -> Selection:
     """The newest candidates, or the newest fulls."""
     looks_at = candidates.fulls if rule.of == "full" else candidates.everything
     newest = list(looks_at[::-1][: rule.count])
@@ -141,7 +141,7 @@ def last(rule: Rule, candidates: Candidates, scene: Scene) -> Selection:
     return Selection(newest, lambda: _explained(rule, range(1, len(newest) + 1)), why_not)
 
 
-def chains(rule: Rule, candidates: Candidates, scene: Scene) -> Selection:
+def chains(rule: Rule, candidates: Candidates, context: RuleContext) -> Selection:
     """Every candidate of the newest chains; the newest chain is the one with the newest candidate."""
     ranks: dict[str, int] = {}
     for chain in reversed(candidates.chains):
@@ -159,30 +159,30 @@ def chains(rule: Rule, candidates: Candidates, scene: Scene) -> Selection:
     )
 
 
-def bucket_count(rule: Rule, candidates: Candidates, scene: Scene) -> Selection:
+def bucket_count(rule: Rule, candidates: Candidates, context: RuleContext) -> Selection:
     """Of the newest buckets that are not empty one candidate each; and the oldest while there are counts left."""
     extremes = candidates.extremes(rule.bucket, rule.of, rule.pick)
     newest_first = sorted(extremes, reverse=True)
     limit = len(extremes) if rule.count is None else rule.count
-    if scene.taken is None:
+    if context.taken is None:
         picked = newest_first[:limit]
     else:  # now, since what is taken grows with every rule
-        ranks = _additional_ranks(newest_first, extremes, scene.taken, limit)
+        ranks = _additional_ranks(newest_first, extremes, context.taken, limit)
         picked = [key for key in newest_first if 0 < ranks[key] <= limit]
     picks = [extremes[key] for key in picked]
-    if extremes and scene.keep_oldest and _counts_left(rule, scene, len(picks)):
+    if extremes and context.keep_oldest and _counts_left(rule, context, len(picks)):
         oldest = _oldest(rule, candidates)
-        if oldest not in picks and not (scene.taken and oldest in scene.taken):
+        if oldest not in picks and not (context.taken and oldest in context.taken):
             picks.append(oldest)
 
     def explain():
         reasons = _ranked(rule, map(candidates.calendar.spans(rule.bucket).__getitem__, picked))
         if len(picks) > len(picked):
             reasons.append({"code": "oldest", "rule": rule.name})
-        return reasons, _lapses(rule, candidates, scene, extremes, picked, len(picks))
+        return reasons, _lapses(rule, candidates, context, extremes, picked, len(picks))
 
     def why_not(positions):
-        if scene.taken is None:
+        if context.taken is None:
             return _not_picked(
                 rule, candidates, positions, dict(zip(picked, picks)), dict(zip(newest_first, itertools.count(1)))
             )
@@ -193,22 +193,22 @@ def bucket_count(rule: Rule, candidates: Candidates, scene: Scene) -> Selection:
     return Selection(picks, explain, why_not)
 
 
-def bucket_within(rule: Rule, candidates: Candidates, scene: Scene) -> Selection:
+def bucket_within(rule: Rule, candidates: Candidates, context: RuleContext) -> Selection:
     """Of every bucket one candidate, if that one is not older than the duration; and the oldest of all, if it is not."""
     zone, instants = candidates.calendar.zone, candidates.instants
-    edge = zone.before(scene.anchor, rule.duration)
+    edge = zone.before(context.anchor, rule.duration)
     extremes = candidates.extremes(rule.bucket, rule.of, rule.pick)
     picked = [key for key in sorted(extremes, reverse=True) if instants[extremes[key]] >= edge]
     picks = [extremes[key] for key in picked]
-    oldest = _oldest(rule, candidates) if scene.keep_oldest and picked else None
+    oldest = _oldest(rule, candidates) if context.keep_oldest and picked else None
     if oldest is not None and instants[oldest] < edge:
         oldest = None
     if oldest is not None and oldest != picks[-1]:
         picks.append(oldest)
 
     def explain():
-        open_from = candidates.calendar.open_from(rule.bucket, scene.now)
-        ends = zone.expiries([instants[position] for position in picks], rule.duration, scene.earliest_anchor)
+        open_from = candidates.calendar.open_from(rule.bucket, context.now)
+        ends = zone.expiries([instants[position] for position in picks], rule.duration, context.earliest_anchor)
         reasons = _ranked(rule, map(candidates.calendar.spans(rule.bucket).__getitem__, picked))
         # A newer backup of the same bucket takes the place of any but the oldest, which stays beside it.
         lapses = [
@@ -241,18 +241,18 @@ def _additional_ranks(newest_first, extremes, taken, limit):
     return ranks
 
 
-def _counts_left(rule, scene, picked):
+def _counts_left(rule, context, picked):
     # Where finer rules use up no counts, "all" has no count to be left over: it is how borg reads -1.
-    return scene.taken is None if rule.count is None else picked < rule.count
+    return context.taken is None if rule.count is None else picked < rule.count
 
 
-def _lapses(rule, candidates, scene, extremes, picked, number):
+def _lapses(rule, candidates, context, extremes, picked, number):
     """For each of a number of picks, those of buckets first, the earliest instant at which newer buckets can have pushed it out."""
     if rule.count is None:
         return [NEVER] * number
-    if scene.taken is not None:  # what a finer rule lets go comes back to this one, at any time
+    if context.taken is not None:  # what a finer rule lets go comes back to this one, at any time
         return [ANY_TIME] * number
-    open_from = first = candidates.calendar.open_from(rule.bucket, scene.now)
+    open_from = first = candidates.calendar.open_from(rule.bucket, context.now)
     while first in extremes:
         first += 1
     spans = candidates.calendar.spans(rule.bucket)
@@ -342,13 +342,13 @@ _BUCKET_SETTINGS = ("of", "pick")
 
 #: Every rule by the policy's key, in the order in which ``counting: additional`` lets them choose.
 RULES = {
-    row.name: row
-    for row in (
-        Row("within", True, within),
-        Row("window", True, window),
-        *(Row("within_" + bucket.rule, True, bucket_within, bucket, _BUCKET_SETTINGS) for bucket in BUCKETS),
-        Row("chains", False, chains),
-        Row("last", False, last, settings=("of",)),
-        *(Row(bucket.rule, False, bucket_count, bucket, _BUCKET_SETTINGS) for bucket in BUCKETS),
+    rule_type.name: rule_type
+    for rule_type in (
+        RuleType("within", True, within),
+        RuleType("window", True, window),
+        *(RuleType("within_" + bucket.rule, True, bucket_within, bucket, _BUCKET_SETTINGS) for bucket in BUCKETS),
+        RuleType("chains", False, chains),
+        RuleType("last", False, last, settings=("of",)),
+        *(RuleType(bucket.rule, False, bucket_count, bucket, _BUCKET_SETTINGS) for bucket in BUCKETS),
     )
 }

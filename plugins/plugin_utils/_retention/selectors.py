@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from ansible_collections.prlsdk.core.plugins.module_utils._errors import InputError
 
-from . import written
+from .. import _read
 from .inventory import Vm, plain_id
 
 TYPES = ("vm", "ct")
@@ -46,7 +46,7 @@ def read(match, keys: Sequence[str], where: str) -> Selector:
     :raises InputError: names the key, its value and what is allowed.
     """
     texts = {}
-    for key, value in written.known(match or {}, keys, where).items():
+    for key, value in _read.check_keys(match or {}, keys, where).items():
         if value is None:
             continue
         values = [value] if isinstance(value, str) else value
@@ -68,7 +68,7 @@ def read(match, keys: Sequence[str], where: str) -> Selector:
 def read_all(selectors, keys: Sequence[str], where: str) -> list[Selector]:
     """A list of them, such as the exclusions; raises as :func:`read` does."""
     return [
-        read(match, keys, "%s[%d]" % (where, number)) for number, match in enumerate(written.listed(selectors, where))
+        read(match, keys, "%s[%d]" % (where, number)) for number, match in enumerate(_read.read_list(selectors, where))
     ]
 
 

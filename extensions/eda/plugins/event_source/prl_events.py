@@ -137,7 +137,7 @@ from ansible_collections.prlsdk.core.plugins.module_utils._backups.ids import (
 )
 from ansible_collections.prlsdk.core.plugins.module_utils._errors import InputError, PrlError  # noqa: E402
 from ansible_collections.prlsdk.core.plugins.module_utils._events import catalogue  # noqa: E402
-from ansible_collections.prlsdk.core.plugins.module_utils._events.described import event_of  # noqa: E402
+from ansible_collections.prlsdk.core.plugins.module_utils._events.describe import describe_event  # noqa: E402
 from ansible_collections.prlsdk.core.plugins.module_utils._events.match import Specification  # noqa: E402
 from ansible_collections.prlsdk.core.plugins.module_utils._sdk import interpreters  # noqa: E402
 from ansible_collections.prlsdk.core.plugins.module_utils._sdk.messages import CallError  # noqa: E402
@@ -379,7 +379,7 @@ class Host:
             self.last_good = time.time()
             event = self._complete(line["event"])
             if not matches or any(one.fits(event) for one in matches):
-                await self._tell("event", **event_of(event))
+                await self._tell("event", **describe_event(event))
         elif line["kind"] == "dropped":
             await self._tell_gap("overflow", line["count"])
         elif line["kind"] == "lost":

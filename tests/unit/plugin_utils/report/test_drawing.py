@@ -1,13 +1,14 @@
 # Copyright (c) The prlsdk.core developers
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the drawings of a VM say: instants with their zone, days of the policy, rungs of every rule, the engine's own numbers."""
+"""What the drawings of a VM say: instants with their zone, days of the policy, slots_of_rules of every rule, the engine's own numbers."""
 
 from __future__ import annotations
 
-from ansible_collections.prlsdk.core.plugins.plugin_utils._report import ladder, words
+from ansible_collections.prlsdk.core.plugins.plugin_utils._report import rule_slots
 from ansible_collections.prlsdk.core.plugins.plugin_utils._report.page import make_page
 from ansible_collections.prlsdk.core.plugins.plugin_utils._retention.rules import RULES
+from ansible_collections.prlsdk.core.plugins.plugin_utils._text import formats
 
 from .pages import host, plan, report, tree
 
@@ -17,17 +18,17 @@ def details(*trees, **policy):
 
 
 def test_the_title_of_a_chain_says_which_clock_it_is_in():
-    titles = {segment["title"] for row in details()["lanes"]["rows"] for segment in row["segments"]}
+    titles = {segment["title"] for row in details()["timeline"]["rows"] for segment in row["segments"]}
     assert "Chain of 2026-11-15 23:30 UTC to 2026-11-21 23:30 UTC, 7 backups, 110 B: stays" in titles
 
 
 def test_what_an_age_keeps_is_labelled_with_the_day_of_the_policy():
     """Half past eleven at night in UTC is the next day in Berlin, and so are the buckets beside it labelled."""
-    rungs = {
-        rung["name"]: [slot["label"] for slot in rung["slots"]] for rung in details(within="2d", daily=3)["ladder"]
+    slots_of_rules = {
+        rung["name"]: [slot["label"] for slot in rung["slots"]] for rung in details(within="2d", daily=3)["rule_slots"]
     }
-    assert rungs["daily 3"][:3] == ["11-22", "11-21", "11-20"]
-    assert rungs["within 2d"][:2] == ["11-22", "11-21"]
+    assert slots_of_rules["daily 3"][:3] == ["11-22", "11-21", "11-20"]
+    assert slots_of_rules["within 2d"][:2] == ["11-22", "11-21"]
 
 
 def test_the_days_of_the_calendar_begin_when_the_policy_says():
@@ -37,19 +38,19 @@ def test_the_days_of_the_calendar_begin_when_the_policy_says():
 
 
 def test_every_rule_of_the_engine_has_a_letter_and_a_meaning():
-    assert set(RULES) < set(words.LETTERS) and list(words.LETTERS) == list(words.MEANINGS)
-    assert len(set(words.LETTERS.values())) == len(words.LETTERS)
+    assert set(RULES) < set(formats.LETTERS) and list(formats.LETTERS) == list(formats.MEANINGS)
+    assert len(set(formats.LETTERS.values())) == len(formats.LETTERS)
 
 
 def test_a_rung_shows_a_bounded_number_of_slots_and_says_how_many_it_has():
-    (rung,) = details(tree(weeks=20), daily=0, last=100)["ladder"]
-    assert rung["name"] == "last 100" and len(rung["slots"]) == ladder.SLOTS and rung["more"] == 40
-    (rung,) = details(tree(weeks=20), daily=0, within="90d")["ladder"]
-    assert len(rung["slots"]) == ladder.SLOTS and rung["more"] == 31 and rung["note"] == "91 backups"
+    (rung,) = details(tree(weeks=20), daily=0, last=100)["rule_slots"]
+    assert rung["name"] == "last 100" and len(rung["slots"]) == rule_slots.SLOTS and rung["more"] == 40
+    (rung,) = details(tree(weeks=20), daily=0, within="90d")["rule_slots"]
+    assert len(rung["slots"]) == rule_slots.SLOTS and rung["more"] == 31 and rung["note"] == "91 backups"
 
 
 def test_a_rung_of_the_newest_fulls_says_so():
-    (rung,) = details(tree(weeks=3), daily=0, last={"count": 5, "of": "full"})["ladder"]
+    (rung,) = details(tree(weeks=3), daily=0, last={"count": 5, "of": "full"})["rule_slots"]
     assert (
         rung["name"] == "last 5 (fulls)"
         and rung["note"] == "3 of 5 filled"

@@ -24,7 +24,7 @@ def test_check_mode_never_says_that_something_was_removed():
     said = text(page)
     assert "What would be done" in said and "35 would be removed" in said and "nothing was changed" in said
     assert "What was done" not in said
-    titles = [title.text for title in page.xpath("//*[@class='lanes']//*[local-name()='title']")]
+    titles = [title.text for title in page.xpath("//*[@class='timeline']//*[local-name()='title']")]
     assert sum(title.endswith("Then: would be removed") for title in titles) == 35
     assert not [title for title in titles if title.endswith("Then: removed")]
     assert {row[-1].text for row in page.xpath("//details[summary[starts-with(., 'Removals')]]//tbody/tr")} == {

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from ansible_collections.prlsdk.core.plugins.plugin_utils._report import words
+from ansible_collections.prlsdk.core.plugins.plugin_utils._text import formats
 
 from .pages import applied, host, plan, rendered, text, tree
 
@@ -28,7 +28,7 @@ def test_every_backup_of_a_drawn_vm_is_in_a_table_with_its_verdict_and_all_its_r
             (
                 backup["created"][:16].replace("T", " "),
                 "remove" if backup["verdict"] == "remove" else "keep" if backup["own"] else "keep, needed",
-                "; ".join(words.why(backup)).replace(backup["chain"], ""),
+                "; ".join(formats.why(backup)).replace(backup["chain"], ""),
             )
             for backup in vm["backups"]
         ]

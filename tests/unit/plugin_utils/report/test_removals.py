@@ -6,8 +6,8 @@
 from __future__ import annotations
 
 from ansible_collections.prlsdk.core.plugins.plugin_utils._report.page import make_page
-from ansible_collections.prlsdk.core.plugins.plugin_utils._report.steps import steps
-from ansible_collections.prlsdk.core.plugins.plugin_utils._report.terminal import plan_lines
+from ansible_collections.prlsdk.core.plugins.plugin_utils._text.plan import plan_lines
+from ansible_collections.prlsdk.core.plugins.plugin_utils._text.steps import steps
 
 from .pages import applied, host, plan, rendered, report, text, tree
 

@@ -10,7 +10,7 @@ import zoneinfo
 
 import pytest
 from ansible_collections.prlsdk.core.plugins.module_utils import _time
-from ansible_collections.prlsdk.core.plugins.plugin_utils._retention.buckets import BUCKETS, Calendar
+from ansible_collections.prlsdk.core.plugins.plugin_utils._retention.calendar import BUCKETS, Calendar
 from ansible_collections.prlsdk.core.plugins.plugin_utils._retention.plan import make_plan
 from ansible_collections.prlsdk.core.plugins.plugin_utils._retention.stamps import Reader, Writer
 from ansible_collections.prlsdk.core.plugins.plugin_utils._retention.zone import Zone

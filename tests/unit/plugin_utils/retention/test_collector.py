@@ -1,13 +1,13 @@
 # Copyright (c) The prlsdk.core developers
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Python's collector of cyclic garbage: as the rest of the process had it, so it is left."""
+"""Python's memory of cyclic garbage: as the rest of the process had it, so it is left."""
 
 import gc
 import weakref
 
 import pytest
-from ansible_collections.prlsdk.core.plugins.plugin_utils._retention import collector
+from ansible_collections.prlsdk.core.plugins.plugin_utils._retention import memory
 
 
 @pytest.fixture(autouse=True)
@@ -19,7 +19,7 @@ def collecting():
 
 
 def test_the_collector_rests_and_works_again_also_after_an_error():
-    with pytest.raises(KeyError), collector.held():
+    with pytest.raises(KeyError), memory.gc_paused():
         assert not gc.isenabled()
         raise KeyError
     assert gc.isenabled() and gc.get_freeze_count() == 0
@@ -27,7 +27,7 @@ def test_the_collector_rests_and_works_again_also_after_an_error():
 
 def test_a_collector_that_was_off_stays_off():
     gc.disable()
-    with collector.held():
+    with memory.gc_paused():
         pass
     assert not gc.isenabled()
 
@@ -35,14 +35,14 @@ def test_a_collector_that_was_off_stays_off():
 def test_what_somebody_else_has_frozen_stays_frozen():
     gc.freeze()
     frozen = gc.get_freeze_count()
-    with collector.held():
+    with memory.gc_paused():
         pass
     assert gc.get_freeze_count() > 0.9 * frozen
 
 
 def test_what_a_large_plan_left_is_not_young():
-    with collector.held():
-        left = [[] for each in range(collector.MANY)]
+    with memory.gc_paused():
+        left = [[] for each in range(memory.MANY)]
     assert not any(one is left[0] for one in gc.get_objects(generation=0))
 
 
@@ -56,7 +56,7 @@ def test_a_program_that_makes_many_small_plans_is_collected_as_ever():
     seen = []
     for _plan in range(100):
         seen.append(weakref.ref(Garbage()))
-        with collector.held():
+        with memory.gc_paused():
             left = [[] for each in range(100)]
     left += [[] for each in range(2 * gc.get_threshold()[0])]
     assert sum(reference() is None for reference in seen) > 50

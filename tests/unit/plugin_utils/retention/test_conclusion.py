@@ -7,17 +7,17 @@ from __future__ import annotations
 
 import pytest
 from ansible_collections.prlsdk.core.plugins.module_utils._errors import InputError
-from ansible_collections.prlsdk.core.plugins.plugin_utils._report import conclusion
-from ansible_collections.prlsdk.core.plugins.plugin_utils._report.terminal import plan_lines
-from ansible_collections.prlsdk.core.plugins.plugin_utils._retention.groups import make_plans
-from ansible_collections.prlsdk.core.plugins.plugin_utils._retention.refusals import in_words
+from ansible_collections.prlsdk.core.plugins.plugin_utils._retention.guards import in_words
+from ansible_collections.prlsdk.core.plugins.plugin_utils._retention.overrides import make_plans
+from ansible_collections.prlsdk.core.plugins.plugin_utils._text import summary
+from ansible_collections.prlsdk.core.plugins.plugin_utils._text.plan import plan_lines
 
 from .test_groups import NOW, POLICY, tree
 
 
 def conclude(planned, state, **more):
     """As it is told where the role runs the action."""
-    return conclusion.conclude(planned, state, option=lambda name: "backup_retention_" + name, **more)
+    return summary.conclude(planned, state, option=lambda name: "backup_retention_" + name, **more)
 
 
 def plan(*trees, exclude=None, overrides=None, **policy):
@@ -100,14 +100,14 @@ def test_what_a_refusal_would_stop_is_not_promised(state, first):
 
 def test_outside_of_the_role_options_are_named_as_those_of_the_task():
     refused = plan(tree("a"), max_remove=4, max_remove_share=0.5)
-    assert conclusion.conclude(refused, "stopped").startswith(
+    assert summary.conclude(refused, "stopped").startswith(
         "Nothing was removed, since on_refused is stop and a guard refused something."
     )
-    assert """let one run do it with 'guards: {"max_remove": 5}', or change the policy.""" in conclusion.conclude(
+    assert """let one run do it with 'guards: {"max_remove": 5}', or change the policy.""" in summary.conclude(
         refused, "planned"
     )
     digest = TWO["digest"][:16]
-    assert conclusion.conclude(TWO, "planned").endswith(
+    assert summary.conclude(TWO, "planned").endswith(
         "To apply exactly this plan add 'confirm: %s'; to apply whatever the plan is at that time, as in a nightly job, 'confirm: true'."
         % digest
     )

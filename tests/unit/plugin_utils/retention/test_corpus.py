@@ -15,7 +15,7 @@ import pathlib
 import random
 
 from ansible_collections.prlsdk.core.plugins.module_utils import _time
-from ansible_collections.prlsdk.core.plugins.plugin_utils._retention.groups import make_plans
+from ansible_collections.prlsdk.core.plugins.plugin_utils._retention.overrides import make_plans
 
 from . import forests
 

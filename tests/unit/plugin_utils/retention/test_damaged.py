@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import pytest
 from ansible_collections.prlsdk.core.plugins.module_utils._errors import InputError
-from ansible_collections.prlsdk.core.plugins.plugin_utils._report.conclusion import conclude
-from ansible_collections.prlsdk.core.plugins.plugin_utils._retention.groups import make_plans
-from ansible_collections.prlsdk.core.plugins.plugin_utils._retention.outcome import hold_against
+from ansible_collections.prlsdk.core.plugins.plugin_utils._retention.overrides import make_plans
 from ansible_collections.prlsdk.core.plugins.plugin_utils._retention.plan import make_plan
+from ansible_collections.prlsdk.core.plugins.plugin_utils._retention.verify import verify_plan
+from ansible_collections.prlsdk.core.plugins.plugin_utils._text.summary import conclude
 
 NOW = "2026-09-20T06:00:00Z"
 POLICY = {"last": 1, "grace": "0h", "max_remove_share": 1.0}
@@ -100,20 +100,20 @@ def test_an_excluded_vm_is_not_warned_of():
 def test_after_the_removal_its_backups_are_neither_missing_nor_left(there):
     plan = make_plan([tree("db"), tree("web", WEB)], POLICY, NOW)
     part = [tree("web", WEB, there)] if there else []
-    assert hold_against(plan, [tree("db", days=(3,)), *part], DAMAGED) == {
+    assert verify_plan(plan, [tree("db", days=(3,)), *part], DAMAGED) == {
         "left": [],
         "missing": [],
         "new": 0,
         "unknown": [{"vm": "web", "message": "The answer is damaged."}],
     }
-    gone = hold_against(plan, [], DAMAGED)
+    gone = verify_plan(plan, [], DAMAGED)
     assert [backup["vm"] for backup in gone["missing"]] == ["db"], "of the others everything is known"
-    assert hold_against(plan, [tree("db", days=(3,)), tree("web", WEB, (3,))])["unknown"] == []
+    assert verify_plan(plan, [tree("db", days=(3,)), tree("web", WEB, (3,))])["unknown"] == []
 
 
 def test_a_vm_that_could_not_be_read_for_the_plan_either_is_no_part_of_what_became_of_it():
     plan = make_plan([tree("db")], POLICY, NOW, damaged=DAMAGED)
-    assert hold_against(plan, [tree("db", days=(3,))], DAMAGED) == {"left": [], "missing": [], "new": 0, "unknown": []}
+    assert verify_plan(plan, [tree("db", days=(3,))], DAMAGED) == {"left": [], "missing": [], "new": 0, "unknown": []}
 
 
 def test_what_is_no_list_of_vms_is_refused():

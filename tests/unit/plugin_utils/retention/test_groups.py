@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 from ansible_collections.prlsdk.core.plugins.module_utils._errors import InputError
-from ansible_collections.prlsdk.core.plugins.plugin_utils._report.terminal import plan_lines
-from ansible_collections.prlsdk.core.plugins.plugin_utils._retention.groups import make_plans
-from ansible_collections.prlsdk.core.plugins.plugin_utils._retention.outcome import hold_against
+from ansible_collections.prlsdk.core.plugins.plugin_utils._retention.overrides import make_plans
 from ansible_collections.prlsdk.core.plugins.plugin_utils._retention.plan import make_plan
+from ansible_collections.prlsdk.core.plugins.plugin_utils._retention.verify import verify_plan
+from ansible_collections.prlsdk.core.plugins.plugin_utils._text.plan import plan_lines
 
 NOW = "2026-11-22T06:00:00Z"
 POLICY = {"last": 1, "grace": "0h", "max_remove_share": 1.0}
@@ -160,10 +160,10 @@ def test_the_outcome_names_what_is_left_and_what_is_missing_by_id_and_time():
     plan = make_plans([tree("a")], POLICY, NOW)
     after = tree("a")
     after["chains"] = [after["chains"][0]]
-    assert [one["id"] for one in hold_against(plan, [after])["left"]] == ["{a-1}"]
-    assert [one["id"] for one in hold_against(plan, [after])["missing"]] == ["{a-6}"]
+    assert [one["id"] for one in verify_plan(plan, [after])["left"]] == ["{a-1}"]
+    assert [one["id"] for one in verify_plan(plan, [after])["missing"]] == ["{a-6}"]
     after["chains"][0]["backups"][0]["created"] = "2026-11-22T05:00:00Z"
-    assert hold_against(plan, [after])["left"] == [] and hold_against(plan, [after])["new"] == 1
+    assert verify_plan(plan, [after])["left"] == [] and verify_plan(plan, [after])["new"] == 1
 
 
 @pytest.mark.parametrize("detail", ["auto", "all", "removals", "vms", "totals"])

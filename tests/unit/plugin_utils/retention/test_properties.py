@@ -13,7 +13,7 @@ import time
 
 import pytest
 from ansible_collections.prlsdk.core.plugins.module_utils import _time
-from ansible_collections.prlsdk.core.plugins.plugin_utils._retention.buckets import BUCKETS, Calendar, calendar
+from ansible_collections.prlsdk.core.plugins.plugin_utils._retention.calendar import BUCKETS, Calendar, calendar
 from ansible_collections.prlsdk.core.plugins.plugin_utils._retention.plan import make_plan
 from ansible_collections.prlsdk.core.plugins.plugin_utils._retention.zone import Zone, named
 from hypothesis import example, given

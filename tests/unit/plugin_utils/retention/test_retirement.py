@@ -10,9 +10,9 @@ import copy
 import pytest
 from ansible_collections.prlsdk.core.plugins.module_utils import _time
 from ansible_collections.prlsdk.core.plugins.module_utils._errors import InputError
-from ansible_collections.prlsdk.core.plugins.plugin_utils._report.conclusion import conclude
-from ansible_collections.prlsdk.core.plugins.plugin_utils._report.terminal import plan_lines
-from ansible_collections.prlsdk.core.plugins.plugin_utils._retention.groups import make_plans
+from ansible_collections.prlsdk.core.plugins.plugin_utils._retention.overrides import make_plans
+from ansible_collections.prlsdk.core.plugins.plugin_utils._text.plan import plan_lines
+from ansible_collections.prlsdk.core.plugins.plugin_utils._text.summary import conclude
 
 from .forests import DAY, backup, chain, entries, kept, tree
 

@@ -8,15 +8,15 @@ from __future__ import annotations
 import pytest
 from ansible_collections.prlsdk.core.plugins.module_utils import _time
 from ansible_collections.prlsdk.core.plugins.module_utils._errors import InputError
-from ansible_collections.prlsdk.core.plugins.plugin_utils._report import words
 from ansible_collections.prlsdk.core.plugins.plugin_utils._retention import guards, inventory
 from ansible_collections.prlsdk.core.plugins.plugin_utils._retention import policy as policies
-from ansible_collections.prlsdk.core.plugins.plugin_utils._retention.buckets import calendar
+from ansible_collections.prlsdk.core.plugins.plugin_utils._retention.calendar import calendar
 from ansible_collections.prlsdk.core.plugins.plugin_utils._retention.candidates import Candidates
-from ansible_collections.prlsdk.core.plugins.plugin_utils._retention.groups import make_plans
+from ansible_collections.prlsdk.core.plugins.plugin_utils._retention.guards import refusals
+from ansible_collections.prlsdk.core.plugins.plugin_utils._retention.overrides import make_plans
 from ansible_collections.prlsdk.core.plugins.plugin_utils._retention.plan import make_plan
-from ansible_collections.prlsdk.core.plugins.plugin_utils._retention.refusals import refusals
 from ansible_collections.prlsdk.core.plugins.plugin_utils._retention.zone import named
+from ansible_collections.prlsdk.core.plugins.plugin_utils._text import formats
 
 from .forests import BARE, DAY, HOUR, all_backups, backup, chain, entries, kept, let_go, singles, tree, verdicts
 
@@ -150,7 +150,7 @@ def test_a_rule_with_a_duration_keeps_the_oldest_backup_in_it_until_it_is_older(
     found = entries(planned(trees, _time.parse_instant("2026-09-12T04:00:00Z"), **policy))
     assert [entry["verdict"] for entry in found.values()] == ["keep", "remove", "keep"]
     assert found["{c0}"]["reasons"] == [{"code": "oldest", "rule": "within_daily"}]
-    assert words.reason(found["{c0}"]["reasons"][0]) == "the oldest, while within_daily reaches back to it"
+    assert formats.reason(found["{c0}"]["reasons"][0]) == "the oldest, while within_daily reaches back to it"
     assert found["{c0}"]["earliest_removal"] == "2026-09-15T01:00:00Z"
     alone = entries(planned([singles(["2026-09-12T01:00:00Z"])], _time.parse_instant("2026-09-12T04:00:00Z"), **policy))
     assert alone["{c0}"]["earliest_removal"] == "2026-09-15T01:00:00Z", "a newer one of the day does not take its place"

@@ -16,9 +16,9 @@ from ansible_collections.prlsdk.core.plugins.filter import retention_plan as doc
 from ansible_collections.prlsdk.core.plugins.filter.backup_list import FilterModule as BackupList
 from ansible_collections.prlsdk.core.plugins.module_utils._terminal_text import printable
 from ansible_collections.prlsdk.core.plugins.modules import prl_backup
-from ansible_collections.prlsdk.core.plugins.plugin_utils._report.terminal import plan_lines
 from ansible_collections.prlsdk.core.plugins.plugin_utils._retention import policy as policies
 from ansible_collections.prlsdk.core.plugins.plugin_utils._retention.rules import RULES
+from ansible_collections.prlsdk.core.plugins.plugin_utils._text.plan import plan_lines
 from jinja2 import Undefined
 
 retention_plan = documented_filter.FilterModule().filters()["retention_plan"]

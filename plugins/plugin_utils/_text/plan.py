@@ -9,9 +9,9 @@ from collections.abc import Iterator
 from typing import Any
 
 from ansible_collections.prlsdk.core.plugins.module_utils._errors import InputError
-from ansible_collections.prlsdk.core.plugins.plugin_utils._retention.refusals import in_words
+from ansible_collections.prlsdk.core.plugins.plugin_utils._retention.guards import in_words
 
-from . import words
+from . import formats
 from .steps import by_chain, steps
 
 DETAILS = ("auto", "all", "removals", "vms", "totals")
@@ -42,7 +42,7 @@ def plan_lines(
     if lines and lines[-1]:
         lines.append("")
     lines += _totals(plan, detail, digest_length)
-    return [words.shown(line, 1000) for line in lines]  # names and ids are the server's: none may steer the terminal
+    return [formats.shown(line, 1000) for line in lines]  # names and ids are the server's: none may steer the terminal
 
 
 def _detail(plan, limit):
@@ -62,7 +62,7 @@ def _everything(vm) -> Iterator[str]:
     for backups in by_chain(vm["backups"]):
         yield "  chain %s" % backups[0]["chain"]
         for backup in backups:
-            why = "; ".join(words.why(backup)).replace(backup["chain"], "")
+            why = "; ".join(formats.why(backup)).replace(backup["chain"], "")
             yield _row(_short(backup["id"]), backup["created"], backup["type"], backup["size"], backup["verdict"], why)
     yield ""
 
@@ -85,7 +85,7 @@ def _step(step):
         else "%d increments" % len(step.gone)
     )
     head = step.head
-    return _row(head["id"], head["created"], what, step.frees, head["verdict"], "; ".join(words.why(head)), 42, 13)
+    return _row(head["id"], head["created"], what, step.frees, head["verdict"], "; ".join(formats.why(head)), 42, 13)
 
 
 def _one_line(vm) -> Iterator[str]:
@@ -98,12 +98,12 @@ def _one_line(vm) -> Iterator[str]:
         else (vm["counts"]["remove"], vm["bytes"]["freed"])
     )
     yield _vm_line(
-        vm["vm"]["name"] or vm["vm"]["uuid"], vm["vm"]["type"], vm["counts"]["keep"], gone, words.size(size), note
+        vm["vm"]["name"] or vm["vm"]["uuid"], vm["vm"]["type"], vm["counts"]["keep"], gone, formats.size(size), note
     )
 
 
 def _vm_line(name, kind, keep, remove, size, note):
-    return ("%-32s %-4s %7s %7s %11s  %s" % (words.shown(name)[:32], kind, keep, remove, size, note)).rstrip()
+    return ("%-32s %-4s %7s %7s %11s  %s" % (formats.shown(name)[:32], kind, keep, remove, size, note)).rstrip()
 
 
 _SHOWN = {"all": _everything, "removals": _removals, "vms": _one_line, "totals": lambda vm: ()}
@@ -112,17 +112,17 @@ _SHOWN = {"all": _everything, "removals": _removals, "vms": _one_line, "totals":
 def _heading(vm):
     name = _name(vm)
     counts, sizes = vm["counts"], vm["bytes"]
-    policy = "" if vm.get("group", "default") == "default" else ", policy: %s" % words.shown(vm["group"])
+    policy = "" if vm.get("group", "default") == "default" else ", policy: %s" % formats.shown(vm["group"])
     if vm["guard"]:
         what = "REFUSED, %d of %d backups would go (%s)" % (
             counts["refused"],
             sum(counts.values()),
-            words.size(sizes["refused"]),
+            formats.size(sizes["refused"]),
         )
     elif vm["status"] == "retired":
-        what = "RETIRED, keep %d, remove %d (%s)" % (counts["keep"], counts["remove"], words.size(sizes["freed"]))
+        what = "RETIRED, keep %d, remove %d (%s)" % (counts["keep"], counts["remove"], formats.size(sizes["freed"]))
     elif counts["remove"]:
-        what = "keep %d, remove %d (%s)" % (counts["keep"], counts["remove"], words.size(sizes["freed"]))
+        what = "keep %d, remove %d (%s)" % (counts["keep"], counts["remove"], formats.size(sizes["freed"]))
     else:
         what = "keep %d, nothing to remove" % counts["keep"]
     yield "%s %s (%s%s): %s" % (RULE * 2, name, vm["vm"]["type"] or "vm", policy, what)
@@ -131,13 +131,14 @@ def _heading(vm):
 
 
 def _name(vm):
-    return words.shown(vm["vm"]["name"]) or vm["vm"]["uuid"]
+    return formats.shown(vm["vm"]["name"]) or vm["vm"]["uuid"]
 
 
 def _row(identity, created, kind, size, verdict, why, id_width=7, kind_width=11):
     when = created[:16].replace("T", " ")
     return (
-        "    %-*s %s  %-*s %10s  %-7s %s" % (id_width, identity, when, kind_width, kind, words.size(size), verdict, why)
+        "    %-*s %s  %-*s %10s  %-7s %s"
+        % (id_width, identity, when, kind_width, kind, formats.size(size), verdict, why)
     ).rstrip()
 
 
@@ -156,39 +157,39 @@ def _totals(plan, detail, digest_length):
     yield "%s %s, %s, times in UTC" % (
         RULE * 2,
         "1 VM or container" if vms == 1 else "%d VMs and containers" % vms,
-        words.count(backups, "backup"),
+        formats.count(backups, "backup"),
     )
-    yield "  keep    %7d  %10s" % (counts["keep"], words.size(sizes["own"] + sizes["needed"]))
+    yield "  keep    %7d  %10s" % (counts["keep"], formats.size(sizes["own"] + sizes["needed"]))
     yield "  remove  %7d  %10s  of %s" % (
         counts["remove"],
-        words.size(sizes["freed"]),
-        words.count(totals["planned"] + totals["retired"], "VM"),
+        formats.size(sizes["freed"]),
+        formats.count(totals["planned"] + totals["retired"], "VM"),
     )
     if totals["retired"]:
         gone = [vm for vm in plan["vms"] if vm["status"] == "retired"]
         yield "  retired %7d  %10s  of %s: %s" % (
             sum(vm["counts"]["remove"] for vm in gone),
-            words.size(sum(vm["bytes"]["freed"] for vm in gone)),
-            words.count(len(gone), "VM"),
-            words.listed([_name(vm) for vm in gone], NAMED),
+            formats.size(sum(vm["bytes"]["freed"] for vm in gone)),
+            formats.count(len(gone), "VM"),
+            formats.listed([_name(vm) for vm in gone], NAMED),
         )
     if totals["refused"]:
         yield "  refused %7d  %10s  of %s, by a guard" % (
             counts["refused"],
-            words.size(sizes["refused"]),
-            words.count(totals["refused"], "VM"),
+            formats.size(sizes["refused"]),
+            formats.count(totals["refused"], "VM"),
         )
     excluded = plan.get("excluded", [])
     if excluded:
         yield "  excluded %6d  %10s  of %s: %s" % (
             sum(one["backups"] for one in excluded),
-            words.size(sum(one["size"] for one in excluded)),
-            words.count(len(excluded), "VM"),
-            words.listed([_name(one) for one in excluded], NAMED),
+            formats.size(sum(one["size"] for one in excluded)),
+            formats.count(len(excluded), "VM"),
+            formats.listed([_name(one) for one in excluded], NAMED),
         )
     if plan.get("unused"):
         yield "  unused: no VM of this host that has backups fits %s" % ", ".join(
-            words.shown(name) for name in plan["unused"]
+            formats.shown(name) for name in plan["unused"]
         )
     if detail != "all" and backups:
         yield "  Only %s shown; the report has every backup and why it stays." % _LEFT_OUT[detail]

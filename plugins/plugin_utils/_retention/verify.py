@@ -15,7 +15,7 @@ from .inventory import plain_id
 from .stamps import Reader
 
 
-def hold_against(plan: dict[str, Any], backup_trees, damaged=None) -> dict[str, Any]:
+def verify_plan(plan: dict[str, Any], backup_trees, damaged=None) -> dict[str, Any]:
     """What of the plan did not come true.
 
     :arg backup_trees: as ``prl_backup_info`` returns them, gathered the same way as those of the plan, or more widely: what is more is ``new``.

@@ -12,7 +12,7 @@ from typing import Any
 from ansible_collections.prlsdk.core.plugins.module_utils._errors import InputError
 from ansible_collections.prlsdk.core.plugins.plugin_utils._retention.totals import GOING
 
-from . import words
+from . import formats
 
 #: What became of the plan: only shown, predicted by check mode, carried out, or stopped by a guard.
 STATES = ("planned", "predicted", "applied", "stopped")
@@ -61,9 +61,9 @@ def _told(plan, state, confirmed, stops, digest_length, option):
         return "Nothing was removed." if plan["refusals"] else _nothing(plan)
     vms = sum(plan["totals"]["vms"][status] for status in GOING)
     what = "%s of %s (%s%s)" % (
-        words.count(going, "backup"),
-        words.count(vms, "VM"),
-        words.size(plan["totals"]["bytes"]["freed"]),
+        formats.count(going, "backup"),
+        formats.count(vms, "VM"),
+        formats.size(plan["totals"]["bytes"]["freed"]),
         _retired(plan["vms"]),
     )
     if state == "applied":
@@ -87,15 +87,15 @@ def _told(plan, state, confirmed, stops, digest_length, option):
 
 def _retired(vms):
     """The VMs of which backups go because they have moved or are gone, by name."""
-    names = [words.shown(vm["vm"]["name"]) or vm["vm"]["uuid"] for vm in vms if vm["status"] == "retired"]
-    return "; retired: %s" % words.listed(names, NAMED) if names else ""
+    names = [formats.shown(vm["vm"]["name"]) or vm["vm"]["uuid"] for vm in vms if vm["status"] == "retired"]
+    return "; retired: %s" % formats.listed(names, NAMED) if names else ""
 
 
 def _nothing(plan):
     stay, vms = plan["totals"]["counts"]["keep"], sum(plan["totals"]["vms"].values())
     if stay:
         who, does = ("the only backup", "stays") if stay == 1 else ("all %d backups" % stay, "stay")
-        return "Nothing to remove: %s of %s %s." % (who, words.count(vms, "VM"), does)
+        return "Nothing to remove: %s of %s %s." % (who, formats.count(vms, "VM"), does)
     if plan.get("damaged"):
         return "Nothing to remove."
     return "Nothing to remove: %s." % (
@@ -111,13 +111,13 @@ def _there(counts):
 def _damaged(damaged) -> Iterator[str]:
     """The VMs of which nothing is known, by name, and what is wrong with the first."""
     if damaged:
-        names = ", ".join(words.shown(one["name"] or one["uuid"]) for one in damaged[:NAMED])
+        names = ", ".join(formats.shown(one["name"] or one["uuid"]) for one in damaged[:NAMED])
         more = len(damaged) - NAMED
         yield "Nothing was planned for %s%s, because it is not known which backups %s. %s" % (
             names,
-            " and %s" % words.count(more, "more VM") if more > 0 else "",
+            " and %s" % formats.count(more, "more VM") if more > 0 else "",
             "it has" if len(damaged) == 1 else "they have",
-            words.shown(damaged[0]["message"], 500),
+            formats.shown(damaged[0]["message"], 500),
         )
 
 
@@ -125,13 +125,13 @@ def _refusals(refusals, option) -> Iterator[str]:
     """Guard by guard what was refused, and the option with which one run may do it all the same."""
     allow = {}
     for refusal in refusals:
-        names = ", ".join(words.shown(name) for name in refusal["vms"][:NAMED])
+        names = ", ".join(formats.shown(name) for name in refusal["vms"][:NAMED])
         more = len(refusal["vms"]) - NAMED
         yield "A guard refused the removal of %s of %s%s. %s." % (
-            words.count(refusal["backups"], "backup"),
+            formats.count(refusal["backups"], "backup"),
             names,
-            " and %s" % words.count(more, "more VM") if more > 0 else "",
-            words.shown(refusal["message"]),
+            " and %s" % formats.count(more, "more VM") if more > 0 else "",
+            formats.shown(refusal["message"]),
         )
         if refusal["allow"] is not None:
             allow[refusal["guard"]] = refusal["allow"]

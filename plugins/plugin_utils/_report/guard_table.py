@@ -11,8 +11,8 @@ from ansible_collections.prlsdk.core.plugins.module_utils import _time
 from ansible_collections.prlsdk.core.plugins.plugin_utils._retention.guards import OF_RETIRED
 from ansible_collections.prlsdk.core.plugins.plugin_utils._retention.zone import Zone
 
-from . import words
-from .figures import Figures
+from .._text import formats
+from .counts import Figures
 
 
 def table(
@@ -21,7 +21,7 @@ def table(
     """A row for each guard that the policy of these VMs sets, with the nearest value and how many plans it refused."""
     rows = [_row(name, policy, list(zip(vms, counted)), now, zone) for name in _NEAREST if policy.get(name) is not None]
     if policy.get("max_remove_total") is not None:
-        total = sum(figures.going for figures in counted)
+        total = sum(counts.going for counts in counted)
         rows.append(
             _written(
                 "max_remove_total",
@@ -44,12 +44,12 @@ def table(
 def _row(name, policy, pairs, now, zone):
     limit = policy[name]
     if name not in OF_RETIRED:
-        pairs = [(vm, figures) for vm, figures in pairs if vm["status"] != "retired"]
+        pairs = [(vm, counts) for vm, counts in pairs if vm["status"] != "retired"]
     nearest, value, written = _NEAREST[name](pairs, policy, now)
     if name == "max_staleness":
-        bound, text = now - zone.before(now, _time.parse_duration(limit)), words.shown(limit)
+        bound, text = now - zone.before(now, _time.parse_duration(limit)), formats.shown(limit)
     else:
-        bound, text = limit, _percent(limit) if name == "max_remove_share" else words.shown(limit)
+        bound, text = limit, _percent(limit) if name == "max_remove_share" else formats.shown(limit)
     return _written(name, text, written, nearest, value, bound)
 
 
@@ -58,7 +58,7 @@ def _written(name, limit, value, vm, number, bound):
     fill = 100 if number > bound else round(100 * number / bound, 1) if bound else 0
     if name == "min_chains":
         fill = min(round(100 * bound / number, 1), 100) if number else 100
-    return {"name": name, "limit": str(limit), "value": str(value), "vm": words.shown(vm), "fill": fill}
+    return {"name": name, "limit": str(limit), "value": str(value), "vm": formats.shown(vm), "fill": fill}
 
 
 def _percent(share):
@@ -69,7 +69,7 @@ def _most(value, write):
     """The VM of which a value is largest."""
 
     def nearest(pairs, policy, now):
-        numbers = [(value(vm, figures, policy, now), vm) for vm, figures in pairs]
+        numbers = [(value(vm, counts, policy, now), vm) for vm, counts in pairs]
         number, vm = max(numbers, key=lambda each: each[0], default=(0, None))
         return (vm["vm"]["name"] or vm["vm"]["uuid"] if vm and number else ""), number, write(number)
 
@@ -77,19 +77,19 @@ def _most(value, write):
 
 
 def _fewest_chains(pairs, policy, now):
-    numbers = [(figures.chains_left, vm["vm"]["name"] or vm["vm"]["uuid"]) for vm, figures in pairs if figures.going]
+    numbers = [(counts.chains_left, vm["vm"]["name"] or vm["vm"]["uuid"]) for vm, counts in pairs if counts.going]
     number, name = min(numbers, default=(0, ""))
     return name, number if numbers else 10**9, str(number) if numbers else "nothing goes"
 
 
 _NEAREST = {
-    "max_remove": _most(lambda vm, figures, policy, now: figures.going, str),
+    "max_remove": _most(lambda vm, counts, policy, now: counts.going, str),
     "max_remove_share": _most(
-        lambda vm, figures, policy, now: figures.share if figures.going >= policy["max_remove_floor"] else 0.0, _percent
+        lambda vm, counts, policy, now: counts.share if counts.going >= policy["max_remove_floor"] else 0.0, _percent
     ),
     "min_chains": _fewest_chains,
     "max_staleness": _most(
-        lambda vm, figures, policy, now: max(now - figures.newest, 0) if figures.newest is not None else 0, words.span
+        lambda vm, counts, policy, now: max(now - counts.newest, 0) if counts.newest is not None else 0, formats.span
     ),
-    "max_broken_chains": _most(lambda vm, figures, policy, now: figures.broken_chains, str),
+    "max_broken_chains": _most(lambda vm, counts, policy, now: counts.broken_chains, str),
 }

@@ -9,9 +9,10 @@ import difflib
 from collections.abc import Mapping, Sequence
 
 from ansible_collections.prlsdk.core.plugins.module_utils._errors import InputError
+from jinja2 import Undefined
 
 
-def listed(value, where: str) -> Sequence:
+def read_list(value, where: str) -> Sequence:
     """A list; none is an empty one."""
     if value is None:
         return []
@@ -20,16 +21,16 @@ def listed(value, where: str) -> Sequence:
     return value
 
 
-def mapped(value, where: str) -> Mapping:
+def read_mapping(value, where: str) -> Mapping:
     """A dictionary."""
     if not isinstance(value, Mapping):
         raise InputError("%s must be a dictionary, not %r" % (where, value))
     return value
 
 
-def known(value, keys: Sequence[str], where: str) -> Mapping:
+def check_keys(value, keys: Sequence[str], where: str) -> Mapping:
     """A dictionary that has none but these keys; the error about another one suggests the nearest."""
-    for key in mapped(value, where):
+    for key in read_mapping(value, where):
         if key not in keys:
             near = difflib.get_close_matches(str(key), keys, 1, 0.5)
             raise InputError(
@@ -37,3 +38,15 @@ def known(value, keys: Sequence[str], where: str) -> Mapping:
                 % (where, key, "did you mean %s?" % near[0] if near else "known are %s" % ", ".join(keys))
             )
     return value
+
+
+def refuse_undefined(value, name: str) -> None:
+    """Refuse an undefined variable in an argument or, one level down, under a key of it, by its name.
+
+    :raises InputError: says which one is undefined.
+    """
+    if isinstance(value, Undefined):
+        raise InputError("%s is undefined" % name)
+    if isinstance(value, Mapping):
+        for key, member in value.items():
+            refuse_undefined(member, "%s.%s" % (name, key))

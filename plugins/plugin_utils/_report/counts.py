@@ -1,7 +1,7 @@
 # Copyright (c) The prlsdk.core developers
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""One VM of a plan in figures: what the overview shows of every VM, and what the guards looked at."""
+"""One VM of a plan in numbers: what the overview shows of every VM, and what the guards looked at."""
 
 from __future__ import annotations
 

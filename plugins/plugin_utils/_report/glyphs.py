@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from ansible_collections.prlsdk.core.plugins.plugin_utils._retention.buckets import Calendar
+from ansible_collections.prlsdk.core.plugins.plugin_utils._retention.calendar import Calendar
 from ansible_collections.prlsdk.core.plugins.plugin_utils._retention.stamps import Reader
 
-from . import words
+from .._text import formats
 from .outcomes import Outcome
 
 STATES = ("own", "needed", "refused", "gone")  # the best first
@@ -24,7 +24,7 @@ STATE_TEXTS = {
 REASONS = 3
 
 
-class Mark(NamedTuple):
+class Glyph(NamedTuple):
     """A backup, ready to be shown."""
 
     backup: dict[str, Any]
@@ -44,16 +44,16 @@ class Mark(NamedTuple):
         if len(self.why) > REASONS:
             why += "; and %d more" % (len(self.why) - REASONS)
         text = "%s, %s, %s. %s: %s" % (
-            words.when(backup["created"]),
+            formats.when(backup["created"]),
             backup["type"],
-            words.size(backup["size"]),
+            formats.size(backup["size"]),
             STATE_TEXTS[self.state].capitalize(),
             why,
         )
         return "%s. Then: %s" % (text, self.outcome.text) if self.outcome else text
 
 
-def marks_of(vm: dict[str, Any], calendar: Calendar, read: Reader, outcomes: dict[str, Outcome]) -> list[Mark]:
+def glyphs_of(vm: dict[str, Any], calendar: Calendar, read: Reader, outcomes: dict[str, Outcome]) -> list[Glyph]:
     """The backups of one entry of a plan's ``vms``, newest first; ``outcomes`` is what became of them, by id."""
     backups = vm["backups"]
     instants = [read(backup["created"]) for backup in backups]
@@ -67,5 +67,5 @@ def _mark(backup, instant, day, outcome):
     reasons, verdict = backup["reasons"], backup["verdict"]
     state = {"remove": "gone", "refused": "refused"}.get(verdict) or ("own" if backup["own"] else "needed")
     pinned = any(reason["code"] == "pinned" for reason in reasons)
-    letter = words.letter(reasons) if verdict == "keep" else ""
-    return Mark(backup, instant, day, state, pinned, letter, words.why(backup) or ["no rule looked at it"], outcome)
+    letter = formats.letter(reasons) if verdict == "keep" else ""
+    return Glyph(backup, instant, day, state, pinned, letter, formats.why(backup) or ["no rule looked at it"], outcome)

@@ -27,13 +27,13 @@ class Chain(NamedTuple):
     restorable: bool  # it begins with a full
 
 
-class Standing(NamedTuple):
+class ChainSummary(NamedTuple):
     """What may be relied on of one VM's backups, by position, oldest first."""
 
-    chains: list[Chain]
+    all: list[Chain]
     broken: list[int]  # not restorable: in a chain that does not begin with a full
     future: list[int]  # later than the clock allows
-    sound: list[int]  # restorable and not in the future
+    restorable: list[int]  # restorable and not in the future
 
 
 class Pin(NamedTuple):
@@ -44,16 +44,16 @@ class Pin(NamedTuple):
     until: int | None = None  # the last second of it, in epoch seconds; None if it has no end
 
 
-class Survey(NamedTuple):
+class Chains(NamedTuple):
     """One VM's backups and what is known of each, by position, oldest first."""
 
     backups: Backups
-    chains: list[Chain]
+    all: list[Chain]
     broken: list[int]  # not restorable: in a chain that does not begin with a full
     future: list[int]  # later than the clock allows
     pinned: list[Pin]
     undated: list[tuple[int, str]]  # pinned by a date that cannot be read, and that text
-    sound: list[int]  # restorable and not in the future
+    restorable: list[int]  # restorable and not in the future
     groups: list[tuple[str | None, list[int]]]  # the candidates of the policy's own rules, and of those of each tag
 
     @property
@@ -62,7 +62,7 @@ class Survey(NamedTuple):
         return len(self.backups) - len(self.future)
 
 
-class Surveyor:
+class ChainReader:
     """Looks at VMs the way a policy says; ``now`` in epoch seconds."""
 
     def __init__(self, policy: Policy, zone: Zone, now: int):
@@ -78,23 +78,23 @@ class Surveyor:
         self._count_pinned = policy.count_pinned
         self._pins_at_all = bool(self._ids or self._pin or self._tag or self._until)
 
-    def survey(self, backups: Backups) -> Survey:
+    def read(self, backups: Backups) -> Chains:
         """Look at one VM's backups, given oldest first."""
-        chains, broken, future, sound = standing(backups, self.future_from)
+        chains, broken, future, restorable = summarise_chains(backups, self.future_from)
         pinned = self._pinned(backups)
         undated = self._pin_by_date(backups, pinned) if self._until else []
-        counted = sound
+        candidates = restorable
         if pinned and not self._count_pinned:
             uncounted = {pin.position for pin in pinned}
-            counted = [position for position in sound if position not in uncounted]
-        return Survey(backups, chains, broken, future, pinned, undated, sound, self._groups(backups, counted))
+            candidates = [position for position in restorable if position not in uncounted]
+        return Chains(backups, chains, broken, future, pinned, undated, restorable, self._groups(backups, candidates))
 
-    def _groups(self, backups, counted):
+    def _groups(self, backups, candidates):
         """A backup with tags that have rules is a candidate of each of these, and not of the policy's own rules."""
-        groups: dict[str | None, list[int]] = {None: counted}
+        groups: dict[str | None, list[int]] = {None: candidates}
         if self._tags:
             groups = {None: [], **{tag: [] for tag in sorted(self._tags_with_rules)}}
-            for position in counted:
+            for position in candidates:
                 for tag in self._tags_with_rules.intersection(tags(self._tags, backups.description[position])) or (
                     None,
                 ):
@@ -157,20 +157,20 @@ def tags(pattern: re.Pattern[str], description: str) -> set[str]:
     return {match[1] for match in pattern.finditer(description) if match[1] is not None}
 
 
-def standing(backups: Backups, future_from: int) -> Standing:
+def summarise_chains(backups: Backups, future_from: int) -> ChainSummary:
     """Look at one VM's backups, given oldest first; those of the future are later than ``future_from``."""
-    chains = _chains(backups)
+    chains = _read_chains(backups)
     everything = range(len(backups.instant))
     broken = sorted(position for chain in chains if not chain.restorable for position in chain.members)
     first_future = bisect.bisect_right(backups.instant, future_from)
-    sound = list(everything[:first_future])
+    restorable = list(everything[:first_future])
     if broken:
         lost = set(broken)
-        sound = [position for position in sound if position not in lost]
-    return Standing(chains, broken, list(everything[first_future:]), sound)
+        restorable = [position for position in restorable if position not in lost]
+    return ChainSummary(chains, broken, list(everything[first_future:]), restorable)
 
 
-def _chains(backups):
+def _read_chains(backups):
     members: dict[str, list[int]] = collections.defaultdict(list)
     for position, chain in enumerate(backups.chain):
         members[chain].append(position)

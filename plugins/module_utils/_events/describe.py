@@ -7,7 +7,7 @@ from ansible_collections.prlsdk.core.plugins.module_utils import _time
 from ansible_collections.prlsdk.core.plugins.module_utils._events import catalogue
 
 
-def event_of(raw):
+def describe_event(raw):
     """One event of the worker, completed by ``server`` and ``answered``, as prl_event_wait returns it and the event source sends it."""
     silent = raw["code"] is None or raw["code"] == catalogue.NO_CODE
     state = raw["params"].get(catalogue.STATE_PARAMETER)

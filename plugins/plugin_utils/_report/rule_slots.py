@@ -1,7 +1,7 @@
 # Copyright (c) The prlsdk.core developers
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The rules of a policy as a ladder: a rung for each, with a slot for every backup that it keeps or could keep."""
+"""The rules of a policy as a rule slots: a rung for each, with a slot for every backup that it keeps or could keep."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from typing import Any
 
 from ansible_collections.prlsdk.core.plugins.plugin_utils._retention.rules import RULES
 
-from . import words
+from .._text import formats
 
 #: Slots that a rung shows. What is beyond is counted and said.
 SLOTS = 60
 
 
-def rungs(policy: dict[str, Any], backups: list[tuple[dict[str, Any], datetime.date]]) -> list[dict[str, Any]]:
+def slots_of_rules(policy: dict[str, Any], backups: list[tuple[dict[str, Any], datetime.date]]) -> list[dict[str, Any]]:
     """A rung for each rule of a normalised policy, given a VM's backups, newest first, each with the policy's day that it is of."""
     holders: dict[tuple[str | None, str], dict[int, list]] = {}
     extra: dict[tuple[str | None, str], list] = {}
@@ -47,7 +47,7 @@ def rules(policy: dict[str, Any]) -> list[tuple[str | None, str, Any]]:
 
 def rule_text(name: str, setting, tag: str | None = None) -> str:
     """A rule of a normalised policy, as people write it."""
-    name = name if tag is None else "%s: %s" % (words.shown(tag, 60), name)
+    name = name if tag is None else "%s: %s" % (formats.shown(tag, 60), name)
     if not isinstance(setting, dict):
         return "%s %s" % (name, setting)
     details = [
@@ -76,11 +76,11 @@ def _rung(tag, name, setting, held, extra):
         note = "%d of %d filled" % (filled, amount)
     else:
         slots += by_age
-        note = words.backups(filled + len(by_age) + len(oldest))
+        note = formats.backups(filled + len(by_age) + len(oldest))
     more = max(len(slots) - SLOTS, 0)
     return {
         "name": rule_text(name, setting, tag),
-        "letter": words.LETTERS[name],
+        "letter": formats.LETTERS[name],
         "note": note,
         "slots": slots[:SLOTS] + oldest,
         "more": more,
@@ -92,9 +92,9 @@ def _slot(rank, holders):
     title = _slot_title(backup, reason)
     if len(holders) > 1:
         title = "%s: %s, the newest of %s" % (
-            words.reason(reason),
-            words.backups(len(holders)),
-            words.when(backup["created"]),
+            formats.reason(reason),
+            formats.backups(len(holders)),
+            formats.when(backup["created"]),
         )
     return {
         "state": "full" if backup["type"] == "full" else "inc",
@@ -105,10 +105,10 @@ def _slot(rank, holders):
 
 def _slot_title(backup, reason):
     return "%s: %s of %s, %s" % (
-        words.reason(reason),
+        formats.reason(reason),
         backup["type"],
-        words.when(backup["created"]),
-        words.size(backup["size"]),
+        formats.when(backup["created"]),
+        formats.size(backup["size"]),
     )
 
 

@@ -8,13 +8,13 @@ from __future__ import annotations
 import itertools
 from typing import Any, NamedTuple
 
-from .buckets import Calendar
+from .calendar import Calendar
+from .chains import ChainReader, Chains
 from .closure import Closure, close
 from .inventory import FULL, Backup, Backups
-from .keeping import Keeping, Reasons, keep
+from .keep import KeepSet, Reasons, keep
 from .policy import Policy
 from .rules import NEVER
-from .survey import Survey, Surveyor
 
 #: No server names a chain so.
 _NEW = "a new full"
@@ -23,47 +23,49 @@ _NEW = "a new full"
 class Present(NamedTuple):
     """One VM as its plan has it."""
 
-    survey: Survey
-    keeping: Keeping
+    chains: Chains
+    keep_set: KeepSet
     closure: Closure
     reasons: Reasons
     storage_version: int
 
 
-def full_due(present: Present, policy: Policy, surveyor: Surveyor, calendar: Calendar, now: int) -> dict[str, Any]:
+def full_due(
+    present: Present, policy: Policy, chain_reader: ChainReader, calendar: Calendar, now: int
+) -> dict[str, Any]:
     """``freed``: bytes that go as soon as the new full exists. ``chains``: each with ``chain``, ``backups``, ``size``, ``when``.
 
     The active chain is always listed: ``when`` is the instant before which its last reason cannot lapse, or None
     where that cannot be foreseen.
     """
-    survey, backups, active = present.survey, present.survey.backups, present.keeping.active
-    if not survey.sound:
+    chains, backups, active = present.chains, present.chains.backups, present.keep_set.active
+    if not chains.restorable:
         return {"freed": 0, "chains": []}
     stays = [True] * len(backups)
     for step in present.closure.steps:
         for position in step.removes:
             stays[position] = False
     left = list(itertools.compress(range(len(backups)), stays))
-    instant = max(now, backups.instant[survey.sound[-1]] + 1)
+    instant = max(now, backups.instant[chains.restorable[-1]] + 1)
     full = Backup(instant, 1, _NEW, _NEW, FULL, 0, "", "", "")
     rows = list(itertools.compress(backups.rows(), stays))
     later_rows = sorted([*rows, full])
-    later = surveyor.survey(Backups(later_rows))
+    later = chain_reader.read(Backups(later_rows))
     steps = close(later, keep(later, policy, calendar, now), policy, present.storage_version).steps
-    chains: dict[str, dict[str, Any]] = {}
+    released_chains: dict[str, dict[str, Any]] = {}
     gone = set()
     at_once = calendar.text(now) if steps else None
     for step in steps:
         chain = later.backups.chain[step.position]
-        released = chains.setdefault(chain, {"chain": chain, "backups": 0, "size": 0, "when": at_once})
+        released = released_chains.setdefault(chain, {"chain": chain, "backups": 0, "size": 0, "when": at_once})
         released["backups"] += len(step.removes)
         released["size"] += sum(map(later.backups.size.__getitem__, step.removes))
         if chain == active:
             gone.update(map(later_rows.__getitem__, step.removes))
-    due = {"freed": sum(chain["size"] for chain in chains.values()), "chains": list(chains.values())}
+    due = {"freed": sum(chain["size"] for chain in released_chains.values()), "chains": list(released_chains.values())}
     rest = [position for position, row in zip(left, rows) if backups.chain[position] == active and row not in gone]
     if rest:
-        until = max(present.reasons.until[position] for position in rest)
+        until = max(present.reasons.expires[position] for position in rest)
         due["chains"].append(
             {
                 "chain": active,

@@ -14,14 +14,16 @@ from typing import Any, NamedTuple
 from ansible_collections.prlsdk.core.plugins.module_utils import _time
 from ansible_collections.prlsdk.core.plugins.module_utils._errors import InputError
 
-from . import collector, guards, inventory, lint, selectors, unknown, written
+from .. import _read
 from . import damaged as damages
+from . import guards, inventory, memory, selectors
 from . import policy as policies
+from .guards import GUARDS, refusals
 from .inventory import Vm, plain_id
 from .plan import MATCHES, Planner, check_reasons
-from .refusals import GUARDS, refusals
 from .selectors import Selector
 from .totals import GOING, refuse, totals
+from .warnings import OF_POLICY, UNKNOWN_PIN, UNKNOWN_TAG, unknown_warnings
 
 DEFAULT = "default"
 #: It counts all VMs of a run, so that only the policy that is everybody's can set it.
@@ -52,14 +54,14 @@ def make_plans(
     :raises InputError: names what cannot be used as it is.
     """
     check_reasons(reasons)
-    groups = _groups(policy, written.listed(overrides, "overrides"), limits or {})
+    groups = _groups(policy, _read.read_list(overrides, "overrides"), limits or {})
     excluded_by = selectors.read_all(exclude, MATCHES, "exclude")
     retired_by = selectors.read_all(retired, MATCHES, "retired")
     try:
         now = _time.parse_instant(now)
     except InputError as error:
         raise InputError("now: %s" % error) from None
-    with collector.held():
+    with memory.gc_paused():
         excluded, declared = [], set()
         unread = damages.read(damaged)
         vms = damages.without(inventory.read(backup_trees), unread)
@@ -80,7 +82,7 @@ def make_plans(
 
 def _groups(policy, overrides, limits) -> list[Group]:
     """The overrides in their order, and the default at the end, which fits every VM."""
-    written.mapped(limits, "guards")
+    _read.read_mapping(limits, "guards")
     for key in limits:
         if key not in GUARDS:
             raise InputError("guards has %r, which is not a guard; guards are %s" % (key, ", ".join(GUARDS)))
@@ -89,13 +91,13 @@ def _groups(policy, overrides, limits) -> list[Group]:
     groups, names = [], {DEFAULT}
     for number, override in enumerate(overrides):
         where = "overrides[%d]" % number
-        written.known(override, ("name", "match", "policy"), where)
+        _read.check_keys(override, ("name", "match", "policy"), where)
         name = override.get("name") or where
         where = "%s (%s)" % (where, name) if override.get("name") else where
         if name in names:
             raise InputError("%s: another group has this name already; give each its own" % where)
         names.add(name)
-        own = written.mapped(override.get("policy"), where + ".policy")
+        own = _read.read_mapping(override.get("policy"), where + ".policy")
         if OF_THE_RUN in own:
             raise InputError("%s: %s counts all VMs of a run; set it in the default policy" % (where, OF_THE_RUN))
         if not override.get("match"):
@@ -206,9 +208,9 @@ def _warnings(groups, plans):
     for group, own in having:
         for warning in own:
             names = warned[warning["message"]]
-            if warning["code"] in (unknown.PIN, unknown.TAG) or names[0] != group.name:
+            if warning["code"] in (UNKNOWN_PIN, UNKNOWN_TAG) or names[0] != group.name:
                 continue
-            if warning["code"] in lint.CODES and len(names) < len(having):
+            if warning["code"] in OF_POLICY and len(names) < len(having):
                 policies_told = " and ".join(
                     "the default policy" if name == DEFAULT else "override %s" % name for name in names
                 )
@@ -216,4 +218,4 @@ def _warnings(groups, plans):
             else:
                 warnings.append(warning)
     # The backup of a pin or of a tag may be in one group only, so it is unknown where no group that has the pin finds it.
-    return warnings + unknown.warnings([(group.policy, group.vms) for group in groups])
+    return warnings + unknown_warnings([(group.policy, group.vms) for group in groups])

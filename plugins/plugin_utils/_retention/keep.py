@@ -9,11 +9,11 @@ import bisect
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from .buckets import Calendar
+from .calendar import Calendar
 from .candidates import Candidates
+from .chains import Chains
 from .policy import Policy
-from .rules import ANY_TIME, NEVER, Explanation, Scene, Selection
-from .survey import Survey
+from .rules import ANY_TIME, NEVER, Explanation, RuleContext, Selection
 
 
 class Protection(NamedTuple):
@@ -27,7 +27,7 @@ class Group(NamedTuple):
     """Candidates that look at nothing but each other, and what their rules keep of them."""
 
     tag: str | None  # None for the policy's own rules
-    counted: list[int]  # position of a candidate -> position of the backup
+    candidates: list[int]  # position of a candidate -> position of the backup
     selections: list[Selection]  # one for each rule; their positions are those of the candidates
 
     def tagged(self, reason: dict[str, Any]) -> dict[str, Any]:
@@ -37,10 +37,10 @@ class Group(NamedTuple):
         return reason
 
 
-class Keeping(NamedTuple):
+class KeepSet(NamedTuple):
     """What is kept of one VM for its own sake, by position."""
 
-    held: list[bool]
+    kept: list[bool]
     groups: list[Group]
     protections: list[Protection]
     active: str | None  # the chain that the next increment would join
@@ -49,104 +49,104 @@ class Keeping(NamedTuple):
 class Reasons(NamedTuple):
     """Why, by position."""
 
-    given: list[list[dict[str, Any]]]
-    until: list[int]  # the latest instant before which they cannot all lapse; ANY_TIME, NEVER
+    reasons: list[list[dict[str, Any]]]
+    expires: list[int]  # the latest instant before which they cannot all lapse; ANY_TIME, NEVER
 
 
-def keep(survey: Survey, policy: Policy, calendar: Calendar, now: int) -> Keeping:
+def keep(chains: Chains, policy: Policy, calendar: Calendar, now: int) -> KeepSet:
     """Apply the rules and the protections to one VM; ``now`` in epoch seconds."""
-    active = survey.backups.chain[survey.sound[-1]] if survey.sound else None
-    groups = _groups(survey, policy, calendar, now)
-    protections = list(_protections(survey, policy, calendar, now))
-    return Keeping(_held(len(survey.backups), groups, protections), groups, protections, active)
+    active = chains.backups.chain[chains.restorable[-1]] if chains.restorable else None
+    groups = _groups(chains, policy, calendar, now)
+    protections = list(_protections(chains, policy, calendar, now))
+    return KeepSet(_kept(len(chains.backups), groups, protections), groups, protections, active)
 
 
-def keep_of_retired(survey: Survey, calendar: Calendar) -> Keeping:
+def keep_of_retired(chains: Chains, calendar: Calendar) -> KeepSet:
     """What stays of a VM that is retired: what somebody has pinned, and what nobody can judge."""
     protections = [
-        *_pins(survey, calendar),
-        _protection(survey.future, {"code": "future"}, NEVER),
-        _protection(survey.broken, {"code": "broken"}, NEVER),
+        *_pins(chains, calendar),
+        _protection(chains.future, {"code": "future"}, NEVER),
+        _protection(chains.broken, {"code": "broken"}, NEVER),
     ]
-    return Keeping(_held(len(survey.backups), [], protections), [], protections, None)
+    return KeepSet(_kept(len(chains.backups), [], protections), [], protections, None)
 
 
-def _held(number, groups, protections):
-    held = [False] * number
+def _kept(number, groups, protections):
+    kept = [False] * number
     for group in groups:
         for selection in group.selections:
             for position in selection.positions:
-                held[group.counted[position]] = True
+                kept[group.candidates[position]] = True
     for protection in protections:
         for position in protection.positions:
-            held[position] = True
-    return held
+            kept[position] = True
+    return kept
 
 
-def explain(keeping: Keeping) -> Reasons:
+def explain(keep_set: KeepSet) -> Reasons:
     """The reasons of everything that is kept for its own sake."""
-    reasons = Reasons([[] for held in keeping.held], [ANY_TIME] * len(keeping.held))
-    given, until = reasons.given, reasons.until
-    for group in keeping.groups:
+    reasons = Reasons([[] for kept in keep_set.kept], [ANY_TIME] * len(keep_set.kept))
+    given, expires = reasons.reasons, reasons.expires
+    for group in keep_set.groups:
         for selection in group.selections:
             for number, reason, lapses in zip(selection.positions, *selection.explain()):
-                position = group.counted[number]
+                position = group.candidates[number]
                 given[position].append(group.tagged(reason))
-                if lapses > until[position]:
-                    until[position] = lapses
-    for protection in keeping.protections:
+                if lapses > expires[position]:
+                    expires[position] = lapses
+    for protection in keep_set.protections:
         for position, reason, lapses in zip(protection.positions, *protection.explain()):
             given[position].append(reason)
-            if lapses > until[position]:
-                until[position] = lapses
+            if lapses > expires[position]:
+                expires[position] = lapses
     return reasons
 
 
-def _groups(survey, policy, calendar, now):
-    counted = [position for tag, positions in survey.groups for position in positions]
+def _groups(chains, policy, calendar, now):
+    counted = [position for tag, positions in chains.groups for position in positions]
     if not counted:
         return []
     # One anchor for the whole VM: nothing ages out of what has a tag because no later backup has it.
-    anchor = survey.backups.instant[max(counted)] if policy.anchor == "newest" else now
+    anchor = chains.backups.instant[max(counted)] if policy.anchor == "newest" else now
     rules = {None: policy.rules, **dict(policy.by_tag)}
     return [
-        _group(tag, positions, rules[tag], survey, policy, calendar, (now, anchor))
-        for tag, positions in survey.groups
+        _group(tag, positions, rules[tag], chains, policy, calendar, (now, anchor))
+        for tag, positions in chains.groups
         if positions
     ]
 
 
-def _group(tag, positions, rules, survey, policy, calendar, instants):
-    candidates = Candidates(survey.backups.at(positions), calendar)
+def _group(tag, positions, rules, chains, policy, calendar, instants):
+    candidates = Candidates(chains.backups.at(positions), calendar)
     taken: set[int] | None = set() if policy.counting == "additional" else None
-    scene = Scene(*instants, policy.keep_oldest, taken)
+    context = RuleContext(*instants, policy.keep_oldest, taken)
     selections = []
     for rule in rules:
-        selections.append(rule.row.select(rule, candidates, scene))
+        selections.append(rule.type.select(rule, candidates, context))
         if taken is not None:
             taken.update(selections[-1].positions)
     return Group(tag, positions, selections)
 
 
-def _protections(survey, policy, calendar, now):
-    if policy.min_restorable and survey.sound:
-        yield _protection(survey.sound[-policy.min_restorable :], {"code": "min_restorable"}, ANY_TIME)
-    yield from _pins(survey, calendar)
+def _protections(chains, policy, calendar, now):
+    if policy.min_restorable and chains.restorable:
+        yield _protection(chains.restorable[-policy.min_restorable :], {"code": "min_restorable"}, ANY_TIME)
+    yield from _pins(chains, calendar)
     if policy.grace:
-        yield _grace(survey, policy.grace, calendar, now)
-    if survey.future:
-        yield _protection(survey.future, {"code": "future"}, NEVER)
-    if survey.broken and not policy.remove_broken:
-        yield _protection(survey.broken, {"code": "broken"}, NEVER)
-    elif survey.broken and survey.sound:
+        yield _grace(chains, policy.grace, calendar, now)
+    if chains.future:
+        yield _protection(chains.future, {"code": "future"}, NEVER)
+    if chains.broken and not policy.remove_broken:
+        yield _protection(chains.broken, {"code": "broken"}, NEVER)
+    elif chains.broken and chains.restorable:
         # Later than everything that can be restored, they may be all that there is of the last days, and what is missing may come back.
         yield _protection(
-            [position for position in survey.broken if position > survey.sound[-1]], {"code": "broken"}, ANY_TIME
+            [position for position in chains.broken if position > chains.restorable[-1]], {"code": "broken"}, ANY_TIME
         )
 
 
-def _pins(survey, calendar):
-    for pin in survey.pinned:
+def _pins(chains, calendar):
+    for pin in chains.pinned:
         if pin.until is None:
             yield _protection([pin.position], {"code": "pinned", "by": pin.by}, NEVER)
         else:
@@ -159,9 +159,9 @@ def _protection(positions, reason, until):
     return Protection(positions, lambda: ([reason.copy() for position in positions], [until] * len(positions)))
 
 
-def _grace(survey, duration, calendar, now):
-    instants, edge, text = survey.backups.instant, calendar.zone.before(now, duration), calendar.text
-    first, end = bisect.bisect_left(instants, edge), survey.present
+def _grace(chains, duration, calendar, now):
+    instants, edge, text = chains.backups.instant, calendar.zone.before(now, duration), calendar.text
+    first, end = bisect.bisect_left(instants, edge), chains.present
 
     def explain():
         untils = calendar.zone.expiries(instants[first:end], duration, now)

@@ -13,7 +13,7 @@ MANY = 100_000
 
 
 @contextlib.contextmanager
-def held():
+def gc_paused():
     """Without the collector for a while. A plan makes no cycles, and visiting its growing heap again and again doubles the time.
 
     Nor is the heap of a large plan visited once at the end: freezing and unfreezing makes all that is there old. Unless somebody else has

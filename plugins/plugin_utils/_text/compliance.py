@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from ansible_collections.prlsdk.core.plugins.module_utils import _time
-from ansible_collections.prlsdk.core.plugins.plugin_utils._report import words
+from ansible_collections.prlsdk.core.plugins.plugin_utils._text import formats
 
 #: Offenders that the message names, and rows of VMs that the table has; with more VMs it leaves out those that are all right.
 NAMED, ROWS = 5, 50
@@ -54,7 +54,7 @@ def worst(
     )
     named = ["%s (%s)" % (_name(result), _why(_violations(result), result, now)) for result in offenders]
     named += [
-        "%s (orphan, %s)" % (_name(orphan), words.size(orphan["size"]))
+        "%s (orphan, %s)" % (_name(orphan), formats.size(orphan["size"]))
         for orphan in orphans
         if orphan["severity"] == "violation"
     ]
@@ -101,11 +101,11 @@ def table(
         bad = [row for row in rows if row["status"] in ("violation", "notice")][: 2 * ROWS]
         left_out, rows = len(rows) - len(bad), bad
     cells = [("", "VM", "newest", "objective", "chain", "findings")]
-    marks = {"violation": "FAIL", "notice": "note", "ok": "ok", "excluded": "skip"}
-    cells += [(marks[finding["severity"]], "(the node)", "", "", "", _SHORT[finding["code"]]) for finding in findings]
+    glyphs = {"violation": "FAIL", "notice": "note", "ok": "ok", "excluded": "skip"}
+    cells += [(glyphs[finding["severity"]], "(the node)", "", "", "", _SHORT[finding["code"]]) for finding in findings]
     cells += [
         (
-            marks[row["status"]],
+            glyphs[row["status"]],
             _name(row),
             _age(row, now),
             row["objective"]["rpo"],
@@ -115,8 +115,10 @@ def table(
         for row in rows
     ]
     for orphan in orphans[:ROWS]:
-        age = words.span(max(now - _time.parse_instant(orphan["newest"]), 0))
-        cells.append((marks[orphan["severity"]], _name(orphan), age, "", "", "orphan, %s" % words.size(orphan["size"])))
+        age = formats.span(max(now - _time.parse_instant(orphan["newest"]), 0))
+        cells.append(
+            (glyphs[orphan["severity"]], _name(orphan), age, "", "", "orphan, %s" % formats.size(orphan["size"]))
+        )
     widths = [max(len(row[column]) for row in cells) for column in range(5)]
     lines = ["  ".join([text.ljust(width) for text, width in zip(row, widths)] + [row[5]]).rstrip() for row in cells]
     lines.insert(1, "  ".join("-" * width for width in [*widths, max(len(row[5]) for row in cells)]))
@@ -128,7 +130,7 @@ def table(
 
 
 def _name(row):
-    return words.shown(row["vm"]["name"] or row["vm"]["uuid"] or "(no name)", 40)
+    return formats.shown(row["vm"]["name"] or row["vm"]["uuid"] or "(no name)", 40)
 
 
 def _seconds_old(result, now):
@@ -137,12 +139,14 @@ def _seconds_old(result, now):
 
 def _age(result, now):
     age = _seconds_old(result, now)
-    return "-" if age is None else words.span(age)
+    return "-" if age is None else formats.span(age)
 
 
 def _chain(result, now):
     chain = result["chain"]
-    return "%d, %s" % (chain["length"], words.span(max(now - _time.parse_instant(chain["full"]), 0))) if chain else "-"
+    return (
+        "%d, %s" % (chain["length"], formats.span(max(now - _time.parse_instant(chain["full"]), 0))) if chain else "-"
+    )
 
 
 def _badness(result, now):
