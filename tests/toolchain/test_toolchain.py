@@ -14,6 +14,8 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 BIN = pathlib.Path(sys.executable).parent
 # What a scenario cannot do without; it is skipped, by name, where the program is missing.
 NEEDS = {"backup_compliance": ["ssh", "sshd"], "backup_info": ["ssh", "sshd"], "backup_retention": ["ssh", "sshd"]}
+# What mypy reads below plugins/. The worker is written for Python 2.7, and has no types.
+TYPED = ("module_utils", "plugin_utils", "modules", "action", "filter", "doc_fragments")
 SCENARIOS = sorted(path.parent.name for path in ROOT.glob("extensions/molecule/*/molecule.yml"))
 
 
@@ -43,6 +45,11 @@ def test_ruff_lint():
 
 def test_format_lint():
     run("ruff", "format", "--no-cache", "--diff", ".")
+
+
+def test_mypy_lint():
+    packages = ["ansible_collections.prlsdk.core.plugins.%s" % name for name in TYPED]
+    run("mypy", "--no-incremental", *[word for package in packages for word in ("-p", package)])
 
 
 def test_changelog_lint():
