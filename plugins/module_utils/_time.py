@@ -163,16 +163,9 @@ def parse_moment(written, now):
 
 def format_instant(epoch):
     """Epoch seconds as ``YYYY-MM-DDTHH:MM:SSZ``, the one spelling that the collection writes."""
-    moment = to_datetime(epoch)
-    # strftime("%Y") does not pad the year everywhere.
-    return "%04d-%02d-%02dT%02d:%02d:%02dZ" % (
-        moment.year,
-        moment.month,
-        moment.day,
-        moment.hour,
-        moment.minute,
-        moment.second,
-    )
+    if EARLIEST <= epoch <= LATEST:
+        return (EPOCH + datetime.timedelta(0, epoch)).isoformat() + "Z"
+    return to_datetime(epoch).isoformat() + "Z"
 
 
 def before(epoch, duration):

@@ -19,7 +19,7 @@ def main():
     STATE.parent.mkdir(parents=True, exist_ok=True)
     for stale in STATE.parent.glob(STATE.name + "*"):
         shutil.rmtree(stale) if stale.is_dir() else stale.unlink()
-    now = datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    now = datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
     for arguments in (["init"], ["demo", "--now", now]):
         subprocess.run(
             [sys.executable, "-m", "prl_stub", "--state", str(STATE), *arguments],

@@ -8,7 +8,7 @@ from __future__ import annotations
 import operator
 from typing import Any, NamedTuple
 
-from ansible_collections.prlsdk.core.plugins.plugin_utils._retention.stamps import Reader
+from .._read import read_instant
 
 
 class Gap(NamedTuple):
@@ -44,7 +44,7 @@ class Figures(NamedTuple):
 _LOOKED_AT = operator.itemgetter("chain", "verdict", "created")
 
 
-def count(vm: dict[str, Any], odd: bool, read: Reader) -> Figures:
+def count(vm: dict[str, Any], odd: bool) -> Figures:
     """Count one entry of a plan's ``vms``.
 
     The engine's guards count the same of their survey of the inventory, which a plan that was written down and read again does not have:
@@ -66,7 +66,7 @@ def count(vm: dict[str, Any], odd: bool, read: Reader) -> Figures:
             if codes & {"broken", "future"}:
                 continue
         restorable += 1
-        instant = read(created)
+        instant = read_instant(created)
         if newest is None or instant > newest:
             newest = instant
         if verdict == "keep":

@@ -8,8 +8,8 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 from ansible_collections.prlsdk.core.plugins.plugin_utils._retention.calendar import Calendar
-from ansible_collections.prlsdk.core.plugins.plugin_utils._retention.stamps import Reader
 
+from .._read import read_instant
 from .._text import formats
 from .outcomes import Outcome
 
@@ -53,11 +53,11 @@ class Glyph(NamedTuple):
         return "%s. Then: %s" % (text, self.outcome.text) if self.outcome else text
 
 
-def glyphs_of(vm: dict[str, Any], calendar: Calendar, read: Reader, outcomes: dict[str, Outcome]) -> list[Glyph]:
+def glyphs_of(vm: dict[str, Any], calendar: Calendar, outcomes: dict[str, Outcome]) -> list[Glyph]:
     """The backups of one entry of a plan's ``vms``, newest first; ``outcomes`` is what became of them, by id."""
     backups = vm["backups"]
-    instants = [read(backup["created"]) for backup in backups]
-    days = calendar.days(instants)
+    instants = [read_instant(backup["created"]) for backup in backups]
+    days = map(calendar.day, instants)
     return [
         _mark(backup, instant, day, outcomes.get(backup["id"])) for backup, instant, day in zip(backups, instants, days)
     ]

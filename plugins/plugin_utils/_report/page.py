@@ -13,7 +13,6 @@ from ansible_collections.prlsdk.core.plugins.module_utils._errors import InputEr
 from ansible_collections.prlsdk.core.plugins.plugin_utils._retention import policy as policies
 from ansible_collections.prlsdk.core.plugins.plugin_utils._retention.calendar import Calendar, calendar
 from ansible_collections.prlsdk.core.plugins.plugin_utils._retention.guards import in_words
-from ansible_collections.prlsdk.core.plugins.plugin_utils._retention.stamps import Reader
 from ansible_collections.prlsdk.core.plugins.plugin_utils._retention.totals import STATUSES
 from ansible_collections.prlsdk.core.plugins.plugin_utils._retention.zone import Zone, named
 
@@ -63,8 +62,7 @@ def make_page(report, expected=()) -> dict[str, Any]:
         raise InputError("report.hosts must be a list, one dictionary for each host")
     missing = _missing(hosts, expected)
     hosts = [*hosts, *missing]
-    read = Reader()
-    pages = [Host(number, _mapping(host, "report.hosts[%d]" % number), read) for number, host in enumerate(hosts)]
+    pages = [Host(number, _mapping(host, "report.hosts[%d]" % number)) for number, host in enumerate(hosts)]
     everything = sum(len(page.vms) for page in pages)
     left_out = _draw(pages, everything <= ALL_DRAWN)
     sections = [page.section() for page in pages]
@@ -88,10 +86,9 @@ def make_page(report, expected=()) -> dict[str, Any]:
 class Host:
     """One host of the report."""
 
-    def __init__(self, number: int, host, read: Reader):
+    def __init__(self, number: int, host):
         self.number = number
         self.host = host
-        self.read = read
         self.plan = host.get("plan") or None
         where = "report.hosts[%d].plan" % number
         self.vms = _mapping(self.plan, where).get("vms") if self.plan else []
@@ -103,7 +100,7 @@ class Host:
             if self.plan
             else ()
         )
-        self.counts = [counts.count(vm, vm["vm"]["uuid"] in odd, read) for vm in self.vms]
+        self.counts = [counts.count(vm, vm["vm"]["uuid"] in odd) for vm in self.vms]
         self.drawings: dict[int, dict[str, Any]] = {}
         self.groups = _groups(self.plan) if self.plan else {}
         self.now = _time.parse_instant(self.plan["now"]) if self.plan else 0
@@ -120,7 +117,7 @@ class Host:
         """Draw a VM; the number of backups that it took."""
         vm = self.vms[place]
         group = self.groups[vm.get("group")]
-        drawn = vm_details.draw(vm, group.policy, self.now, group.calendar, self.read, self.outcomes.by_id)
+        drawn = vm_details.draw(vm, group.policy, self.now, group.calendar, self.outcomes.by_id)
         self.drawings[place] = drawn
         return drawn["glyphs"]
 

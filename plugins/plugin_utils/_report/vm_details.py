@@ -12,7 +12,6 @@ from typing import Any
 
 from ansible_collections.prlsdk.core.plugins.module_utils import _time
 from ansible_collections.prlsdk.core.plugins.plugin_utils._retention.calendar import Calendar
-from ansible_collections.prlsdk.core.plugins.plugin_utils._retention.stamps import Reader
 
 from .._text import formats
 from .._text.steps import steps
@@ -27,12 +26,12 @@ LISTED = 100
 
 
 def draw(
-    vm: dict[str, Any], policy: dict[str, Any], now: int, calendar: Calendar, read: Reader, outcomes: dict[str, Outcome]
+    vm: dict[str, Any], policy: dict[str, Any], now: int, calendar: Calendar, outcomes: dict[str, Outcome]
 ) -> dict[str, Any]:
     """Everything that the details of a VM show; ``outcomes`` is what became of backups, by id."""
-    glyphs = glyphs_of(vm, calendar, read, outcomes)
+    glyphs = glyphs_of(vm, calendar, outcomes)
     return {
-        "calendar": month_calendar(glyphs, calendar.days([now])[0]),
+        "calendar": month_calendar(glyphs, calendar.day(now)),
         "timeline": timeline(glyphs, now, calendar),
         "rule_slots": rule_slots.slots_of_rules(policy, [(glyph.backup, date_of(glyph.day)) for glyph in glyphs]),
         "bytes": _bytes(vm, now),

@@ -12,11 +12,11 @@ from __future__ import annotations
 import datetime
 import functools
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
-from .memo import Memo
-from .stamps import Writer
+from ansible_collections.prlsdk.core.plugins.module_utils import _time
+
 from .zone import DAY, Zone
 
 HOUR = 3600
@@ -133,26 +133,22 @@ class Calendar:
     """The buckets of one zone, with days that begin ``day_start`` seconds after midnight; remembers what it worked out."""
 
     def __init__(self, zone: Zone, day_start: int = 0, week_start: str = "monday"):
-        buckets = [_weekly(week_start) if bucket.rule == "weekly" else bucket for bucket in BUCKETS]
         self.zone = zone
-        self.text = Writer()
+        self._buckets = [_weekly(week_start) if bucket.rule == "weekly" else bucket for bucket in BUCKETS]
         self._day_start = day_start
         self._grain = math.gcd(HOUR, day_start)  # seconds; every bucket is a number of these
-        self._keys_at = Memo(self._keys_in_grain)
-        self._ticks = [(bucket.unit, self._shift(bucket.unit), Memo(bucket.key)) for bucket in buckets]
+        self._keys_in_grain = functools.cache(self._find_keys)
+        self._spans = functools.cache(self._find_span)
         self._open: dict[str, tuple[int, int]] = {}  # rule -> the last now and its answer
-        self._spans = {bucket.rule: Memo(lambda key, bucket=bucket: self._span(bucket, key)) for bucket in buckets}
 
-    def days(self, instants: list[int]) -> list[int]:
-        """The wall days of instants, in days since 1970."""
-        shift = self._day_start
-        return [(wall - shift) // DAY for wall in self.zone.walls(instants)]
+    def day(self, instant: int) -> int:
+        """The wall day of an instant, in days since 1970."""
+        return (self.zone.wall(instant) - self._day_start) // DAY
 
-    def keys(self, instants: list[int]) -> dict[str, tuple[int, ...]]:
-        """The buckets of instants, at least one: a column for each rule. All of them take one look-up, since their hours repeat."""
-        grain = self._grain
-        columns = zip(*map(self._keys_at.__getitem__, [wall // grain for wall in self.zone.walls(instants)]))
-        return dict(zip(self._spans, columns))
+    def keys(self, instants: Sequence[int]) -> dict[str, tuple[int, ...]]:
+        """The buckets of instants, at least one: a column for each rule."""
+        columns = zip(*[self._keys_in_grain(self.zone.wall(instant) // self._grain) for instant in instants])
+        return {bucket.rule: column for bucket, column in zip(self._buckets, columns)}
 
     def key(self, bucket: Bucket, instant: int) -> int:
         """The bucket of one instant."""
@@ -165,19 +161,20 @@ class Calendar:
             known = self._open[bucket.rule] = (now, min(self.key(bucket, now), self.key(bucket, now + _TURNING_BACK)))
         return known[1]
 
-    def spans(self, bucket: Bucket) -> dict[int, Span]:
-        """The name and the bounds of each bucket, by its key."""
-        return self._spans[bucket.rule]
+    def span(self, rule: str, key: int) -> Span:
+        """The name and the bounds of a bucket."""
+        return self._spans(rule, key)
 
-    def _span(self, bucket, key):
+    def _find_span(self, rule: str, key: int) -> Span:
+        bucket = next(bucket for bucket in self._buckets if bucket.rule == rule)
         start, end = (
             self.zone.instant(bucket.first(each) * bucket.unit + self._shift(bucket.unit)) for each in (key, key + 1)
         )
-        return Span(bucket.label(key), start, self.text(start), self.text(end))
+        return Span(bucket.label(key), start, _time.format_instant(start), _time.format_instant(end))
 
-    def _keys_in_grain(self, number):
+    def _find_keys(self, number: int) -> list[int]:
         wall = number * self._grain
-        return [key_of[(wall - shift) // unit] for unit, shift, key_of in self._ticks]
+        return [bucket.key((wall - self._shift(bucket.unit)) // bucket.unit) for bucket in self._buckets]
 
-    def _shift(self, unit):
+    def _shift(self, unit: int) -> int:
         return self._day_start if unit == DAY else 0

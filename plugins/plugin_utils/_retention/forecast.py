@@ -8,6 +8,8 @@ from __future__ import annotations
 import itertools
 from typing import Any, NamedTuple
 
+from ansible_collections.prlsdk.core.plugins.module_utils import _time
+
 from .calendar import Calendar
 from .chains import ChainReader, Chains
 from .closure import Closure, close
@@ -54,7 +56,7 @@ def full_due(
     steps = close(later, keep(later, policy, calendar, now), policy, present.storage_version).steps
     released_chains: dict[str, dict[str, Any]] = {}
     gone = set()
-    at_once = calendar.text(now) if steps else None
+    at_once = _time.format_instant(now) if steps else None
     for step in steps:
         chain = later.backups.chain[step.position]
         released = released_chains.setdefault(chain, {"chain": chain, "backups": 0, "size": 0, "when": at_once})
@@ -71,7 +73,7 @@ def full_due(
                 "chain": active,
                 "backups": len(rest),
                 "size": sum(map(backups.size.__getitem__, rest)),
-                "when": calendar.text(until) if now < until < NEVER else None,
+                "when": _time.format_instant(until) if now < until < NEVER else None,
             }
         )
     return due

@@ -13,7 +13,7 @@ from typing import NamedTuple
 from ansible_collections.prlsdk.core.plugins.module_utils._backups.ids import id_key
 from ansible_collections.prlsdk.core.plugins.module_utils._errors import InputError
 
-from .stamps import Reader
+from .._read import read_instant
 
 FULL, INCREMENTAL = "full", "incremental"
 
@@ -54,10 +54,10 @@ class Backups(Sequence):
         """:arg rows: the values of each, in the order of the fields of :class:`Backup`."""
         self._hold(tuple(zip(*rows)) or ((),) * len(Backup._fields))
 
-    def _hold(self, columns):
+    def _hold(self, columns: tuple[Any, ...]) -> None:
         self.columns = columns
-        for name, column in zip(Backup._fields, columns):
-            setattr(self, name, column)
+        self.instant, self.position, self.chain, self.id, self.kind, self.size = columns[:6]
+        self.description, self.creator, self.server_uuid = columns[6:]
 
     def __len__(self):
         return len(self.instant)
@@ -125,10 +125,9 @@ def read(backup_trees) -> list[Vm]:
 
     :raises InputError: names the place, the value and what is expected there.
     """
-    instant = Reader()
     found: dict[str, list[tuple]] = {}
     for number, tree in enumerate(_list(backup_trees, "backup_trees")):
-        head, rows = _vm(tree, "backup_trees[%d]" % number, instant)
+        head, rows = _vm(tree, "backup_trees[%d]" % number)
         found.setdefault(plain_id(head.uuid), []).append((head, rows))
     return sorted((_together(parts) for parts in found.values()), key=lambda vm: (vm.name, plain_id(vm.uuid)))
 
@@ -149,7 +148,7 @@ def _together(parts) -> Vm:
     )
 
 
-def _vm(tree, where: str, instant: Reader) -> tuple[_Head, list[tuple]]:
+def _vm(tree, where: str) -> tuple[_Head, list[tuple]]:
     """A VM and the values of its backups, in any order."""
     vm = _mapping(_member(_mapping(tree, where), "vm", where), where + ".vm")
     name = _text(vm, "name", where + ".vm", "")
@@ -166,15 +165,13 @@ def _vm(tree, where: str, instant: Reader) -> tuple[_Head, list[tuple]]:
         _text(vm, "type", where + ".vm", ""),
         _integer(vm, "storage_version", where + ".vm", 0),
     )
-    head = _Head(name, uuid, kind, version, _registered(vm, called), _others(tree, called, instant))
+    head = _Head(name, uuid, kind, version, _registered(vm, called), _others(tree, called))
     chains = _list(_member(tree, "chains", called), called + ".chains")
     try:
-        return head, _plain_rows(chains, instant)
+        return head, _plain_rows(chains)
     except (InputError, LookupError, TypeError, ValueError):  # the careful way copes, or names what is wrong
         return head, [
-            row
-            for number, chain in enumerate(chains)
-            for row in _rows(chain, "%s.chains[%d]" % (called, number), instant)
+            row for number, chain in enumerate(chains) for row in _rows(chain, "%s.chains[%d]" % (called, number))
         ]
 
 
@@ -196,7 +193,7 @@ def _registered(vm, where: str) -> bool | None:
     raise InputError("%s: registered is %r; it must be true, false, or null where it is not known" % (where, value))
 
 
-def _others(tree, where: str, instant: Reader) -> Others | None:
+def _others(tree, where: str) -> Others | None:
     value = tree.get("others")
     if value is None:
         return None
@@ -204,7 +201,7 @@ def _others(tree, where: str, instant: Reader) -> Others | None:
     newest = _mapping(value, where).get("newest")
     chains, backups = _integer(value, "chains", where), _integer(value, "backups", where)
     try:
-        return Others(chains, backups, None if newest is None else instant(newest))
+        return Others(chains, backups, None if newest is None else read_instant(newest))
     except InputError as error:
         raise InputError("%s: newest: %s" % (where, error)) from None
 
@@ -213,7 +210,7 @@ _COLUMNS = operator.itemgetter("created", "number", "id", "type", "size", "descr
 _COLUMN_TYPES = [{int}, {str}, {str}, {int}, {str}, {str}, {str}]
 
 
-def _plain_rows(chains, instant: Reader) -> list[tuple]:
+def _plain_rows(chains) -> list[tuple]:
     """Of all backups of a VM where every value is there and plain, as in a module's result: column by column, so quickly."""
     members = [(chain["uuid"], chain["backups"]) for chain in chains]
     uuids = [uuid for uuid, backups in members for backup in backups]
@@ -227,24 +224,24 @@ def _plain_rows(chains, instant: Reader) -> list[tuple]:
         raise ValueError
     if not {FULL, INCREMENTAL}.issuperset(kinds) or min(positions) < 0 or min(sizes) < 0:
         raise ValueError
-    return list(zip(instant.column(created), positions, uuids, ids, kinds, sizes, *texts))
+    return list(zip(map(read_instant, created), positions, uuids, ids, kinds, sizes, *texts))
 
 
-def _rows(chain, where: str, instant: Reader):
+def _rows(chain, where: str):
     """Of the backups of a chain whose values may be not plain (subclasses, texts of digits) or not there; errors name the place."""
     uuid = _text(_mapping(chain, where), "uuid", where)
     for number, backup in enumerate(_list(_member(chain, "backups", where), where + ".backups")):
-        yield _row(backup, uuid, "%s.backups[%d]" % (where, number), instant)
+        yield _row(backup, uuid, "%s.backups[%d]" % (where, number))
 
 
-def _row(backup, chain: str, where: str, instant: Reader) -> tuple:
+def _row(backup, chain: str, where: str) -> tuple:
     identity = _text(_mapping(backup, where), "id", where)
     called = "%s (%s)" % (where, identity)
     kind = _text(backup, "type", called)
     if kind not in (FULL, INCREMENTAL):
         raise InputError("%s: type is %r; it must be %s or %s" % (called, kind, FULL, INCREMENTAL))
     try:
-        created = instant(_member(backup, "created", called))
+        created = read_instant(_member(backup, "created", called))
     except InputError as error:
         raise InputError("%s: created: %s" % (called, error)) from None
     position = _integer(backup, "number", called)

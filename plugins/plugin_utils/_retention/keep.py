@@ -9,6 +9,8 @@ import bisect
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
+from ansible_collections.prlsdk.core.plugins.module_utils import _time
+
 from .calendar import Calendar
 from .candidates import Candidates
 from .chains import Chains
@@ -151,7 +153,7 @@ def _pins(chains, calendar):
             yield _protection([pin.position], {"code": "pinned", "by": pin.by}, NEVER)
         else:
             yield _protection(
-                [pin.position], {"code": "pinned", "by": pin.by, "until": calendar.text(pin.until)}, pin.until
+                [pin.position], {"code": "pinned", "by": pin.by, "until": _time.format_instant(pin.until)}, pin.until
             )
 
 
@@ -160,7 +162,7 @@ def _protection(positions, reason, until):
 
 
 def _grace(chains, duration, calendar, now):
-    instants, edge, text = chains.backups.instant, calendar.zone.before(now, duration), calendar.text
+    instants, edge, text = chains.backups.instant, calendar.zone.before(now, duration), _time.format_instant
     first, end = bisect.bisect_left(instants, edge), chains.present
 
     def explain():

@@ -89,7 +89,6 @@ class Planner:
         self.calendar = calendar(self.zone, policy.day_start_seconds, policy.week_start)
         self.chain_reader = ChainReader(policy, self.zone, now)
         self.retiring = retirement.Terms(policy, self.zone, now, self.chain_reader.future_from)
-        self.stamp = self.calendar.text
 
     def plan(self, vms: list[Vm]) -> dict[str, Any]:
         """The plan of all VMs."""
@@ -113,7 +112,7 @@ class Planner:
         warnings += retirement.why_never(self.policy, vms)
         return {
             "digest": digest.hexdigest(),
-            "now": self.stamp(self.now),
+            "now": _time.format_instant(self.now),
             "timezone": self.policy.timezone,
             "policy": self.policy.normalised(),
             "warnings": warnings,
@@ -189,8 +188,8 @@ class VmPlan:
         return until
 
     def _backups(self):
-        stamp, now, backups = self.planner.stamp, self.planner.now, self.vm.backups
-        created = stamp.column(backups.instant)
+        now, backups = self.planner.now, self.vm.backups
+        created = map(_time.format_instant, backups.instant)
         rows = zip(
             backups.id,
             backups.chain,
@@ -212,7 +211,7 @@ class VmPlan:
                 "verdict": "remove" if goes else "keep",
                 "own": own,
                 "reasons": reasons,
-                "earliest_removal": stamp(until) if now < until < NEVER and not goes else None,
+                "earliest_removal": _time.format_instant(until) if now < until < NEVER and not goes else None,
             }
             for identity, chain, kind, created, size, goes, own, reasons, until in reversed(list(rows))
         ]
@@ -257,7 +256,7 @@ class VmPlan:
         backups = self.vm.backups
         return {
             "id": backups.id[position],
-            "created": self.planner.stamp(backups.instant[position]),
+            "created": _time.format_instant(backups.instant[position]),
             "size": backups.size[position],
         }
 
@@ -285,7 +284,7 @@ class VmPlan:
         if self.vm.uuid in planner.declared:
             yield from retirement.why_not(self.vm)
         if self.chains.future:
-            newest = planner.stamp(self.vm.backups.instant[-1])
+            newest = _time.format_instant(self.vm.backups.instant[-1])
             message = "%s has %d backups from the future (up to %s): kept and not counted; look at the clocks"
             yield warning("future", message % (name, len(self.chains.future), newest), vm=self.vm.uuid)
         if self.chains.broken:

@@ -15,6 +15,7 @@ import itertools
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
+from ansible_collections.prlsdk.core.plugins.module_utils import _time
 from ansible_collections.prlsdk.core.plugins.module_utils._time import Duration
 
 from .calendar import BUCKETS, NO_SPAN, Bucket
@@ -92,7 +93,7 @@ def within(rule: Rule, candidates: Candidates, context: RuleContext) -> Selectio
 
     def explain():
         untils = zone.expiries(instants[first:], rule.duration, context.earliest_anchor)
-        name, since = rule.name, candidates.calendar.text(edge)
+        name, since = rule.name, _time.format_instant(edge)
         return [{"code": "within", "rule": name, "since": since} for until in untils], untils
 
     return Selection(
@@ -117,7 +118,7 @@ def window(rule: Rule, candidates: Candidates, context: RuleContext) -> Selectio
     def explain():
         reasons, _untils = inside.explain()
         return [
-            {"code": "window_start", "rule": rule.name, "since": candidates.calendar.text(instants[start])},
+            {"code": "window_start", "rule": rule.name, "since": _time.format_instant(instants[start])},
             *reasons,
         ], lapses(start)
 
@@ -176,7 +177,7 @@ def bucket_count(rule: Rule, candidates: Candidates, context: RuleContext) -> Se
             picks.append(oldest)
 
     def explain():
-        reasons = _ranked(rule, map(candidates.calendar.spans(rule.bucket).__getitem__, picked))
+        reasons = _ranked(rule, _spans(rule, candidates, picked))
         if len(picks) > len(picked):
             reasons.append({"code": "oldest", "rule": rule.name})
         return reasons, _lapses(rule, candidates, context, extremes, picked, len(picks))
@@ -209,7 +210,7 @@ def bucket_within(rule: Rule, candidates: Candidates, context: RuleContext) -> S
     def explain():
         open_from = candidates.calendar.open_from(rule.bucket, context.now)
         ends = zone.expiries([instants[position] for position in picks], rule.duration, context.earliest_anchor)
-        reasons = _ranked(rule, map(candidates.calendar.spans(rule.bucket).__getitem__, picked))
+        reasons = _ranked(rule, _spans(rule, candidates, picked))
         # A newer backup of the same bucket takes the place of any but the oldest, which stays beside it.
         lapses = [
             ANY_TIME if key >= open_from and position != oldest else end
@@ -255,8 +256,8 @@ def _lapses(rule, candidates, context, extremes, picked, number):
     open_from = first = candidates.calendar.open_from(rule.bucket, context.now)
     while first in extremes:
         first += 1
-    spans = candidates.calendar.spans(rule.bucket)
-    lapses = [spans[first + rule.count - rank].start for rank in range(1, number + 1)]
+    span = candidates.calendar.span
+    lapses = [span(rule.bucket.rule, first + rule.count - rank).start for rank in range(1, number + 1)]
     if rule.pick == "newest":
         for place, key in enumerate(picked):
             if key < open_from:
@@ -269,6 +270,10 @@ def _explained(rule, ranks):
     """The explanation of picks that are counted one by one."""
     reasons = [{**reason, "rank": rank} for reason, rank in zip(_ranked(rule, [NO_SPAN] * len(ranks)), ranks)]
     return reasons, [NEVER if rule.count is None else ANY_TIME] * len(ranks)
+
+
+def _spans(rule, candidates, keys):
+    return [candidates.calendar.span(rule.bucket.rule, key) for key in keys]
 
 
 def _ranked(rule, spans):
@@ -310,10 +315,9 @@ def _superseded(rule, candidates, positions, kept):
 
     :arg kept: bucket -> the position of what the rule keeps of it.
     """
-    keys, ids, spans, name = (
+    keys, ids, name = (
         candidates.keys(rule.bucket),
         candidates.ids,
-        candidates.calendar.spans(rule.bucket),
         rule.name,
     )
     looks_at = candidates.is_full if rule.of == "full" else None
@@ -331,7 +335,7 @@ def _superseded(rule, candidates, positions, kept):
             reason = of_bucket[key] = {
                 "code": "superseded",
                 "rule": name,
-                "bucket": spans[key].label,
+                "bucket": candidates.calendar.span(rule.bucket.rule, key).label,
                 "by": ids[kept[key]],
             }
         reasons.append(reason)

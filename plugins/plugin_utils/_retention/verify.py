@@ -9,10 +9,10 @@ from typing import Any
 
 from ansible_collections.prlsdk.core.plugins.module_utils._terminal_text import printable
 
+from .._read import read_instant
 from . import damaged as damages
 from . import inventory
 from .inventory import plain_id
-from .stamps import Reader
 
 
 def verify_plan(plan: dict[str, Any], backup_trees, damaged=None) -> dict[str, Any]:
@@ -29,7 +29,6 @@ def verify_plan(plan: dict[str, Any], backup_trees, damaged=None) -> dict[str, A
     messages = {plain_id(one.uuid): one.message for one in unread}
     vms = damages.without(inventory.read(backup_trees), unread)
     there = {key for vm in vms for key in _keys(vm)}
-    stamp = Reader()
     known, left, missing, unknown = set(), [], [], []
     for vm in plan["vms"]:
         if plain_id(vm["vm"]["uuid"]) in messages:
@@ -38,7 +37,7 @@ def verify_plan(plan: dict[str, Any], backup_trees, damaged=None) -> dict[str, A
             )
             continue
         for backup in vm["backups"]:
-            key = (backup["id"], stamp(backup["created"]))
+            key = (backup["id"], read_instant(backup["created"]))
             known.add(key)
             goes = backup["verdict"] == "remove"
             if goes == (key in there):

@@ -136,7 +136,7 @@ def test_weekly_and_monthly_fulls_are_those_that_veeam_marks(weekday, weeks):
     made = [Made(NOW - weekday * DAY - ago * 7 * DAY, weeks - ago, 0) for ago in range(weeks - 1, -1, -1)]
     months: dict[tuple[int, int], str] = {}
     for one in made:
-        day = datetime.datetime.fromtimestamp(one.instant, datetime.UTC)
+        day = datetime.datetime.fromtimestamp(one.instant, datetime.timezone.utc)
         months.setdefault((day.year, day.month), one.id)
     marked = {one.id for one in made[-4:]} | {months[month] for month in sorted(months)[-12:]}
     monthly = {"count": 12, "of": "full", "pick": "oldest"}
