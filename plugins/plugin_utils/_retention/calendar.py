@@ -40,13 +40,13 @@ class Span(NamedTuple):
     """A bucket as people see it: its name, its first instant, and the first instant after it."""
 
     label: str | None
-    start: int | None  # epoch seconds
+    start: int  # epoch seconds
     from_text: str | None  # the same as text
     to_text: str | None
 
 
 #: In place of a bucket where there is none.
-NO_SPAN = Span(None, None, None, None)
+NO_SPAN = Span(None, 0, None, None)
 
 
 def _date(day: int) -> datetime.date:

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import functools
+from collections.abc import Sequence
 
 from .calendar import Bucket, Calendar
 from .inventory import FULL, Backups
@@ -44,7 +45,8 @@ class Candidates:
         """Bucket -> the position that stands for it: of all or of the fulls, the newest or the oldest."""
         wanted = (bucket.rule, of, pick)
         if wanted not in self._extremes:
-            keys, positions = self.keys(bucket), self.everything
+            keys: Sequence[int] = self.keys(bucket)
+            positions: Sequence[int] = self.everything
             if of == "full":
                 positions = self.fulls
                 keys = [keys[position] for position in positions]

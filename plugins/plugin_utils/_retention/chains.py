@@ -10,6 +10,7 @@ import collections
 import datetime
 import operator
 import re
+from collections.abc import Iterator
 from typing import NamedTuple
 
 from .inventory import FULL, Backups, plain_id
@@ -74,7 +75,7 @@ class ChainReader:
         self._tag = re.compile(policy.tags_pattern) if policy.tags_pattern and policy.keep_tags else None
         self._keep_tags = frozenset(policy.keep_tags)
         self._tags_with_rules = frozenset(tag for tag, rules in policy.by_tag)
-        self._tags = re.compile(policy.tags_pattern) if policy.by_tag else None
+        self._tags = re.compile(policy.tags_pattern) if policy.tags_pattern and policy.by_tag else None
         self._count_pinned = policy.count_pinned
         self._pins_at_all = bool(self._ids or self._pin or self._tag or self._until)
 
@@ -82,14 +83,14 @@ class ChainReader:
         """Look at one VM's backups, given oldest first."""
         chains, broken, future, restorable = summarise_chains(backups, self.future_from)
         pinned = self._pinned(backups)
-        undated = self._pin_by_date(backups, pinned) if self._until else []
+        undated = self._pin_by_date(self._until, backups, pinned) if self._until else []
         candidates = restorable
         if pinned and not self._count_pinned:
             uncounted = {pin.position for pin in pinned}
             candidates = [position for position in restorable if position not in uncounted]
         return Chains(backups, chains, broken, future, pinned, undated, restorable, self._groups(backups, candidates))
 
-    def _groups(self, backups, candidates):
+    def _groups(self, backups: Backups, candidates: list[int]) -> list[tuple[str | None, list[int]]]:
         """A backup with tags that have rules is a candidate of each of these, and not of the policy's own rules."""
         groups: dict[str | None, list[int]] = {None: candidates}
         if self._tags:
@@ -101,7 +102,7 @@ class ChainReader:
                     groups[tag].append(position)
         return list(groups.items())
 
-    def _pinned(self, backups):
+    def _pinned(self, backups: Backups) -> list[Pin]:
         if not self._pins_at_all:
             return []
         texts = zip(backups.id, backups.description)
@@ -111,11 +112,11 @@ class ChainReader:
             for by in self._pins_of(identity, description)
         ]
 
-    def _pin_by_date(self, backups, pinned):
+    def _pin_by_date(self, pattern: re.Pattern[str], backups: Backups, pinned: list[Pin]) -> list[tuple[int, str]]:
         """Add the pins that have a date and have not ended; returns where the date cannot be read, which is a pin without an end."""
-        undated = []
+        undated: list[tuple[int, str]] = []
         for position, description in enumerate(backups.description):
-            match = self._until.search(description)
+            match = pattern.search(description)
             if match is None:
                 continue
             end = self._end_of(match[1])
@@ -125,7 +126,7 @@ class ChainReader:
                 pinned.append(Pin(position, "pin_until_pattern", end))
         return undated
 
-    def _end_of(self, text):
+    def _end_of(self, text: str | None) -> int | None:
         """The last second of a local day that is written as an ISO date; None if it is none."""
         try:
             day = datetime.date.fromisoformat(text or "")
@@ -143,7 +144,7 @@ class ChainReader:
             - 1
         )
 
-    def _pins_of(self, identity, description):
+    def _pins_of(self, identity: str, description: str) -> Iterator[str]:
         if self._ids and plain_id(identity) in self._ids:
             yield "pins"
         if self._pin and self._pin.search(description):
@@ -170,7 +171,7 @@ def summarise_chains(backups: Backups, future_from: int) -> ChainSummary:
     return ChainSummary(chains, broken, list(everything[first_future:]), restorable)
 
 
-def _read_chains(backups):
+def _read_chains(backups: Backups) -> list[Chain]:
     members: dict[str, list[int]] = collections.defaultdict(list)
     for position, chain in enumerate(backups.chain):
         members[chain].append(position)

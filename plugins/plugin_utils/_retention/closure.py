@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 from .chains import Chain, Chains
@@ -81,7 +82,7 @@ def _newest_by_now(chain: Chain, chains: Chains) -> set[int]:
     return {chains.restorable[-1], next(position for position in reversed(chain.members) if position < chains.present)}
 
 
-def _trim(members, closure):
+def _trim(members: list[int], closure: Closure) -> Iterator[Step]:
     """The removals from a chain of which something stays, newest first."""
     at_end = True
     for position in reversed(members):
@@ -106,7 +107,9 @@ def explain_needs(chains: Chains, keep_set: KeepSet, closure: Closure, reasons: 
         _explain_chain(chains.backups.id, chain.members, closure, given, until)
 
 
-def _explain_chain(ids, members, closure, given, until):
+def _explain_chain(
+    ids: Sequence[str], members: list[int], closure: Closure, given: list[list[dict[str, Any]]], until: list[int]
+) -> None:
     has_own_reason, mergeable = closure.has_own_reason, closure.mergeable
     nearest: list[str] = []  # the kept ones after this one that have reasons of their own
     count, lasts = 0, ANY_TIME

@@ -36,7 +36,7 @@ class Damaged(NamedTuple):
         return selector._replace(type=(), description=()).fits(self.vm())
 
 
-def read(damaged) -> list[Damaged]:
+def read(damaged: Any) -> list[Damaged]:
     """The list as a module returns it; none is an empty one.
 
     :raises InputError: names the place and what is expected there.

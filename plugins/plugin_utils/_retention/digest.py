@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import itertools
 import json
+from typing import Any
 
 from ansible_collections.prlsdk.core.plugins.module_utils import _time
 
@@ -60,6 +61,6 @@ class Digest:
         """64 hexadecimal digits."""
         return self._hash.hexdigest()
 
-    def _add(self, values) -> None:
+    def _add(self, values: list[Any]) -> None:
         # JSON of ASCII alone is the same text in every Python, and no value can look like two others.
         self._hash.update(json.dumps(values, sort_keys=True).encode("ascii") + b"\n")

@@ -55,7 +55,7 @@ def full_due(
     later = chain_reader.read(Backups(later_rows))
     steps = close(later, keep(later, policy, calendar, now), policy, present.storage_version).steps
     released_chains: dict[str, dict[str, Any]] = {}
-    gone = set()
+    gone: set[tuple[Any, ...]] = set()
     at_once = _time.format_instant(now) if steps else None
     for step in steps:
         chain = later.backups.chain[step.position]

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import math
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Optional
 
 from ansible_collections.prlsdk.core.plugins.module_utils import _time
 
@@ -59,25 +59,29 @@ def stale(newest: int | None, policy: Policy, zone: Zone, now: int) -> tuple[str
     return (None if newest is None else _time.format_instant(newest)), _time.format_instant(edge)
 
 
-def _duplicate_ids(numbers, policy, zone, now):
+#: The value that a guard has found, and its limit; None where it lets the plan pass.
+_Refusal = Optional[tuple[Any, Any]]  # noqa: UP045
+
+
+def _duplicate_ids(numbers: Numbers, policy: Policy, zone: Zone, now: int) -> _Refusal:
     return (numbers.duplicate_ids, 0) if numbers.duplicate_ids else None
 
 
-def _max_broken_chains(numbers, policy, zone, now):
+def _max_broken_chains(numbers: Numbers, policy: Policy, zone: Zone, now: int) -> _Refusal:
     return (
         (numbers.broken_chains, policy.max_broken_chains) if numbers.broken_chains > policy.max_broken_chains else None
     )
 
 
-def _no_restorable_left(numbers, policy, zone, now):
+def _no_restorable_left(numbers: Numbers, policy: Policy, zone: Zone, now: int) -> _Refusal:
     return (0, 1) if not numbers.restorable_left else None
 
 
-def _max_staleness(numbers, policy, zone, now):
+def _max_staleness(numbers: Numbers, policy: Policy, zone: Zone, now: int) -> _Refusal:
     return stale(numbers.newest, policy, zone, now)
 
 
-def _min_chains(numbers, policy, zone, now):
+def _min_chains(numbers: Numbers, policy: Policy, zone: Zone, now: int) -> _Refusal:
     return (
         (numbers.chains_left, policy.min_chains)
         if policy.min_chains and numbers.chains_left < policy.min_chains
@@ -85,7 +89,7 @@ def _min_chains(numbers, policy, zone, now):
     )
 
 
-def _max_remove(numbers, policy, zone, now):
+def _max_remove(numbers: Numbers, policy: Policy, zone: Zone, now: int) -> _Refusal:
     return (
         (numbers.removed, policy.max_remove)
         if policy.max_remove is not None and numbers.removed > policy.max_remove
@@ -93,7 +97,7 @@ def _max_remove(numbers, policy, zone, now):
     )
 
 
-def _max_remove_share(numbers, policy, zone, now):
+def _max_remove_share(numbers: Numbers, policy: Policy, zone: Zone, now: int) -> _Refusal:
     if numbers.removed < policy.max_remove_floor:
         return None
     # Backups that stay and cannot be restored must not dilute the share of the restorable ones, and those that go must count. Something
@@ -135,7 +139,7 @@ GUARDS = (
 
 def refusals(results: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """Guard by guard what was refused, in words, and with which value the guard would let it pass."""
-    by_guard: dict[str, list] = {}
+    by_guard: dict[str, list[dict[str, Any]]] = {}
     for result in results:
         if result["guard"]:
             by_guard.setdefault(result["guard"]["name"], []).append(result)
@@ -155,7 +159,7 @@ def refusals(results: list[dict[str, Any]]) -> list[dict[str, Any]]:
     return told
 
 
-def _worst(name, refused):
+def _worst(name: str, refused: list[dict[str, Any]]) -> dict[str, Any]:
     if name == "max_staleness":  # instants; None where there is no restorable backup
         return min(refused, key=lambda guard: guard["value"] or "")
     return (min if name == "min_chains" else max)(refused, key=lambda guard: guard["value"])
@@ -189,7 +193,7 @@ _WORDS = {
 }
 
 
-def _percents(*shares):
+def _percents(*shares: float) -> list[str]:
     """Shares in percent, with as many decimals as it takes to tell them apart."""
     for decimals in (1, 3, 9):
         texts = ["%.*g%%" % (decimals + 3, round(100 * share, decimals)) for share in shares]

@@ -8,7 +8,7 @@ from __future__ import annotations
 import itertools
 import operator
 from collections.abc import Iterator, Mapping, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from ansible_collections.prlsdk.core.plugins.module_utils._backups.ids import id_key
 from ansible_collections.prlsdk.core.plugins.module_utils._errors import InputError
@@ -16,6 +16,9 @@ from ansible_collections.prlsdk.core.plugins.module_utils._errors import InputEr
 from .._read import read_instant
 
 FULL, INCREMENTAL = "full", "incremental"
+
+#: The values of a :class:`Backup`, in the order of its fields.
+_Row = tuple[Any, ...]
 
 
 class Backup(NamedTuple):
@@ -32,7 +35,7 @@ class Backup(NamedTuple):
     server_uuid: str
 
 
-class Backups(Sequence):
+class Backups(Sequence[Backup]):
     """Backups in an order, held by columns: ``size`` are the sizes of all, and so on; one of them, or the next, is a :class:`Backup`.
 
     Hundreds of thousands are read and compared column by column in a fraction of the time that as many objects take.
@@ -50,7 +53,7 @@ class Backups(Sequence):
     creator: tuple[str, ...]
     server_uuid: tuple[str, ...]
 
-    def __init__(self, rows: Sequence[tuple]):
+    def __init__(self, rows: Sequence[_Row]):
         """:arg rows: the values of each, in the order of the fields of :class:`Backup`."""
         self._hold(tuple(zip(*rows)) or ((),) * len(Backup._fields))
 
@@ -59,16 +62,16 @@ class Backups(Sequence):
         self.instant, self.position, self.chain, self.id, self.kind, self.size = columns[:6]
         self.description, self.creator, self.server_uuid = columns[6:]
 
-    def __len__(self):
+    def __len__(self) -> int:
         return len(self.instant)
 
-    def __getitem__(self, place):
+    def __getitem__(self, place: Any) -> Any:
         return Backup(*[column[place] for column in self.columns])
 
-    def __iter__(self):
+    def __iter__(self) -> Iterator[Backup]:
         return map(Backup._make, self.rows())
 
-    def rows(self) -> Iterator[tuple]:
+    def rows(self) -> Iterator[_Row]:
         """The values of each."""
         return zip(*self.columns)
 
@@ -77,7 +80,7 @@ class Backups(Sequence):
         if len(positions) == len(self):
             return self
         some = Backups.__new__(Backups)
-        some._hold([tuple(map(column.__getitem__, positions)) for column in self.columns])
+        some._hold(tuple(tuple(map(column.__getitem__, positions)) for column in self.columns))
         return some
 
 
@@ -120,19 +123,19 @@ def repeated_ids(vms: Sequence[Vm]) -> dict[str, int]:
     return {vm.uuid: len(vm.backups) - len(ids) + len(shared & ids) for vm, ids in zip(vms, ids_of)}
 
 
-def read(backup_trees) -> list[Vm]:
+def read(backup_trees: Any) -> list[Vm]:
     """All VMs, by name and UUID; trees of one UUID are put together.
 
     :raises InputError: names the place, the value and what is expected there.
     """
-    found: dict[str, list[tuple]] = {}
+    found: dict[str, list[_Row]] = {}
     for number, tree in enumerate(_list(backup_trees, "backup_trees")):
         head, rows = _vm(tree, "backup_trees[%d]" % number)
         found.setdefault(plain_id(head.uuid), []).append((head, rows))
     return sorted((_together(parts) for parts in found.values()), key=lambda vm: (vm.name, plain_id(vm.uuid)))
 
 
-def _together(parts) -> Vm:
+def _together(parts: list[tuple[_Head, list[_Row]]]) -> Vm:
     heads, rows = zip(*parts)
     # The lowest storage version forbids most; of several names and spellings any fixed choice will do.
     head = min(heads, key=lambda each: each[:4])
@@ -148,7 +151,7 @@ def _together(parts) -> Vm:
     )
 
 
-def _vm(tree, where: str) -> tuple[_Head, list[tuple]]:
+def _vm(tree: Any, where: str) -> tuple[_Head, list[_Row]]:
     """A VM and the values of its backups, in any order."""
     vm = _mapping(_member(_mapping(tree, where), "vm", where), where + ".vm")
     name = _text(vm, "name", where + ".vm", "")
@@ -186,14 +189,14 @@ class _Head(NamedTuple):
     others: Others | None
 
 
-def _registered(vm, where: str) -> bool | None:
+def _registered(vm: Mapping[str, Any], where: str) -> bool | None:
     value = vm.get("registered")
     if value is None or isinstance(value, bool):
         return value
     raise InputError("%s: registered is %r; it must be true, false, or null where it is not known" % (where, value))
 
 
-def _others(tree, where: str) -> Others | None:
+def _others(tree: Mapping[str, Any], where: str) -> Others | None:
     value = tree.get("others")
     if value is None:
         return None
@@ -210,7 +213,7 @@ _COLUMNS = operator.itemgetter("created", "number", "id", "type", "size", "descr
 _COLUMN_TYPES = [{int}, {str}, {str}, {int}, {str}, {str}, {str}]
 
 
-def _plain_rows(chains) -> list[tuple]:
+def _plain_rows(chains: Sequence[Any]) -> list[_Row]:
     """Of all backups of a VM where every value is there and plain, as in a module's result: column by column, so quickly."""
     members = [(chain["uuid"], chain["backups"]) for chain in chains]
     uuids = [uuid for uuid, backups in members for backup in backups]
@@ -227,14 +230,14 @@ def _plain_rows(chains) -> list[tuple]:
     return list(zip(map(read_instant, created), positions, uuids, ids, kinds, sizes, *texts))
 
 
-def _rows(chain, where: str):
+def _rows(chain: Any, where: str) -> Iterator[_Row]:
     """Of the backups of a chain whose values may be not plain (subclasses, texts of digits) or not there; errors name the place."""
     uuid = _text(_mapping(chain, where), "uuid", where)
     for number, backup in enumerate(_list(_member(chain, "backups", where), where + ".backups")):
         yield _row(backup, uuid, "%s.backups[%d]" % (where, number))
 
 
-def _row(backup, chain: str, where: str) -> tuple:
+def _row(backup: Any, chain: str, where: str) -> _Row:
     identity = _text(_mapping(backup, where), "id", where)
     called = "%s (%s)" % (where, identity)
     kind = _text(backup, "type", called)
@@ -250,7 +253,7 @@ def _row(backup, chain: str, where: str) -> tuple:
     return (created, position, chain, identity, kind, size, *texts)
 
 
-def _list(value, where: str):
+def _list(value: Any, where: str) -> Sequence[Any]:
     if isinstance(value, (list, tuple)):
         return value
     hint = (
@@ -261,20 +264,20 @@ def _list(value, where: str):
     raise InputError("%s must be a list as prl_backup_info returns it, not %s%s" % (where, _kind(value), hint))
 
 
-def _mapping(value, where: str):
+def _mapping(value: Any, where: str) -> Mapping[str, Any]:
     if isinstance(value, Mapping):
         return value
     raise InputError("%s must be a dictionary as prl_backup_info returns it, not %s" % (where, _kind(value)))
 
 
-def _member(mapping, key: str, where: str):
+def _member(mapping: Mapping[str, Any], key: str, where: str) -> Any:
     try:
         return mapping[key]
     except KeyError:
         raise InputError("%s has no %s; give the backup_trees as prl_backup_info returns them" % (where, key)) from None
 
 
-def _text(mapping, key: str, where: str, default: str | None = None) -> str:
+def _text(mapping: Mapping[str, Any], key: str, where: str, default: str | None = None) -> str:
     value = _member(mapping, key, where) if default is None else mapping.get(key)
     if value is None and default is not None:
         return default
@@ -283,7 +286,7 @@ def _text(mapping, key: str, where: str, default: str | None = None) -> str:
     return str(value)
 
 
-def _integer(mapping, key: str, where: str, default: int | None = None) -> int:
+def _integer(mapping: Mapping[str, Any], key: str, where: str, default: int | None = None) -> int:
     value = _member(mapping, key, where) if default is None else mapping.get(key)
     if value is None and default is not None:
         return default
@@ -294,7 +297,7 @@ def _integer(mapping, key: str, where: str, default: int | None = None) -> int:
     return int(value)
 
 
-def _kind(value) -> str:
+def _kind(value: Any) -> str:
     names = {
         str: "text",
         bool: "a truth value",

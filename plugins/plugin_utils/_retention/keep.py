@@ -6,16 +6,17 @@
 from __future__ import annotations
 
 import bisect
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 from ansible_collections.prlsdk.core.plugins.module_utils import _time
+from ansible_collections.prlsdk.core.plugins.module_utils._time import Duration
 
 from .calendar import Calendar
 from .candidates import Candidates
 from .chains import Chains
 from .policy import Policy
-from .rules import ANY_TIME, NEVER, Explanation, RuleContext, Selection
+from .rules import ANY_TIME, NEVER, Explanation, Rule, RuleContext, Selection
 
 
 class Protection(NamedTuple):
@@ -73,7 +74,7 @@ def keep_of_retired(chains: Chains, calendar: Calendar) -> KeepSet:
     return KeepSet(_kept(len(chains.backups), [], protections), [], protections, None)
 
 
-def _kept(number, groups, protections):
+def _kept(number: int, groups: list[Group], protections: list[Protection]) -> list[bool]:
     kept = [False] * number
     for group in groups:
         for selection in group.selections:
@@ -104,13 +105,13 @@ def explain(keep_set: KeepSet) -> Reasons:
     return reasons
 
 
-def _groups(chains, policy, calendar, now):
+def _groups(chains: Chains, policy: Policy, calendar: Calendar, now: int) -> list[Group]:
     counted = [position for tag, positions in chains.groups for position in positions]
     if not counted:
         return []
     # One anchor for the whole VM: nothing ages out of what has a tag because no later backup has it.
     anchor = chains.backups.instant[max(counted)] if policy.anchor == "newest" else now
-    rules = {None: policy.rules, **dict(policy.by_tag)}
+    rules: dict[str | None, tuple[Rule, ...]] = {None: policy.rules, **dict(policy.by_tag)}
     return [
         _group(tag, positions, rules[tag], chains, policy, calendar, (now, anchor))
         for tag, positions in chains.groups
@@ -118,7 +119,15 @@ def _groups(chains, policy, calendar, now):
     ]
 
 
-def _group(tag, positions, rules, chains, policy, calendar, instants):
+def _group(
+    tag: str | None,
+    positions: list[int],
+    rules: tuple[Rule, ...],
+    chains: Chains,
+    policy: Policy,
+    calendar: Calendar,
+    instants: tuple[int, int],
+) -> Group:
     candidates = Candidates(chains.backups.at(positions), calendar)
     taken: set[int] | None = set() if policy.counting == "additional" else None
     context = RuleContext(*instants, policy.keep_oldest, taken)
@@ -130,7 +139,7 @@ def _group(tag, positions, rules, chains, policy, calendar, instants):
     return Group(tag, positions, selections)
 
 
-def _protections(chains, policy, calendar, now):
+def _protections(chains: Chains, policy: Policy, calendar: Calendar, now: int) -> Iterator[Protection]:
     if policy.min_restorable and chains.restorable:
         yield _protection(chains.restorable[-policy.min_restorable :], {"code": "min_restorable"}, ANY_TIME)
     yield from _pins(chains, calendar)
@@ -147,7 +156,7 @@ def _protections(chains, policy, calendar, now):
         )
 
 
-def _pins(chains, calendar):
+def _pins(chains: Chains, calendar: Calendar) -> Iterator[Protection]:
     for pin in chains.pinned:
         if pin.until is None:
             yield _protection([pin.position], {"code": "pinned", "by": pin.by}, NEVER)
@@ -157,15 +166,15 @@ def _pins(chains, calendar):
             )
 
 
-def _protection(positions, reason, until):
+def _protection(positions: list[int], reason: dict[str, Any], until: int) -> Protection:
     return Protection(positions, lambda: ([reason.copy() for position in positions], [until] * len(positions)))
 
 
-def _grace(chains, duration, calendar, now):
+def _grace(chains: Chains, duration: Duration, calendar: Calendar, now: int) -> Protection:
     instants, edge, text = chains.backups.instant, calendar.zone.before(now, duration), _time.format_instant
     first, end = bisect.bisect_left(instants, edge), chains.present
 
-    def explain():
+    def explain() -> Explanation:
         untils = calendar.zone.expiries(instants[first:end], duration, now)
         return [{"code": "grace", "until": text(until)} for until in untils], untils
 

@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import contextlib
 import gc
+from collections.abc import Iterator
 
 #: From this number of new objects on, a visit of all of them takes longer than it is worth.
 MANY = 100_000
 
 
 @contextlib.contextmanager
-def gc_paused():
+def gc_paused() -> Iterator[None]:
     """Without the collector for a while. A plan makes no cycles, and visiting its growing heap again and again doubles the time.
 
     Nor is the heap of a large plan visited once at the end: freezing and unfreezing makes all that is there old. Unless somebody else has

@@ -8,7 +8,7 @@ from __future__ import annotations
 import copy
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from ansible_collections.prlsdk.core.plugins.module_utils import _time
@@ -40,7 +40,15 @@ class Group(NamedTuple):
 
 
 def make_plans(
-    backup_trees, policy, now, overrides=None, exclude=None, retired=None, limits=None, damaged=None, reasons="all"
+    backup_trees: Any,
+    policy: Any,
+    now: Any,
+    overrides: Any = None,
+    exclude: Any = None,
+    retired: Any = None,
+    limits: Any = None,
+    damaged: Any = None,
+    reasons: str = "all",
 ) -> dict[str, Any]:
     """As :func:`plan.make_plan`, with a policy for each group of VMs.
 
@@ -80,7 +88,7 @@ def make_plans(
         )
 
 
-def _groups(policy, overrides, limits) -> list[Group]:
+def _groups(policy: Any, overrides: Sequence[Any], limits: Any) -> list[Group]:
     """The overrides in their order, and the default at the end, which fits every VM."""
     _read.read_mapping(limits, "guards")
     for key in limits:
@@ -108,14 +116,20 @@ def _groups(policy, overrides, limits) -> list[Group]:
     return groups
 
 
-def _policy(policy, where):
+def _policy(policy: Mapping[str, Any], where: str | None) -> policies.Policy:
     try:
         return policies.read(policy)
     except InputError as error:
         raise InputError("%s: %s" % (where, error) if where else str(error)) from None
 
 
-def _unused(vms, groups, excluded_by, retired_by, unread) -> list[str]:
+def _unused(
+    vms: list[Vm],
+    groups: list[Group],
+    excluded_by: list[Selector],
+    retired_by: list[Selector],
+    unread: list[damages.Damaged],
+) -> list[str]:
     """Overrides and so on that fit no VM, whoever else fits it: a typing error there gives its VMs another policy without a word."""
     named = [("override %s" % group.name, group.selector) for group in groups[:-1]]
     named += [("exclusion %s" % _written(selector), selector) for selector in excluded_by]
@@ -124,11 +138,13 @@ def _unused(vms, groups, excluded_by, retired_by, unread) -> list[str]:
     return [name for name, selector in named if not any(selector.fits(vm) for vm in vms)]
 
 
-def _written(selector) -> str:
+def _written(selector: Selector) -> str:
     return " ".join("%s=%s" % (key, ",".join(texts)) for key, texts in selector._asdict().items() if texts)
 
 
-def _together(groups, plans, excluded, unused):
+def _together(
+    groups: list[Group], plans: list[dict[str, Any]], excluded: list[Vm], unused: list[str]
+) -> dict[str, Any]:
     default, limits = plans[-1], groups[-1].policy
     results = []
     for group, plan in zip(groups, plans):
@@ -183,12 +199,12 @@ def _together(groups, plans, excluded, unused):
     }
 
 
-def _would_go(result):
+def _would_go(result: dict[str, Any]) -> int:
     refused = bool(result["guard"]) and result["guard"]["name"] == OF_THE_RUN
     return result["counts"]["remove"] + (result["counts"]["refused"] if refused else 0)
 
 
-def _digest(digests, limit, removals):
+def _digest(digests: list[str], limit: int | None, removals: list[dict[str, Any]]) -> str:
     """Over every removal too: rules and grace let more go within a day whose plans all have one digest, and who confirms confirms what was shown."""
     steps = [
         [plain_id(step["vm"]), step["id"], step["created"], step["action"], [gone["id"] for gone in step["removes"]]]
@@ -197,7 +213,7 @@ def _digest(digests, limit, removals):
     return hashlib.sha256(json.dumps([sorted(digests), limit, steps]).encode("ascii")).hexdigest()
 
 
-def _warnings(groups, plans):
+def _warnings(groups: list[Group], plans: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """Those of all groups that have VMs, each once; what is true of some of their policies only names these."""
     having = [(group, plan["warnings"]) for group, plan in zip(groups, plans) if group.vms]
     warned: dict[str, list[str]] = {}

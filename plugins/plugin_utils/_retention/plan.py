@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Set
+from collections.abc import Iterator, Set
 from typing import Any
 
 from ansible_collections.prlsdk.core.plugins.module_utils import _time
@@ -33,7 +33,9 @@ MATCHES = ("name", "uuid", "type", "description")
 REASONS = ("all", "kept", "none")
 
 
-def make_plan(backup_trees, policy, now, reasons="all", damaged=None, retired=None) -> dict[str, Any]:
+def make_plan(
+    backup_trees: Any, policy: Any, now: Any, reasons: str = "all", damaged: Any = None, retired: Any = None
+) -> dict[str, Any]:
     """What a policy keeps and removes of some VMs' backups.
 
     :arg backup_trees: as the module ``prl_backup_info`` returns them.
@@ -59,7 +61,7 @@ def make_plan(backup_trees, policy, now, reasons="all", damaged=None, retired=No
         return damages.tell(Planner(policy, now, inventory.repeated_ids(vms), reasons, declared).plan(vms), unread)
 
 
-def check_reasons(reasons) -> None:
+def check_reasons(reasons: Any) -> None:
     """Refuse what is none of :data:`REASONS`. Raises InputError."""
     if reasons not in REASONS:
         raise InputError("reasons is %r; it must be one of %s" % (reasons, ", ".join(REASONS)))
@@ -99,7 +101,7 @@ class Planner:
             digest.add(vm)
             vm_plan = VmPlan(vm, self)  # let go of at once: of 100,000 backups only the results are to stay in memory
             if vm_plan.retired and vm_plan.removed:
-                digest.retire(vm, vm_plan.retirement.by)
+                digest.retire(vm, vm_plan.retired.by)
             results.append(vm_plan.result())
             warnings += vm_plan.warnings()
             weekly_costs.append(weekly_cost(vm_plan.chains, vm_plan.closure, vm_plan.reasons, self.policy))
@@ -129,8 +131,9 @@ class VmPlan:
         self.planner = planner
         policy, now = planner.policy, planner.now
         self.chains = planner.chain_reader.read(vm.backups)
-        self.retirement = retirement.find(vm, self.chains, vm.uuid in planner.declared, planner.retiring)
-        self.retired = bool(self.retirement and self.retirement.due)
+        found = retirement.find(vm, self.chains, vm.uuid in planner.declared, planner.retiring)
+        self.retired = found if found and found.due else None
+        self.retiring = None if self.retired else found
         if self.retired:  # a chain goes whole or not at all, whatever the policy does to others
             self.keep_set = keep_of_retired(self.chains, planner.calendar)
             self.closure = close(
@@ -147,7 +150,7 @@ class VmPlan:
                 self.goes[position] = True
         self.removed = sum(self.goes)
         self.numbers = self._numbers()
-        self.guard = guards.refusing(self.numbers, policy, planner.zone, now, self.retired)
+        self.guard = guards.refusing(self.numbers, policy, planner.zone, now, self.retired is not None)
 
     def result(self) -> dict[str, Any]:
         """The VM's part of the plan, as plain data."""
@@ -167,27 +170,27 @@ class VmPlan:
             refuse(result, self.guard)
         return result
 
-    def _full_due(self):
+    def _full_due(self) -> dict[str, Any]:
         planner = self.planner
         if self.retired:  # who makes a full of it brings it back
             return {"freed": 0, "chains": []}
         present = Present(self.chains, self.keep_set, self.closure, self.reasons, self.vm.storage_version)
         return full_due(present, planner.policy, planner.chain_reader, planner.calendar, planner.now)
 
-    def _until(self):
+    def _until(self) -> list[int]:
         """The instant, by position, before which a backup cannot go: its last reason must lapse, or the VM be retired."""
         until = self.reasons.expires
-        if not self.retirement or self.retired:
+        if not self.retiring:
             return until
         until = until[:]
         for chain in self.chains.all:
-            end = retirement.earliest(self.retirement, chain, self.chains)
+            end = retirement.earliest(self.retiring, chain, self.chains)
             if end is not None:
                 for position in chain.members:
                     until[position] = min(until[position], end)
         return until
 
-    def _backups(self):
+    def _backups(self) -> list[dict[str, Any]]:
         now, backups = self.planner.now, self.vm.backups
         created = map(_time.format_instant, backups.instant)
         rows = zip(
@@ -216,7 +219,7 @@ class VmPlan:
             for identity, chain, kind, created, size, goes, own, reasons, until in reversed(list(rows))
         ]
 
-    def _reasons(self):
+    def _reasons(self) -> list[list[dict[str, Any]]]:
         """Of each backup; nothing speaks for one that goes, so that its list is empty unless the reasons against it are wanted."""
         given = self.reasons.reasons
         if self.planner.reasons == "none":
@@ -228,7 +231,7 @@ class VmPlan:
             if goes[position]:
                 reasons[position] = [{"code": "broken"}]
         if self.retired:
-            return [[self.retirement.reason()] if gone else reason for reason, gone in zip(reasons, goes)]
+            return [[self.retired.reason()] if gone else reason for reason, gone in zip(reasons, goes)]
         for group in self.keep_set.groups:
             numbers = [number for number, position in enumerate(group.candidates) if goes[position]]
             columns = [selection.why_not(numbers) for selection in group.selections]
@@ -237,10 +240,12 @@ class VmPlan:
                 reasons[position] = [*reasons[position], *map(group.tagged, against)]
         return reasons
 
-    def _steps(self):
+    def _steps(self) -> Iterator[dict[str, Any]]:
         steps = self.closure.steps
         # Where another node has backups of the VM the last one here is not the last. Should it have become that, somebody has to look.
-        to_the_last = self.retired and self.retirement.by == retirement.DECLARED and not self.numbers.restorable_left
+        to_the_last = (
+            self.retired is not None and self.retired.by == retirement.DECLARED and not self.numbers.restorable_left
+        )
         for number, step in enumerate(steps, 1):
             removes = [self._known(each) for each in step.removes]
             yield {
@@ -251,7 +256,7 @@ class VmPlan:
                 "removes": removes,
             }
 
-    def _known(self, position):
+    def _known(self, position: int) -> dict[str, Any]:
         """What tells a backup from another one that is given the same id later."""
         backups = self.vm.backups
         return {
@@ -260,7 +265,7 @@ class VmPlan:
             "size": backups.size[position],
         }
 
-    def _numbers(self):
+    def _numbers(self) -> guards.Numbers:
         chains, goes = self.chains, self.goes
         left = [position for position in chains.restorable if not goes[position]]
         return guards.Numbers(
@@ -275,10 +280,10 @@ class VmPlan:
             newest=self._newest(),
         )
 
-    def _newest(self):
+    def _newest(self) -> int | None:
         return self.vm.backups.instant[self.chains.restorable[-1]] if self.chains.restorable else None
 
-    def warnings(self):
+    def warnings(self) -> Iterator[dict[str, Any]]:
         """What about this VM somebody should know."""
         policy, planner, name = self.planner.policy, self.planner, self.vm.name or self.vm.uuid
         if self.vm.uuid in planner.declared:

@@ -16,7 +16,7 @@ from ansible_collections.prlsdk.core.plugins.module_utils._time import Duration
 from .._read import check_keys
 from .calendar import WEEK_STARTS
 from .inventory import plain_id
-from .rules import RULES, Rule
+from .rules import RULES, Rule, RuleType
 from .zone import named
 
 ALL = "all"
@@ -48,7 +48,7 @@ class Policy(NamedTuple):
     retire_moved_after: Duration | None  # None where it is nothing
     retire_after: Duration
     max_remove: int | None
-    max_remove_share: float | None
+    max_remove_share: float
     max_remove_floor: int
     max_remove_total: int | None
     min_chains: int | None
@@ -73,7 +73,7 @@ class Policy(NamedTuple):
         return plain
 
 
-def read(policy) -> Policy:
+def read(policy: Any) -> Policy:
     """Check a policy and fill in the defaults.
 
     :raises InputError: names the key, its value and what is allowed; for an unknown key the nearest known one.
@@ -104,15 +104,17 @@ def read(policy) -> Policy:
     return Policy(rules=rules, by_tag=by_tag, **options)
 
 
-def _rules(written) -> tuple[Rule, ...]:
+def _rules(written: Mapping[str, Any]) -> tuple[Rule, ...]:
     return tuple(
         rule
-        for rule in (_rule(row, written[name]) for name, row in RULES.items() if written.get(name) is not None)
+        for rule in (
+            _rule(rule_type, written[name]) for name, rule_type in RULES.items() if written.get(name) is not None
+        )
         if rule
     )
 
 
-def _by_tag(written) -> tuple[tuple[str, tuple[Rule, ...]], ...]:
+def _by_tag(written: Any) -> tuple[tuple[str, tuple[Rule, ...]], ...]:
     """The rules of each tag, by tag."""
     if written is None:
         return ()
@@ -125,7 +127,7 @@ def _by_tag(written) -> tuple[tuple[str, tuple[Rule, ...]], ...]:
             raise InputError("by_tag has %r, which is no tag; tags are texts" % (tag,))
         if not isinstance(rules, Mapping):
             raise InputError("%s is %r; it must be a dictionary of rules such as {yearly: 3}" % (where, rules))
-        check_keys(rules, RULES, where)
+        check_keys(rules, tuple(RULES), where)
         try:
             read_rules = _rules(rules)
         except InputError as error:
@@ -136,42 +138,47 @@ def _by_tag(written) -> tuple[tuple[str, tuple[Rule, ...]], ...]:
     return tuple(sorted(found))
 
 
-def _rule(row, value) -> Rule | None:
+def _rule(rule_type: RuleType, value: Any) -> Rule | None:
     """A rule that is set, or None where its count or its duration is nothing."""
     settings = {"of": "any", "pick": "newest"}
-    takes = "duration" if row.takes_duration else "count"
+    takes = "duration" if rule_type.takes_duration else "count"
     if isinstance(value, Mapping):
-        if not row.settings:
+        if not rule_type.settings:
             raise InputError(
-                "%s is %r; it must be %s" % (row.name, dict(value), "a duration" if row.takes_duration else "a number")
+                "%s is %r; it must be %s"
+                % (rule_type.name, dict(value), "a duration" if rule_type.takes_duration else "a number")
             )
-        check_keys(value, (takes, *row.settings), row.name)
+        check_keys(value, (takes, *rule_type.settings), rule_type.name)
         if value.get(takes) is None:
-            raise InputError("%s has no %s" % (row.name, takes))
+            raise InputError("%s has no %s" % (rule_type.name, takes))
         for key, read in (("of", _one_of("any", "full")), ("pick", _one_of("newest", "oldest"))):
             if value.get(key) is not None:
-                settings[key] = _read("%s.%s" % (row.name, key), read, value[key])
-        if row.takes_duration and settings["pick"] == "oldest":
+                settings[key] = _read("%s.%s" % (rule_type.name, key), read, value[key])
+        if rule_type.takes_duration and settings["pick"] == "oldest":
             raise InputError(
                 "%s.pick is 'oldest', which goes with a count only: over a duration the oldest of the last bucket would move with the "
-                "window and nothing would last; use newest, or %s with a count" % (row.name, row.bucket.rule)
+                "window and nothing would last; use newest, or %s with a count"
+                % (rule_type.name, rule_type.bucket.rule if rule_type.bucket else "a rule")
             )
-        name, value = "%s.%s" % (row.name, takes), value[takes]
+        name, value = "%s.%s" % (rule_type.name, takes), value[takes]
     else:
-        name = row.name
-    amount = _read(name, _duration if row.takes_duration else _count, value)
+        name = rule_type.name
+    amount = _read(name, _duration if rule_type.takes_duration else _count, value)
     if not amount:
         return None
     return Rule(
-        row, amount if row.takes_duration else None, None if row.takes_duration or amount == ALL else amount, **settings
+        rule_type,
+        amount if rule_type.takes_duration else None,
+        None if rule_type.takes_duration or amount == ALL else amount,
+        **settings,
     )
 
 
-def _option(name: str, option: _Option, value):
+def _option(name: str, option: _Option, value: Any) -> Any:
     return option.default if value is None else _read(name, option.read, value)
 
 
-def _read(name: str, read: Callable, value):
+def _read(name: str, read: Callable[[Any], Any], value: Any) -> Any:
     try:
         return read(value)
     except InputError as error:
@@ -180,12 +187,12 @@ def _read(name: str, read: Callable, value):
         raise InputError("%s is %r; it must be %s" % (name, value, error)) from None
 
 
-def _duration(value) -> Duration:
+def _duration(value: Any) -> Duration:
     # Templates make texts of numbers, and 0 needs no unit.
     return Duration(0, 0, 0, 0, 0, 0) if value in (0, "0") and value is not False else _time.parse_duration(value)
 
 
-def _number(value) -> int:
+def _number(value: Any) -> int:
     if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) < 10:
         return int(value)
     if isinstance(value, bool) or not isinstance(value, int) or value < 0:
@@ -193,7 +200,7 @@ def _number(value) -> int:
     return int(value)
 
 
-def _count(value) -> int | str:
+def _count(value: Any) -> int | str:
     if isinstance(value, str) and value == ALL:
         return ALL
     try:
@@ -202,7 +209,7 @@ def _count(value) -> int | str:
         raise ValueError("a whole number, 0 or more, or all") from None
 
 
-def _share(value) -> float:
+def _share(value: Any) -> float:
     try:
         share = float(value)
     except (ValueError, TypeError):
@@ -212,7 +219,7 @@ def _share(value) -> float:
     return share
 
 
-def _truth(value) -> bool:
+def _truth(value: Any) -> bool:
     truth = (
         {"true": True, "yes": True, "false": False, "no": False}.get(value.lower()) if isinstance(value, str) else value
     )
@@ -221,8 +228,8 @@ def _truth(value) -> bool:
     return truth
 
 
-def _one_of(*words: str) -> Callable:
-    def read(value):
+def _one_of(*words: str) -> Callable[[Any], str]:
+    def read(value: Any) -> str:
         if isinstance(value, str) and value in words:
             return str(value)
         raise ValueError("one of %s" % ", ".join(words))
@@ -230,7 +237,7 @@ def _one_of(*words: str) -> Callable:
     return read
 
 
-def _zone_name(value) -> str:
+def _zone_name(value: Any) -> str:
     if not isinstance(value, str):
         raise ValueError("an IANA name such as Europe/Berlin or UTC")
     try:
@@ -241,7 +248,7 @@ def _zone_name(value) -> str:
         ) from None
 
 
-def _time_of_day(value) -> str:
+def _time_of_day(value: Any) -> str:
     if isinstance(value, int) and not isinstance(value, bool):
         raise ValueError("a time of day such as '06:00'; write it in quotes, or YAML makes a number of it")
     if not isinstance(value, str) or not re.match(r"([01][0-9]|2[0-3]):[0-5][0-9]\Z", value):
@@ -249,7 +256,7 @@ def _time_of_day(value) -> str:
     return str(value)
 
 
-def _pattern(value) -> str:
+def _pattern(value: Any) -> str:
     if not isinstance(value, str) or not value:
         raise ValueError("a regular expression")
     try:
@@ -259,14 +266,14 @@ def _pattern(value) -> str:
     return str(value)
 
 
-def _tags_pattern(value) -> str:
+def _tags_pattern(value: Any) -> str:
     pattern = _pattern(value)
     if not re.compile(pattern).groups:
         raise ValueError("a regular expression with a group around what is the tag, such as '#([a-z]+)' for #monthly")
     return pattern
 
 
-def _date_pattern(value) -> str:
+def _date_pattern(value: Any) -> str:
     pattern = _pattern(value)
     if re.compile(pattern).groups != 1:
         raise ValueError(
@@ -275,14 +282,14 @@ def _date_pattern(value) -> str:
     return pattern
 
 
-def _texts(value) -> tuple[str, ...]:
+def _texts(value: Any) -> tuple[str, ...]:
     texts = [value] if isinstance(value, str) else value
     if not isinstance(texts, (list, tuple)) or not all(isinstance(text, str) and text for text in texts):
         raise ValueError("a list of texts")
     return tuple(sorted({str(text) for text in texts}))
 
 
-def _ids(value) -> tuple[str, ...]:
+def _ids(value: Any) -> tuple[str, ...]:
     try:
         return tuple(sorted({plain_id(text) for text in _texts(value)}))
     except ValueError:
@@ -290,7 +297,7 @@ def _ids(value) -> tuple[str, ...]:
 
 
 class _Option(NamedTuple):
-    read: Callable
+    read: Callable[[Any], Any]
     default: Any
 
 

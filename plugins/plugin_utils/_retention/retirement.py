@@ -74,8 +74,13 @@ def earliest(retiring: Retirement, chain: Chain, chains: Chains) -> int | None:
     """The last second at which the retirement to come leaves this chain alone; None if it always does."""
     if not chain.restorable or max(chain.members) >= chains.present:
         return None
-    ends = [pin.until for pin in chains.pinned if pin.position in chain.members]
-    return None if None in ends else max([retiring.until, *ends])
+    last = retiring.until
+    for pin in chains.pinned:
+        if pin.position in chain.members:
+            if pin.until is None:
+                return None
+            last = max(last, pin.until)
+    return last
 
 
 def why_not(vm: Vm) -> list[dict[str, Any]]:

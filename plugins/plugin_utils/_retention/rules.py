@@ -12,13 +12,13 @@ from __future__ import annotations
 
 import bisect
 import itertools
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NamedTuple
 
 from ansible_collections.prlsdk.core.plugins.module_utils import _time
 from ansible_collections.prlsdk.core.plugins.module_utils._time import Duration
 
-from .calendar import BUCKETS, NO_SPAN, Bucket
+from .calendar import BUCKETS, NO_SPAN, Bucket, Span
 from .candidates import Candidates
 
 #: A reason for each pick, and the instant before which it cannot lapse.
@@ -43,7 +43,7 @@ class Rule(NamedTuple):
 
     type: RuleType
     duration: Duration | None = None
-    count: int | None = None
+    count: int | None = None  # type: ignore[assignment]  # the word of the policies hides that of tuples
     of: str = "any"
     pick: str = "newest"
 
@@ -88,11 +88,11 @@ class Selection(NamedTuple):
 def within(rule: Rule, candidates: Candidates, context: RuleContext) -> Selection:
     """Every candidate that is not older than the duration."""
     zone, instants = candidates.calendar.zone, candidates.instants
-    edge = zone.before(context.anchor, rule.duration)
+    edge = zone.before(context.anchor, _duration(rule))
     first = bisect.bisect_left(instants, edge)
 
-    def explain():
-        untils = zone.expiries(instants[first:], rule.duration, context.earliest_anchor)
+    def explain() -> Explanation:
+        untils = zone.expiries(instants[first:], _duration(rule), context.earliest_anchor)
         name, since = rule.name, _time.format_instant(edge)
         return [{"code": "within", "rule": name, "since": since} for until in untils], untils
 
@@ -107,15 +107,15 @@ def window(rule: Rule, candidates: Candidates, context: RuleContext) -> Selectio
     instants = candidates.instants
     start = len(instants) - len(inside.positions) - 1
 
-    def lapses(first):
+    def lapses(first: int) -> list[int]:
         # Each is needed until the next one has left the window; the next one of the newest will be made now at the earliest.
         nexts = [min(instant, context.now) for instant in [*instants[first + 1 :], context.now]]
-        return candidates.calendar.zone.expiries(nexts, rule.duration, context.earliest_anchor)
+        return candidates.calendar.zone.expiries(nexts, _duration(rule), context.earliest_anchor)
 
     if start < 0:
         return inside._replace(explain=lambda: (inside.explain()[0], lapses(0)))
 
-    def explain():
+    def explain() -> Explanation:
         reasons, _untils = inside.explain()
         return [
             {"code": "window_start", "rule": rule.name, "since": _time.format_instant(instants[start])},
@@ -130,7 +130,7 @@ def last(rule: Rule, candidates: Candidates, context: RuleContext) -> Selection:
     looks_at = candidates.fulls if rule.of == "full" else candidates.everything
     newest = list(looks_at[::-1][: rule.count])
 
-    def why_not(positions):
+    def why_not(positions: list[int]) -> list[dict[str, Any]]:
         ranks = dict(zip(reversed(looks_at), itertools.count(1)))
         return [
             {"code": "beyond_count", "rule": rule.name, "rank": ranks[position], "of": rule.count}
@@ -162,7 +162,7 @@ def chains(rule: Rule, candidates: Candidates, context: RuleContext) -> Selectio
 
 def bucket_count(rule: Rule, candidates: Candidates, context: RuleContext) -> Selection:
     """Of the newest buckets that are not empty one candidate each; and the oldest while there are counts left."""
-    extremes = candidates.extremes(rule.bucket, rule.of, rule.pick)
+    extremes = candidates.extremes(_bucket(rule), rule.of, rule.pick)
     newest_first = sorted(extremes, reverse=True)
     limit = len(extremes) if rule.count is None else rule.count
     if context.taken is None:
@@ -176,13 +176,13 @@ def bucket_count(rule: Rule, candidates: Candidates, context: RuleContext) -> Se
         if oldest not in picks and not (context.taken and oldest in context.taken):
             picks.append(oldest)
 
-    def explain():
+    def explain() -> Explanation:
         reasons = _ranked(rule, _spans(rule, candidates, picked))
         if len(picks) > len(picked):
             reasons.append({"code": "oldest", "rule": rule.name})
         return reasons, _lapses(rule, candidates, context, extremes, picked, len(picks))
 
-    def why_not(positions):
+    def why_not(positions: list[int]) -> list[dict[str, Any]]:
         if context.taken is None:
             return _not_picked(
                 rule, candidates, positions, dict(zip(picked, picks)), dict(zip(newest_first, itertools.count(1)))
@@ -197,8 +197,8 @@ def bucket_count(rule: Rule, candidates: Candidates, context: RuleContext) -> Se
 def bucket_within(rule: Rule, candidates: Candidates, context: RuleContext) -> Selection:
     """Of every bucket one candidate, if that one is not older than the duration; and the oldest of all, if it is not."""
     zone, instants = candidates.calendar.zone, candidates.instants
-    edge = zone.before(context.anchor, rule.duration)
-    extremes = candidates.extremes(rule.bucket, rule.of, rule.pick)
+    edge = zone.before(context.anchor, _duration(rule))
+    extremes = candidates.extremes(_bucket(rule), rule.of, rule.pick)
     picked = [key for key in sorted(extremes, reverse=True) if instants[extremes[key]] >= edge]
     picks = [extremes[key] for key in picked]
     oldest = _oldest(rule, candidates) if context.keep_oldest and picked else None
@@ -207,9 +207,9 @@ def bucket_within(rule: Rule, candidates: Candidates, context: RuleContext) -> S
     if oldest is not None and oldest != picks[-1]:
         picks.append(oldest)
 
-    def explain():
-        open_from = candidates.calendar.open_from(rule.bucket, context.now)
-        ends = zone.expiries([instants[position] for position in picks], rule.duration, context.earliest_anchor)
+    def explain() -> Explanation:
+        open_from = candidates.calendar.open_from(_bucket(rule), context.now)
+        ends = zone.expiries([instants[position] for position in picks], _duration(rule), context.earliest_anchor)
         reasons = _ranked(rule, _spans(rule, candidates, picked))
         # A newer backup of the same bucket takes the place of any but the oldest, which stays beside it.
         lapses = [
@@ -226,12 +226,22 @@ def bucket_within(rule: Rule, candidates: Candidates, context: RuleContext) -> S
     )
 
 
-def _oldest(rule, candidates):
+def _duration(rule: Rule) -> Duration:
+    assert rule.duration is not None  # of a rule that takes one
+    return rule.duration
+
+
+def _bucket(rule: Rule) -> Bucket:
+    assert rule.bucket is not None  # of a rule of the table that has one
+    return rule.bucket
+
+
+def _oldest(rule: Rule, candidates: Candidates) -> int:
     """The oldest candidate that the rule looks at; there must be one."""
     return (candidates.fulls if rule.of == "full" else candidates.everything)[0]
 
 
-def _additional_ranks(newest_first, extremes, taken, limit):
+def _additional_ranks(newest_first: list[int], extremes: dict[int, int], taken: set[int], limit: int) -> dict[int, int]:
     """Rank of each bucket; 0 where a finer rule keeps the bucket's backup, which uses up no count."""
     ranks, rank = {}, 0
     for key in newest_first:
@@ -242,22 +252,24 @@ def _additional_ranks(newest_first, extremes, taken, limit):
     return ranks
 
 
-def _counts_left(rule, context, picked):
+def _counts_left(rule: Rule, context: RuleContext, picked: int) -> bool:
     # Where finer rules use up no counts, "all" has no count to be left over: it is how borg reads -1.
     return context.taken is None if rule.count is None else picked < rule.count
 
 
-def _lapses(rule, candidates, context, extremes, picked, number):
+def _lapses(
+    rule: Rule, candidates: Candidates, context: RuleContext, extremes: dict[int, int], picked: list[int], number: int
+) -> list[int]:
     """For each of a number of picks, those of buckets first, the earliest instant at which newer buckets can have pushed it out."""
     if rule.count is None:
         return [NEVER] * number
     if context.taken is not None:  # what a finer rule lets go comes back to this one, at any time
         return [ANY_TIME] * number
-    open_from = first = candidates.calendar.open_from(rule.bucket, context.now)
+    open_from = first = candidates.calendar.open_from(_bucket(rule), context.now)
     while first in extremes:
         first += 1
     span = candidates.calendar.span
-    lapses = [span(rule.bucket.rule, first + rule.count - rank).start for rank in range(1, number + 1)]
+    lapses = [span(_bucket(rule).rule, first + rule.count - rank).start for rank in range(1, number + 1)]
     if rule.pick == "newest":
         for place, key in enumerate(picked):
             if key < open_from:
@@ -266,17 +278,17 @@ def _lapses(rule, candidates, context, extremes, picked, number):
     return lapses
 
 
-def _explained(rule, ranks):
+def _explained(rule: Rule, ranks: Sequence[int]) -> Explanation:
     """The explanation of picks that are counted one by one."""
     reasons = [{**reason, "rank": rank} for reason, rank in zip(_ranked(rule, [NO_SPAN] * len(ranks)), ranks)]
     return reasons, [NEVER if rule.count is None else ANY_TIME] * len(ranks)
 
 
-def _spans(rule, candidates, keys):
-    return [candidates.calendar.span(rule.bucket.rule, key) for key in keys]
+def _spans(rule: Rule, candidates: Candidates, keys: list[int]) -> list[Span]:
+    return [candidates.calendar.span(_bucket(rule).rule, key) for key in keys]
 
 
-def _ranked(rule, spans):
+def _ranked(rule: Rule, spans: Iterable[Span]) -> list[dict[str, Any]]:
     """The reasons of picks in the order of their ranks, by the spans of their buckets."""
     name, count = rule.name, rule.count
     return [
@@ -285,24 +297,28 @@ def _ranked(rule, spans):
     ]
 
 
-def _not_counted(rule):
+def _not_counted(rule: Rule) -> dict[str, Any]:
     return {"code": "not_counted", "rule": rule.name, "of": rule.of}
 
 
-def _older_than(rule, edge, candidates, positions):
+def _older_than(rule: Rule, edge: int, candidates: Candidates, positions: list[int]) -> list[dict[str, Any]]:
     instants, name = candidates.instants, rule.name
     return [{"code": "older_than", "rule": name, "by": edge - instants[position]} for position in positions]
 
 
-def _not_picked(rule, candidates, positions, kept, ranks):
-    keys, name, count = candidates.keys(rule.bucket), rule.name, rule.count
+def _not_picked(
+    rule: Rule, candidates: Candidates, positions: list[int], kept: dict[int, int], ranks: dict[int, int]
+) -> list[dict[str, Any]]:
+    keys, name, count = candidates.keys(_bucket(rule)), rule.name, rule.count
     return [
         reason or {"code": "beyond_count", "rule": name, "rank": ranks[keys[position]], "of": count}
         for position, reason in zip(positions, _superseded(rule, candidates, positions, kept))
     ]
 
 
-def _not_in_window(rule, candidates, positions, kept, edge):
+def _not_in_window(
+    rule: Rule, candidates: Candidates, positions: list[int], kept: dict[int, int], edge: int
+) -> list[dict[str, Any]]:
     instants, name = candidates.instants, rule.name
     return [
         reason or {"code": "older_than", "rule": name, "by": edge - instants[position]}
@@ -310,13 +326,15 @@ def _not_in_window(rule, candidates, positions, kept, edge):
     ]
 
 
-def _superseded(rule, candidates, positions, kept):
+def _superseded(
+    rule: Rule, candidates: Candidates, positions: list[int], kept: dict[int, int]
+) -> list[dict[str, Any] | None]:
     """Why not, where it is because the rule keeps another of the same bucket or does not look at such backups; else None.
 
     :arg kept: bucket -> the position of what the rule keeps of it.
     """
     keys, ids, name = (
-        candidates.keys(rule.bucket),
+        candidates.keys(_bucket(rule)),
         candidates.ids,
         rule.name,
     )
@@ -335,7 +353,7 @@ def _superseded(rule, candidates, positions, kept):
             reason = of_bucket[key] = {
                 "code": "superseded",
                 "rule": name,
-                "bucket": candidates.calendar.span(rule.bucket.rule, key).label,
+                "bucket": candidates.calendar.span(_bucket(rule).rule, key).label,
                 "by": ids[kept[key]],
             }
         reasons.append(reason)

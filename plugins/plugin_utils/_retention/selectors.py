@@ -6,8 +6,8 @@
 from __future__ import annotations
 
 import fnmatch
-from collections.abc import Sequence
-from typing import NamedTuple
+from collections.abc import Iterable, Sequence
+from typing import Any, NamedTuple
 
 from ansible_collections.prlsdk.core.plugins.module_utils._errors import InputError
 
@@ -40,7 +40,7 @@ class Selector(NamedTuple):
         return (not self.state or state in self.state) and self.fits(vm)
 
 
-def read(match, keys: Sequence[str], where: str) -> Selector:
+def read(match: Any, keys: Sequence[str], where: str) -> Selector:
     """A selector as it is written; ``keys`` are those that it may have, and one that is none is not set.
 
     :raises InputError: names the key, its value and what is allowed.
@@ -65,12 +65,12 @@ def read(match, keys: Sequence[str], where: str) -> Selector:
     return Selector(**texts)
 
 
-def read_all(selectors, keys: Sequence[str], where: str) -> list[Selector]:
+def read_all(selectors: Any, keys: Sequence[str], where: str) -> list[Selector]:
     """A list of them, such as the exclusions; raises as :func:`read` does."""
     return [
         read(match, keys, "%s[%d]" % (where, number)) for number, match in enumerate(_read.read_list(selectors, where))
     ]
 
 
-def _any_glob(text, globs):
+def _any_glob(text: str, globs: Iterable[str]) -> bool:
     return any(fnmatch.fnmatchcase(text, glob) for glob in globs)

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 #: What a VM's result can be, and which of these remove something.
@@ -34,5 +35,5 @@ def totals(results: list[dict[str, Any]]) -> dict[str, Any]:
     }
 
 
-def _sums(results, part, names):
+def _sums(results: list[dict[str, Any]], part: str, names: Iterable[str]) -> dict[str, int]:
     return {name: sum(result[part][name] for result in results) for name in names}

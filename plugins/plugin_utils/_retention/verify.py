@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 from ansible_collections.prlsdk.core.plugins.module_utils._terminal_text import printable
@@ -12,10 +13,10 @@ from ansible_collections.prlsdk.core.plugins.module_utils._terminal_text import 
 from .._read import read_instant
 from . import damaged as damages
 from . import inventory
-from .inventory import plain_id
+from .inventory import Vm, plain_id
 
 
-def verify_plan(plan: dict[str, Any], backup_trees, damaged=None) -> dict[str, Any]:
+def verify_plan(plan: dict[str, Any], backup_trees: Any, damaged: Any = None) -> dict[str, Any]:
     """What of the plan did not come true.
 
     :arg backup_trees: as ``prl_backup_info`` returns them, gathered the same way as those of the plan, or more widely: what is more is ``new``.
@@ -29,7 +30,10 @@ def verify_plan(plan: dict[str, Any], backup_trees, damaged=None) -> dict[str, A
     messages = {plain_id(one.uuid): one.message for one in unread}
     vms = damages.without(inventory.read(backup_trees), unread)
     there = {key for vm in vms for key in _keys(vm)}
-    known, left, missing, unknown = set(), [], [], []
+    known: set[tuple[str, int]] = set()
+    left: list[dict[str, Any]] = []
+    missing: list[dict[str, Any]] = []
+    unknown: list[dict[str, Any]] = []
     for vm in plan["vms"]:
         if plain_id(vm["vm"]["uuid"]) in messages:
             unknown.append(
@@ -53,6 +57,6 @@ def verify_plan(plan: dict[str, Any], backup_trees, damaged=None) -> dict[str, A
     return {"left": left, "missing": missing, "new": new, "unknown": unknown}
 
 
-def _keys(vm):
+def _keys(vm: Vm) -> Iterator[tuple[str, int]]:
     # An id is used again for another backup once its number is free, so the time belongs to it.
     return zip(vm.backups.id, vm.backups.instant)

@@ -7,14 +7,15 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from ansible_collections.prlsdk.core.plugins.module_utils._terminal_text import printable
+from ansible_collections.prlsdk.core.plugins.module_utils._time import Duration
 
 from .chains import Chains, tags
 from .closure import Closure
-from .inventory import INCREMENTAL, Vm, plain_id
+from .inventory import INCREMENTAL, Backups, Vm, plain_id
 from .keep import Reasons
 from .policy import Policy
 from .rules import Rule
@@ -34,7 +35,7 @@ def policy_warnings(policy: Policy) -> list[dict[str, Any]]:
     return [*_keeps_only_newest(policy), *_implied(policy)]
 
 
-def _keeps_only_newest(policy):
+def _keeps_only_newest(policy: Policy) -> Iterator[dict[str, Any]]:
     if policy.min_restorable <= 1 and all(_keeps_one(rule) and rule.of == "any" for rule in policy.rules):
         names = " and ".join("%s: 1" % rule.name for rule in policy.rules)
         yield warning(
@@ -45,7 +46,7 @@ def _keeps_only_newest(policy):
         )
 
 
-def _implied(policy):
+def _implied(policy: Policy) -> Iterator[dict[str, Any]]:
     rules = policy.rules
     for number, rule in enumerate(rules):
         for other_number, other in enumerate(rules):
@@ -91,17 +92,17 @@ def _implies(strong: Rule, weak: Rule, policy: Policy) -> bool:
     return weak.count is not None and strong.count > weak.bucket.finer[strong.name] * (weak.count - 1)
 
 
-def _covers(strong, weak):
+def _covers(strong: Rule, weak: Rule) -> bool:
     if strong.bucket is None:
         return strong.name == "window" or weak.name != "window"
     return weak.bucket is not None and strong.of == weak.of and strong.bucket.rule in weak.bucket.finer
 
 
-def _longer(one, other):
+def _longer(one: Duration, other: Duration) -> bool:
     return one == other or _minutes(one, 28, 365) >= _minutes(other, 31, 366)
 
 
-def _minutes(duration, month, year):
+def _minutes(duration: Duration, month: int, year: int) -> int:
     days = duration.years * year + duration.months * month + duration.weeks * 7 + duration.days
     return days * 1440 + duration.hours * 60 + duration.minutes
 
@@ -133,9 +134,9 @@ def unknown_warnings(parts: Iterable[tuple[Policy, list[Vm]]]) -> list[dict[str,
     ]
 
 
-def _tags_found(policy, vms):
+def _tags_found(policy: Policy, vms: list[Vm]) -> set[str]:
     """The tags that a policy finds; nothing where it has no use for them."""
-    if not policy.keep_tags and not policy.by_tag:
+    if policy.tags_pattern is None or not (policy.keep_tags or policy.by_tag):
         return set()
     pattern = re.compile(policy.tags_pattern)
     return {
@@ -145,11 +146,11 @@ def _tags_found(policy, vms):
     }
 
 
-def _unknown_pin(pin):
+def _unknown_pin(pin: str) -> dict[str, Any]:
     return warning(UNKNOWN_PIN, "pins has %s, and no backup has this id" % pin, "pins")
 
 
-def _unknown_tag(key, tag, seen):
+def _unknown_tag(key: str, tag: str, seen: set[str]) -> dict[str, Any]:
     near = difflib.get_close_matches(tag, sorted(seen)[:_SEARCHED], 1, 0.5)
     hint = "; did you mean %r?" % near[0] if near else ""
     return warning(
@@ -183,11 +184,13 @@ def weekly_warnings(policy: Policy, costs: list[int]) -> list[dict[str, Any]]:
     return [warning("weekly_increments", message % (name, sum(costs), len(costs)), name)]
 
 
-def _picking_increments(policy):
+def _picking_increments(policy: Policy) -> list[str]:
     return [rule.name for rule in policy.rules if rule.name in ("weekly", "within_weekly") and rule.of == "any"]
 
 
-def _chain_cost(backups, members, closure, given, weekly):
+def _chain_cost(
+    backups: Backups, members: list[int], closure: Closure, given: list[list[dict[str, Any]]], weekly: list[str]
+) -> int:
     if backups.instant[max(members)] - backups.instant[min(members)] <= 7 * DAY:
         return 0
     picked = (

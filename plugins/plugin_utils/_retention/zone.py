@@ -12,7 +12,7 @@ from __future__ import annotations
 import datetime
 import functools
 import zoneinfo
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 from ansible_collections.prlsdk.core.plugins.module_utils import _time
 from ansible_collections.prlsdk.core.plugins.module_utils._time import Duration
@@ -71,7 +71,7 @@ class Zone:
         """:meth:`expiries` of one instant."""
         return self.expiries([instant], duration, since)[0]
 
-    def expiries(self, instants: list[int], duration: Duration, since: int) -> list[int]:
+    def expiries(self, instants: Sequence[int], duration: Duration, since: int) -> list[int]:
         """Of each instant the last second at which it is not older than ``duration``, by :meth:`before`; to the second.
 
         ``since`` is where to begin: with the second before it, where the instant is too old then. It matters because an instant can become
@@ -155,7 +155,7 @@ class Zone:
 
 
 def _is_exact(duration: Duration) -> bool:
-    return duration[:4] == (0, 0, 0, 0)
+    return not (duration.years or duration.months or duration.weeks or duration.days)
 
 
 def _day(move: Callable[[datetime.datetime], datetime.datetime], day: int) -> int:
