@@ -3,6 +3,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The argument specifications that modules share. Data only: the documentation of each module says what its options mean."""
 
+from typing import Any, Dict
+
 from ansible.module_utils.basic import env_fallback
 
 # Each of these options falls back to the environment variable.
@@ -16,7 +18,7 @@ ENVIRONMENT = {
 }
 
 
-def login_options():
+def login_options() -> Dict[str, Any]:
     return {
         "host": {"type": "str"},
         "port": {"type": "int"},
@@ -26,7 +28,7 @@ def login_options():
     }
 
 
-def connection_options():
+def connection_options() -> Dict[str, Any]:
     """The argument specification of the documentation fragment prlsdk.core.connection."""
     options = login_options()
     options.update(
@@ -41,7 +43,7 @@ def connection_options():
     return options
 
 
-def storage_option():
+def storage_option() -> Dict[str, Any]:
     """The argument specification of the documentation fragment prlsdk.core.storage."""
     options = login_options()
     options["default"] = {"type": "bool", "default": False}
@@ -55,7 +57,7 @@ def storage_option():
     }
 
 
-def vm_options():
+def vm_options() -> Dict[str, Any]:
     """Which VMs: the options that prl_vm_info and the gathering of backups share."""
     return {
         "vms": {"type": "list", "elements": "str"},
@@ -64,7 +66,7 @@ def vm_options():
     }
 
 
-def backup_options():
+def backup_options() -> Dict[str, Any]:
     """The argument specification of the documentation fragment prlsdk.core.backups."""
     return dict(
         vm_options(),
@@ -80,6 +82,6 @@ def backup_options():
     )
 
 
-def long_timeout_option():
+def long_timeout_option() -> Dict[str, Any]:
     """``timeout`` of modules whose work takes hours."""
     return {"type": "int", "default": 14400}

@@ -3,6 +3,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The one exception tree of the collection: raised by the leaves, caught once, in ``_module.py``."""
 
+from typing import Any, Dict, Optional
+
 from ansible_collections.prlsdk.core.plugins.module_utils._terminal_text import printable
 
 
@@ -12,9 +14,9 @@ class PrlError(Exception):
     ``result`` holds keys that travel with the failure (``sdk``, ``candidates`` ...); ``error`` is always among them.
     """
 
-    symbol = None
+    symbol: Optional[str] = None
 
-    def __init__(self, message, **result):
+    def __init__(self, message: Any, **result: Any) -> None:
         self.message = printable(message)
         super().__init__(self.message)
         self.result = result
@@ -24,7 +26,7 @@ class PrlError(Exception):
         # The same with all that is known of it, for whoever goes on after it.
         self.error = dict(self.result["error"], message=self.message, subject=None)
 
-    def with_result(self, **known):
+    def with_result(self, **known: Any) -> "PrlError":
         """The same error, which also carries what was known when it came."""
         self.result = dict(known, **self.result)
         return self
@@ -39,13 +41,13 @@ class InputError(PrlError):
 class prefix_errors:
     """Put an option's name before the message of an InputError."""
 
-    def __init__(self, option):
+    def __init__(self, option: str) -> None:
         self.option = option
 
-    def __enter__(self):
+    def __enter__(self) -> "prefix_errors":
         return self
 
-    def __exit__(self, kind, error, trace):
+    def __exit__(self, kind: Any, error: Any, trace: Any) -> None:
         if isinstance(error, InputError):
             raise InputError("%s: %s" % (self.option, error.message), **error.result)
 
@@ -74,7 +76,7 @@ class TemporaryFolderError(PrlError):
     symbol = "TEMPORARY_FOLDER_FAILED"
     ADVICE = "Free space there or correct its rights, or choose another folder with 'ansible_remote_tmp'."
 
-    def __init__(self, problem, **result):
+    def __init__(self, problem: str, **result: Any) -> None:
         super().__init__("%s %s" % (problem, self.ADVICE), **result)
 
 
@@ -99,13 +101,13 @@ class BackupsLeftError(PrlError):
 class SdkError(PrlError):
     """The SDK or its server refused or failed. ``result['error']`` has code, symbol, operation, retryable, details."""
 
-    @property
-    def symbol(self):
-        """The SDK's own name of the error, ``PRL_ERR_...``."""
-        return self.result["error"]["symbol"]
+    def __init__(self, message: Any, **result: Any) -> None:
+        super().__init__(message, **result)
+        #: The SDK's own name of the error, ``PRL_ERR_...``.
+        self.symbol = self.result["error"]["symbol"]
 
     @property
-    def retryable(self):
+    def retryable(self) -> bool:
         """Whether the same request may succeed later, unchanged."""
         return self.result["error"]["retryable"]
 
@@ -115,8 +117,8 @@ class WaitError(PrlError):
 
     TIMED_OUT, FAILED_ON_EVENT = "WAIT_TIMED_OUT", "FAILED_ON_EVENT"
 
-    def __init__(self, symbol, message, **result):
-        error = {
+    def __init__(self, symbol: str, message: Any, **result: Any) -> None:
+        error: Dict[str, Any] = {
             "code": None,
             "symbol": symbol,
             "operation": "wait",

@@ -10,15 +10,16 @@ import base64
 import hashlib
 import json
 import zlib
+from typing import Any
 
 
-def pack(value):
+def pack(value: Any) -> str:
     """A value of JSON as a text of ASCII: a checksum, a colon, and the compressed value."""
     data = base64.b64encode(zlib.compress(json.dumps(value, separators=(",", ":")).encode("ascii"), 1)).decode("ascii")
     return "%s:%s" % (_checksum(data), data)
 
 
-def unpack(text):
+def unpack(text: str) -> Any:
     """What was packed. Raises ValueError if the text was altered, as Ansible does where it finds something in it that looks like a secret."""
     checksum, colon, data = text.partition(":")
     if checksum != _checksum(data):
@@ -26,5 +27,5 @@ def unpack(text):
     return json.loads(zlib.decompress(base64.b64decode(data)).decode("ascii"))
 
 
-def _checksum(data):
+def _checksum(data: str) -> str:
     return hashlib.sha256(data.encode("utf-8", "surrogatepass")).hexdigest()

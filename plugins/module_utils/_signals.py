@@ -8,6 +8,7 @@ import os
 import select
 import signal
 import threading
+from typing import Any, Dict, Iterator
 
 # poll() calls it invalid where standard output was closed: nobody reads that either.
 UNREAD = ("POLLERR", "POLLHUP", "POLLNVAL")
@@ -15,10 +16,10 @@ UNREAD = ("POLLERR", "POLLHUP", "POLLNVAL")
 # What ends a module from outside: a cancelled play, a lost terminal, Ctrl-C.
 ENDING = (signal.SIGTERM, signal.SIGHUP, signal.SIGINT)
 
-_held = {"depth": 0, "number": None}
+_held: Dict[str, Any] = {"depth": 0, "number": None}
 
 
-def clean_up_on_signal():
+def clean_up_on_signal() -> None:
     """End by the signals of a cancelled play as by an exception: what is registered for the end of the process then removes its files.
 
     The default action would leave the module's temporary folder, with the worker's files in it; Python's own one for SIGINT would print a
@@ -32,7 +33,7 @@ def clean_up_on_signal():
             signal.signal(number, _leave)
 
 
-def ignore_signals():
+def ignore_signals() -> None:
     """Let no signal disturb what removes the files at the end of the process."""
     if threading.current_thread() is threading.main_thread():
         for number in ENDING:
@@ -40,7 +41,7 @@ def ignore_signals():
 
 
 @contextlib.contextmanager
-def signals_deferred():
+def signals_deferred() -> Iterator[None]:
     """A signal that comes inside of the block ends the process at the end of the block."""
     _held["depth"] += 1
     try:
@@ -51,7 +52,7 @@ def signals_deferred():
             _leave(_held["number"], None)
 
 
-def _leave(number, frame):
+def _leave(number: int, frame: Any) -> None:
     if _held["depth"]:
         _held["number"] = number
         return
@@ -59,7 +60,7 @@ def _leave(number, frame):
     raise SystemExit(128 + number)
 
 
-def exit_when_stdout_closes():
+def exit_when_stdout_closes() -> None:
     """End this process when nobody reads its standard output any more.
 
     A play that is cancelled over SSH without a terminal (with pipelining) tells the module nothing; a wait would go on until its time is
@@ -71,7 +72,7 @@ def exit_when_stdout_closes():
         watch.start()
 
 
-def _watch_reader():
+def _watch_reader() -> None:
     unread = sum(getattr(select, name) for name in UNREAD)
     poll = select.poll()
     poll.register(1, 0)  # these are told unasked

@@ -4,6 +4,7 @@
 """Text from outside made safe to show: the name of a VM must not move the cursor, add a line or turn the direction of writing."""
 
 import unicodedata
+from typing import Any, Iterable
 
 # Control characters, invisible marks such as those of direction, halves of surrogate pairs, line and paragraph separators. Characters that
 # only a newer Unicode knows are not among them: they are shown, if only as a box.
@@ -12,18 +13,18 @@ _NONCHARACTERS = "\ufffe\uffff"
 _SHORT = {"\t": "\\t", "\n": "\\n", "\r": "\\r"}
 
 
-def printable(text):
+def printable(text: Any) -> str:
     """The text with an escape, such as ``\\x1b``, ``\\n`` or ``\\u202e``, in the place of each character that is not to be seen."""
     text = str(text)
     return text if text.isprintable() else "".join(map(_visible, text))
 
 
-def printable_lines(lines):
+def printable_lines(lines: Iterable[Any]) -> str:
     """One text with a line for each of these texts: only the line breaks between them are real."""
     return "".join("%s\n" % printable(line) for line in lines)
 
 
-def _visible(character):
+def _visible(character: str) -> str:
     if unicodedata.category(character) not in _UNPRINTABLE and character not in _NONCHARACTERS:
         return character
     code = ord(character)

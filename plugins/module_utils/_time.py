@@ -4,9 +4,9 @@
 """Instants (epoch seconds and their texts) and durations as people write them: ``1y2mo3w4d5h6min``. No clock, no zone but UTC."""
 
 import calendar
-import collections
 import datetime
 import re
+from typing import Any, NamedTuple
 
 from ansible_collections.prlsdk.core.plugins.module_utils._errors import InputError
 
@@ -19,27 +19,32 @@ _PLAIN_NUMBER = re.compile(r"[+-]?[0-9]*[.]?[0-9]+\Z")
 _BARE_M = re.compile("[0-9]m(?![a-z])")
 
 
-class Duration(collections.namedtuple("Duration", [name for name, suffix in _UNITS])):
+class Duration(NamedTuple):
     """A length of calendar time: six non-negative integers, ``years`` to ``minutes``.
 
     The units are not normalised against each other (``24h`` is not ``1d``): years to days follow the civil
     calendar, hours and minutes are exact.
     """
 
-    __slots__ = ()
+    years: int
+    months: int
+    weeks: int
+    days: int
+    hours: int
+    minutes: int
 
-    def __str__(self):
+    def __str__(self) -> str:
         return "".join("%d%s" % (amount, suffix) for amount, (name, suffix) in zip(self, _UNITS) if amount) or "0h"
 
-    def __bool__(self):
+    def __bool__(self) -> bool:
         return any(self)
 
     @property
-    def exact_seconds(self):
+    def exact_seconds(self) -> int:
         """What the hours and minutes alone come to, in seconds."""
         return self.hours * 3600 + self.minutes * 60
 
-    def before(self, moment):
+    def before(self, moment: datetime.datetime) -> datetime.datetime:
         """The naive ``datetime`` that lies this duration before the naive ``moment``.
 
         Years and months go first, and a day that the month reached does not have becomes its last day; weeks and
@@ -47,11 +52,11 @@ class Duration(collections.namedtuple("Duration", [name for name, suffix in _UNI
         """
         return _shifted(self.calendar_before(moment), 0, -self.exact_seconds)
 
-    def calendar_before(self, moment):
+    def calendar_before(self, moment: datetime.datetime) -> datetime.datetime:
         """As :meth:`before`, with years to days only: hours and minutes are for the caller to take off the instant."""
         return _shifted(_months_later(moment, -12 * self.years - self.months), -7 * self.weeks - self.days, 0)
 
-    def calendar_after(self, moment):
+    def calendar_after(self, moment: datetime.datetime) -> datetime.datetime:
         """The inverse of :meth:`calendar_before`, for days: the first from which that leads to the day of the naive ``moment`` or a later one.
 
         So days and weeks go first here, then months and years; where the month reached does not have the day, the first of the next month
@@ -62,7 +67,7 @@ class Duration(collections.namedtuple("Duration", [name for name, suffix in _UNI
         return _shifted(reached, 1, 0) if reached.day < start.day else reached
 
 
-def parse_duration(text):
+def parse_duration(text: Any) -> Duration:
     """Read a duration.
 
     :arg text: a string such as ``1y2mo3w4d5h6min``; at least one unit.
@@ -86,7 +91,7 @@ def parse_duration(text):
     return Duration(*(int(match.group(name) or 0) for name, suffix in _UNITS))
 
 
-def _months_later(moment, months):
+def _months_later(moment: datetime.datetime, months: int) -> datetime.datetime:
     """``moment`` moved by a number of months of either sign, the day clamped to the month reached."""
     if not months:
         return moment
@@ -99,7 +104,7 @@ def _months_later(moment, months):
     return moment.replace(year=year, month=month, day=min(moment.day, calendar.monthrange(year, month)[1]))
 
 
-def _shifted(moment, days, seconds):
+def _shifted(moment: datetime.datetime, days: int, seconds: int) -> datetime.datetime:
     """``moment`` moved by days and seconds, held within what ``datetime`` can say."""
     try:
         return moment + datetime.timedelta(days=days, seconds=seconds)
@@ -122,7 +127,7 @@ _ISO = re.compile(
 _EPOCH_SECONDS = re.compile(r"-?[0-9]+([.][0-9]*)?\Z")
 
 
-def parse_instant(value):
+def parse_instant(value: Any) -> int:
     """Read an instant.
 
     :arg value: ISO 8601 text with ``Z`` or an offset; epoch seconds as a number or as text; or a ``datetime`` that
@@ -144,7 +149,7 @@ def parse_instant(value):
     return _in_range(seconds, value)
 
 
-def parse_moment(written, now):
+def parse_moment(written: str, now: float) -> int:
     """Read an option of a task that is an instant or a duration before ``now``.
 
     :arg written: ISO 8601 text with ``Z`` or an offset, or a duration such as ``36h``. Unlike :func:`parse_instant` it takes no epoch seconds: a
@@ -161,30 +166,30 @@ def parse_moment(written, now):
         raise InputError("%s. Or write an instant as %s" % (error.message, _ISO_FORM)) from None
 
 
-def format_instant(epoch):
+def format_instant(epoch: float) -> str:
     """Epoch seconds as ``YYYY-MM-DDTHH:MM:SSZ``, the one spelling that the collection writes."""
     if EARLIEST <= epoch <= LATEST:
         return (EPOCH + datetime.timedelta(0, epoch)).isoformat() + "Z"
     return to_datetime(epoch).isoformat() + "Z"
 
 
-def before(epoch, duration):
+def before(epoch: float, duration: Duration) -> int:
     """The instant that lies ``duration`` (a ``Duration``) before ``epoch``, by the calendar of UTC."""
     return from_datetime(duration.before(to_datetime(epoch)))
 
 
-def to_datetime(epoch):
+def to_datetime(epoch: float) -> datetime.datetime:
     """Epoch seconds as a naive ``datetime`` in UTC, held within the years 1 to 9999."""
     return EPOCH + datetime.timedelta(seconds=min(max(epoch, EARLIEST), LATEST))
 
 
-def from_datetime(moment):
+def from_datetime(moment: datetime.datetime) -> int:
     """A naive ``datetime`` in UTC as epoch seconds, fractions cut off."""
     since = moment - EPOCH
     return since.days * 86400 + since.seconds
 
 
-def _of_iso(written, form):
+def _of_iso(written: str, form: str) -> int:
     match = _ISO.match(written)
     if match is None:
         raise InputError("%r is not an instant; write %s" % (written, form))
@@ -200,7 +205,7 @@ def _of_iso(written, form):
     return _in_range(from_datetime(moment) - _offset(zone, written), written)
 
 
-def _offset(zone, written):
+def _offset(zone: str, written: str) -> int:
     """An ISO 8601 offset in seconds east of UTC."""
     if zone in "Zz":
         return 0
@@ -210,15 +215,16 @@ def _offset(zone, written):
     return (hours * 3600 + minutes * 60) * (-1 if zone[0] == "-" else 1)
 
 
-def _of_datetime(moment):
-    if moment.utcoffset() is None:
+def _of_datetime(moment: datetime.datetime) -> int:
+    offset = moment.utcoffset()
+    if offset is None:
         raise InputError(
             "%s is ambiguous without a zone: add Z for UTC or an offset such as +02:00" % (moment.isoformat(),)
         )
-    return from_datetime(moment.replace(tzinfo=None)) - int(moment.utcoffset().total_seconds() // 1)
+    return from_datetime(moment.replace(tzinfo=None)) - int(offset.total_seconds() // 1)
 
 
-def _in_range(seconds, value):
+def _in_range(seconds: int, value: Any) -> int:
     if EARLIEST <= seconds <= LATEST:
         return seconds
     raise InputError("%r is not an instant of the years 1 to 9999" % (value,))

@@ -9,6 +9,7 @@ parser says so.
 """
 
 import re
+from typing import IO, Iterable, Match, Optional, Tuple
 
 from ansible_collections.prlsdk.core.plugins.module_utils._errors import InputError
 
@@ -26,12 +27,12 @@ _BEGINNING = 256
 _PIECE = 64 * 1024
 
 
-def is_legal(code):
+def is_legal(code: int) -> bool:
     """Whether XML 1.0 can hold the character with this number."""
     return code in (9, 10, 13) or 0x20 <= code < 0xD800 or 0xE000 <= code < 0xFFFE or 0x10000 <= code < 0x110000
 
 
-def mend(text):
+def mend(text: bytes) -> bytes:
     """The bytes of a whole tree without what XML cannot hold; the same object where there is nothing of it."""
     mender = Mender()
     pieces = [mender.feed(text[start : start + _PIECE]) for start in range(0, len(text), _PIECE)]
@@ -42,12 +43,12 @@ def mend(text):
 class Mender:
     """The same piece by piece: feed() gives back as much as is certain, end() the rest. ``replaced``: whether anything was so far."""
 
-    def __init__(self):
+    def __init__(self) -> None:
         self.replaced = False
         self._held = b""
-        self._applies = None
+        self._applies: Optional[bool] = None
 
-    def feed(self, piece):
+    def feed(self, piece: bytes) -> bytes:
         data = self._held + piece if self._held else piece
         if self._applies is None:
             if len(data) < _BEGINNING:
@@ -61,13 +62,13 @@ class Mender:
         self._held = data[whole:]
         return self._mended(data[:whole] if self._held else data)
 
-    def end(self):
+    def end(self) -> bytes:
         data, self._held = self._held, b""
         if self._applies is None:
             self._applies = _is_utf8(data)
         return self._mended(data) if self._applies else data
 
-    def _mended(self, data):
+    def _mended(self, data: bytes) -> bytes:
         before = data
         # Single bytes are sought first, because that takes a tenth of the time.
         if len(data.translate(None, _CONTROL)) != len(data):
@@ -86,7 +87,7 @@ class Mender:
         return data
 
 
-def _is_utf8(beginning):
+def _is_utf8(beginning: bytes) -> bool:
     """Whether a document is in UTF-8, as the server's are. What is in another encoding is left to the parser."""
     if beginning[:2] in (b"\xff\xfe", b"\xfe\xff", b"<\0", b"\0<", b"\0\0", b"\x4c\x6f"):  # UTF-16, UTF-32, EBCDIC
         return False
@@ -94,7 +95,7 @@ def _is_utf8(beginning):
     return declared is None or declared.group(1).lower() in (b"utf-8", b"us-ascii", b"ascii")
 
 
-def _whole(data):
+def _whole(data: bytes) -> int:
     """How many bytes from the beginning do not end inside of a character or of a reference."""
     length = len(data)
     for back in range(1, min(4, length + 1)):
@@ -107,7 +108,7 @@ def _whole(data):
     return start if start >= 0 and _BEGUN_REFERENCE.match(data, start) else length
 
 
-def _legal_reference(match):
+def _legal_reference(match: Match[bytes]) -> bytes:
     code = int(match.group(1), 16) if match.group(1) else int(match.group(2))
     return match.group() if is_legal(code) else _REPLACEMENT
 
@@ -115,14 +116,14 @@ def _legal_reference(match):
 class MendedStream:
     """A binary stream of a tree that is mended while it is read."""
 
-    def __init__(self, stream):
+    def __init__(self, stream: IO[bytes]) -> None:
         self._stream, self._mender, self._ended = stream, Mender(), False
 
     @property
-    def replaced(self):
+    def replaced(self) -> bool:
         return self._mender.replaced
 
-    def read(self, size):
+    def read(self, size: int) -> bytes:
         """At least one byte, and few more than ``size``; none at the end only."""
         while not self._ended:
             piece = self._stream.read(size)
@@ -133,7 +134,7 @@ class MendedStream:
         return b""
 
 
-def warning(altered):
+def warning(altered: Iterable[Tuple[str, str, Optional[str]]]) -> str:
     """What to tell of replaced characters. ``altered``: a list of (VM's name, VM's UUID, backup's id or None where it is the VM's name)."""
     told = [
         "%s of VM '%s' (%s)" % ("backup %s" % backup if backup else "the name", name, uuid)
@@ -153,7 +154,7 @@ def warning(altered):
 NAMED = 5
 
 
-def check_text(text, option):
+def check_text(text: str, option: str) -> None:
     """The server would take it, and no XML parser would read its backup tree any more."""
     for place, character in enumerate(text):
         if not is_legal(ord(character)):

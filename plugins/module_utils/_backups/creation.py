@@ -7,7 +7,10 @@ A request that the server refused because something is in use is made again, aft
 request whose connection was lost is never made again: the server goes on with it, so the backup is looked for.
 """
 
+from typing import Any, Dict, Iterable, List, Optional
+
 from ansible_collections.prlsdk.core.plugins.module_utils._backups.ids import id_key
+from ansible_collections.prlsdk.core.plugins.module_utils._backups.live_tree import Backup, Vm
 from ansible_collections.prlsdk.core.plugins.module_utils._backups.retry import RetryBudget, reserve
 from ansible_collections.prlsdk.core.plugins.module_utils._errors import PrlError
 from ansible_collections.prlsdk.core.plugins.module_utils._sdk.messages import (
@@ -26,7 +29,15 @@ SEARCH = 60.0
 class CreateRequest:
     """What is asked for. ``newer_than``: a backup made then or later (YYYY-MM-DDTHH:MM:SSZ) does as well; None: always make one."""
 
-    def __init__(self, full=False, description="", compress=True, newer_than=None, wait=True, busy_timeout=60.0):
+    def __init__(
+        self,
+        full: bool = False,
+        description: str = "",
+        compress: bool = True,
+        newer_than: Optional[str] = None,
+        wait: bool = True,
+        busy_timeout: float = 60.0,
+    ) -> None:
         self.full, self.description, self.compress = full, description, compress
         self.newer_than, self.wait, self.busy_timeout = newer_than, wait, busy_timeout
 
@@ -34,11 +45,11 @@ class CreateRequest:
 class Creation:
     """Makes one backup. ``server`` is a Backups of live.py."""
 
-    def __init__(self, server, uuid, request):
+    def __init__(self, server: Any, uuid: str, request: CreateRequest) -> None:
         self.server, self.uuid, self.request = server, uuid, request
         self.reserve = reserve(server)
 
-    def run(self, check=False):
+    def run(self, check: bool = False) -> Dict[str, Any]:
         """Returns {created, backup, became_full, recovered, warnings, before, after}; ``backup`` is None if it is not known yet."""
         tries = RetryBudget(self.server, self.request.busy_timeout, self.reserve)
         before = vm = self.server.read(self.uuid)
@@ -63,7 +74,7 @@ class Creation:
                 continue
             return self._found(before, made, warnings)
 
-    def _found(self, before, made, warnings):
+    def _found(self, before: Vm, made: Optional[str], warnings: List[Dict[str, Any]]) -> Dict[str, Any]:
         after, backup = before, None
         if made is not None:
             try:
@@ -86,7 +97,7 @@ class Creation:
             answer["became_full"] = not self.request.full and answer["backup"]["type"] == "full"
         return answer
 
-    def _search(self, before, vm, failure):
+    def _search(self, before: Vm, vm: Vm, failure: CallError) -> Dict[str, Any]:
         """What became of a request whose connection is gone. Raises that failure when the backup does not turn up."""
         if self.server.left() <= 0:
             raise failure
@@ -124,7 +135,9 @@ class Creation:
             % how,
         )
 
-    def _answer(self, created, before, after, backup, warnings=()):
+    def _answer(
+        self, created: bool, before: Vm, after: Vm, backup: Optional[Backup], warnings: Iterable[Dict[str, Any]] = ()
+    ) -> Dict[str, Any]:
         return {
             "created": created,
             "backup": backup and described(after, backup),
@@ -137,12 +150,12 @@ class Creation:
         }
 
 
-def as_read(text):
+def as_read(text: str) -> str:
     """A text as an XML parser gives it back: the server writes it raw, and a parser knows one kind of line break."""
     return text.replace("\r\n", "\n").replace("\r", "\n")
 
 
-def recent_enough(vm, request):
+def recent_enough(vm: Vm, request: CreateRequest) -> Optional[Backup]:
     """The newest backup that makes a new one needless, or None. Where a full one is asked for, only full ones count."""
     if request.newer_than is None:
         return None
@@ -152,7 +165,7 @@ def recent_enough(vm, request):
     return max(reversed(fresh), key=lambda backup: backup.created) if fresh else None
 
 
-def will_be_full(vm):
+def will_be_full(vm: Vm) -> bool:
     """Whether an incremental backup would turn into a full one as far as the tree tells: nothing to build on, or its end was removed."""
     if not vm.chains:
         return True
@@ -160,15 +173,15 @@ def will_be_full(vm):
     return max(chain.last_number, 1) != chain.backups[-1].number
 
 
-def type_of(backup_id):
+def type_of(backup_id: str) -> str:
     """The id of a new full backup has no number; that is the only reliable sign of what was made."""
     return "incremental" if "." in backup_id else "full"
 
 
-def described(vm, backup):
+def described(vm: Vm, backup: Backup) -> Dict[str, Any]:
     return {
         "id": backup.id,
-        "type": "incremental" if vm.place(backup.key)[1] else "full",
+        "type": "incremental" if vm.place_of(backup.key)[1] else "full",
         "number": backup.number,
         "created": backup.created,
         "size": backup.size,

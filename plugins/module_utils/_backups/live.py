@@ -6,13 +6,14 @@
 A tree that is not wholly understood is an error here, never a smaller tree.
 """
 
-import collections
 import random
 import time
+from typing import Any, Callable, Dict, List, Optional, Set, Tuple
 
 from ansible_collections.prlsdk.core.plugins.module_utils import _xml_text
 from ansible_collections.prlsdk.core.plugins.module_utils._backups import locate, retry
 from ansible_collections.prlsdk.core.plugins.module_utils._backups.ids import id_key
+from ansible_collections.prlsdk.core.plugins.module_utils._backups.live_tree import Vm, vm_from
 from ansible_collections.prlsdk.core.plugins.module_utils._errors import PrlError, TreeError
 from ansible_collections.prlsdk.core.plugins.module_utils._sdk.messages import TIMEOUT, CallError
 
@@ -25,101 +26,6 @@ PET_BACKUP_PROGRESS, PET_RESTORE_PROGRESS, PET_VM_MESSAGE = 100050, 100052, 1005
 # PJOC_SRV_CREATE_VM_BACKUP, PJOC_SRV_RESTORE_VM_BACKUP
 JOBS = {"create_vm_backup": 115, "restore_vm_backup": 116}
 
-# id: as the server stores it, because it compares ids as text. key: as id_key() makes it. number: 1 for a full, N of a promoted one.
-# created: YYYY-MM-DDTHH:MM:SSZ. size: bytes.
-Backup = collections.namedtuple("Backup", "id key number created size description")
-
-
-class Chain:
-    """A full and its increments. It never changes, so that one reading after the other can share it."""
-
-    def __init__(self, uuid, backups, last_number):
-        """``backups``: the full first, then the increments by number. ``last_number``: the highest ever given, 0 if none."""
-        self.uuid, self.backups, self.last_number = uuid, tuple(backups), last_number
-        self.key = id_key(uuid)
-        self.positions = {backup.key: position for position, backup in enumerate(self.backups)}
-        if len(self.positions) < len(self.backups):
-            raise TreeError("two backups of chain %s have the same id" % uuid)
-        # Of equal times the later in the tree is the newer.
-        self.newest = None
-        for backup in self.backups:
-            if self.newest is None or backup.created >= self.newest.created:
-                self.newest = backup
-
-    def without(self, gone):
-        """This chain after the backups with these keys went; None if nothing is left."""
-        if not any(wanted in self.positions for wanted in gone):
-            return self
-        left = [backup for backup in self.backups if backup.key not in gone]
-        return Chain(self.uuid, left, self.last_number) if left else None
-
-
-class Vm:
-    """One VM's part of the tree. A VM without backups has no chains. ``version`` is the storage format, 0 if not told."""
-
-    def __init__(self, uuid, name=None, container=False, version=0, chains=()):
-        self.uuid, self.name, self.container, self.version, self.chains = uuid, name, container, version, list(chains)
-        self._by_key = {chain.key: chain for chain in self.chains}
-        if len(self._by_key) < len(self.chains):
-            raise TreeError("two chains of VM %s have the same UUID" % uuid)
-        self._keys = None
-
-    def place(self, wanted):
-        """(chain, position in it) of a backup's key, or None."""
-        chain = self._by_key.get(wanted.partition(".")[0])
-        position = None if chain is None else chain.positions.get(wanted)
-        return None if position is None else (chain, position)
-
-    def has_chain(self, wanted):
-        """Whether a chain with this key shows. One that somebody writes to does not."""
-        return wanted in self._by_key
-
-    def keys(self):
-        """The keys of all its backups, a set."""
-        if self._keys is None:
-            self._keys = frozenset().union(*[chain.positions for chain in self.chains])
-        return self._keys
-
-    def chain_keys(self, keys):
-        """The keys of all backups of the chain that these keys belong to, a set."""
-        return frozenset(self.place(next(iter(keys)))[0].positions)
-
-    def ids(self):
-        """All ids, oldest chain first."""
-        return [backup.id for chain in self.chains for backup in chain.backups]
-
-    def newest(self):
-        """(chain, backup) of the newest backup, or None. Chains come by age; of equal times the later in the tree is the newer."""
-        found = None
-        for chain in self.chains:
-            if found is None or chain.newest.created >= found[1].created:
-                found = (chain, chain.newest)
-        return found
-
-    def without(self, gone):
-        """This VM after the backups with these keys went. What is left of a chain that lost its full is not a chain."""
-        left = [chain.without(gone) for chain in self.chains]
-        return Vm(self.uuid, self.name, self.container, self.version, [chain for chain in left if chain is not None])
-
-
-def vm_from(trees, uuid):
-    """The Vm with this UUID among the VmTree objects of an answer; one without chains when it is not there. TreeError for what cannot be."""
-    own = [tree for tree in trees if id_key(tree.uuid) == id_key(uuid)]
-    if len(own) > 1:
-        raise TreeError("VM %s is in the answer %d times" % (uuid, len(own)))
-    for tree in own:
-        return Vm(
-            tree.uuid, tree.name, tree.type == "ct", tree.storage_version, [_chain_from(chain) for chain in tree.chains]
-        )
-    return Vm(uuid)
-
-
-def _chain_from(chain):
-    backups = [
-        Backup(one.id, id_key(one.id), one.number, one.created, one.size, one.description) for one in chain.backups
-    ]
-    return Chain(chain.uuid, backups, chain.last_number)
-
 
 class Backups:
     """What Removal, Creation and Restoration ask of the server. All but left() and pause() raise CallError.
@@ -127,27 +33,27 @@ class Backups:
     ``client`` is a Client of _sdk, ``progress`` a Progress. ``altered`` collects where in what was read a character was replaced.
     """
 
-    def __init__(self, client, progress):
+    def __init__(self, client: Any, progress: Any) -> None:
         self.client, self._progress = client, progress
-        self.altered = set()
+        self.altered: Set[Any] = set()
 
-    def left(self):
+    def left(self) -> float:
         """Seconds that there are."""
         return self.client.left()
 
-    def pause(self, attempt, limit):
+    def pause(self, attempt: int, limit: float) -> float:
         """Sleep before try number ``attempt``, for ``limit`` seconds at most; returns for how long."""
         seconds = max(0.0, min(retry.backoff(attempt, random.uniform), limit, self.left()))
         time.sleep(seconds)
         return seconds
 
-    def reopen(self):
+    def reopen(self) -> None:
         """Log in again wherever the connection is lost."""
         self.client.reopen()
 
-    def read(self, uuid):
+    def read(self, uuid: str) -> Vm:
         """The Vm as it is now."""
-        altered = []
+        altered: List[Any] = []
         found = locate.read(self.client.tree(uuid), uuid, altered)
         self.altered.update(altered)
         try:
@@ -155,27 +61,27 @@ class Backups:
         except TreeError as error:
             raise locate.damaged(error, uuid) from None
 
-    def warnings(self):
+    def warnings(self) -> List[str]:
         """What to warn of where a text of the server's tree was altered while it was read."""
         return [_xml_text.warning(self.altered)] if self.altered else []
 
-    def find(self, uuid, ids):
+    def find(self, uuid: str, ids: List[str]) -> Dict[str, List[str]]:
         """{backup's key: [UUIDs of the VMs that have it]} for backups that this VM's own tree does not show."""
         return locate.find_backups(self.client, uuid, ids)
 
-    def running_removals(self):
+    def running_removals(self) -> int:
         """How many removals the server is at now, whoever asked for them."""
         return self.client.running_removals()
 
-    def vms(self):
+    def vms(self) -> List[Dict[str, Any]]:
         """[{uuid, name, state, ...}] of the node."""
         return self.client.vms()
 
-    def remove(self, uuid, backup_id, keep_chain, limit):
+    def remove(self, uuid: str, backup_id: str, keep_chain: bool, limit: float) -> None:
         """Remove one, with the keep-chain flag or without, in ``limit`` seconds."""
         self.client.remove_backup(uuid, backup_id, keep_chain, limit)
 
-    def create(self, uuid, wish, limit):
+    def create(self, uuid: str, wish: Any, limit: float) -> Tuple[Optional[str], List[Dict[str, Any]]]:
         """-> (id, or None if nobody waits for it; warnings)."""
         if not wish.wait:
             limit = min(limit, START)
@@ -200,7 +106,9 @@ class Backups:
             reports.finish()
         return made["id"], made["warnings"] + reports.warnings
 
-    def restore(self, uuid, backup_id, wish, known, limit):
+    def restore(
+        self, uuid: str, backup_id: str, wish: Any, known: List[Dict[str, Any]], limit: float
+    ) -> Tuple[str, str, List[Dict[str, Any]]]:
         """-> (the VM's uuid, the backup's id, warnings). ``known`` are the VMs of the node."""
         others = {id_key(vm["uuid"]) for vm in known if vm["uuid"]} - {id_key(uuid)}
         # A copy's UUID is not known yet: its progress is what no other VM's is.
@@ -229,7 +137,9 @@ class Reports:
     ``issuer(uuid)`` says whether an event's issuer is meant: progress of disks goes to every client.
     """
 
-    def __init__(self, client, progress, operation, subject, issuer):
+    def __init__(
+        self, client: Any, progress: Any, operation: str, subject: Optional[str], issuer: Callable[[str], bool]
+    ) -> None:
         self._client, self._progress, self._operation, self._subject, self._issuer = (
             client,
             progress,
@@ -237,14 +147,15 @@ class Reports:
             subject,
             issuer,
         )
-        self._last, self._done = None, False
-        self.warnings = []
+        self._last: Optional[Tuple[str, int]] = None
+        self._done = False
+        self.warnings: List[Dict[str, Any]] = []
 
-    def __enter__(self):
+    def __enter__(self) -> "Reports":
         self._client.call("subscribe", types=[PET_BACKUP_PROGRESS, PET_RESTORE_PROGRESS, PET_VM_MESSAGE])
         return self
 
-    def __exit__(self, kind, error, trace):
+    def __exit__(self, kind: Any, error: Any, trace: Any) -> None:
         if self._client.alive:
             try:
                 self._client.call("unsubscribe")
@@ -253,7 +164,7 @@ class Reports:
         while self._client.received() is not None:  # another try hears of its own request only
             pass
 
-    def finish(self):
+    def finish(self) -> None:
         """Pass on what is still to come, once the request has ended. Whatever becomes of the worker by now, that is what it did."""
         end = time.monotonic() + LATE
         try:
@@ -263,14 +174,14 @@ class Reports:
         except PrlError:
             pass
 
-    def look(self):
+    def look(self) -> None:
         """Pass on what has arrived."""
         line = self._client.pending_event()
         while line is not None:
             self._take(line)
             line = self._client.pending_event()
 
-    def _take(self, line):
+    def _take(self, line: Dict[str, Any]) -> None:
         if line is None:
             return
         if line["kind"] == "job":
@@ -278,7 +189,7 @@ class Reports:
         elif line["kind"] == "event":
             self._tell(line["event"])
 
-    def _tell(self, event):
+    def _tell(self, event: Dict[str, Any]) -> None:
         if not self._issuer(event["issuer_id"]):
             return
         if event["type_id"] == PET_VM_MESSAGE:

@@ -4,9 +4,11 @@
 """Which VM is meant, in which spelling, in which directory, and which trees to ask for. ``client`` is a Client of _sdk."""
 
 import fnmatch
+from typing import Any, Callable, Dict, Iterable, List, Optional, Tuple
 
 from ansible_collections.prlsdk.core.plugins.module_utils._backups import tree as trees
 from ansible_collections.prlsdk.core.plugins.module_utils._backups.ids import braced, id_key, uuid_key
+from ansible_collections.prlsdk.core.plugins.module_utils._backups.tree import VmTree
 from ansible_collections.prlsdk.core.plugins.module_utils._errors import InputError, TreeError
 from ansible_collections.prlsdk.core.plugins.module_utils._sdk.client import BOTH
 from ansible_collections.prlsdk.core.plugins.module_utils._sdk.messages import CallError
@@ -14,9 +16,11 @@ from ansible_collections.prlsdk.core.plugins.module_utils._sdk.messages import C
 NOTHING_CALLED = "There is no VM '%s', and no backup of one."
 
 
-def resolve(wanted, vms):
+def resolve(wanted: Iterable[str], vms: Iterable[Any]) -> List[Tuple[str, Any]]:
     """[(word, the VM that it means, or None)] for names, container ids and UUIDs. A word that means several: CallError."""
-    by_uuid, by_name, by_ct_id = {}, {}, {}
+    by_uuid: Dict[str, List[Any]] = {}
+    by_name: Dict[str, List[Any]] = {}
+    by_ct_id: Dict[str, List[Any]] = {}
     for vm in vms:
         for index, value in (
             (by_uuid, vm["uuid"] and uuid_key(vm["uuid"])),
@@ -43,7 +47,7 @@ def resolve(wanted, vms):
     return found
 
 
-def unreadable(word, prefix=""):
+def unreadable(word: str, prefix: str = "") -> CallError:
     """The error where a VM is meant whose configuration is damaged: without its UUID nothing can be asked about it."""
     return CallError(
         "UNREADABLE_VM",
@@ -52,11 +56,11 @@ def unreadable(word, prefix=""):
     )
 
 
-def is_glob(word):
+def is_glob(word: str) -> bool:
     return any(character in word for character in "*?[")
 
 
-def resolve_globs(wanted, vms):
+def resolve_globs(wanted: Iterable[str], vms: Iterable[Any]) -> List[Tuple[str, List[Any], bool]]:
     """[(word, the VMs that it means, whether as a glob)], as resolve(), for words that may be globs for names. A VM whose name is the word comes first."""
     found = []
     for word, vm in resolve(wanted, vms):
@@ -65,11 +69,11 @@ def resolve_globs(wanted, vms):
     return found
 
 
-def named_like(glob, vms):
+def named_like(glob: str, vms: Iterable[Any]) -> List[Any]:
     return [vm for vm in vms if vm["name"] and fnmatch.fnmatchcase(vm["name"], glob)]
 
 
-def find_registered(client, types, wanted):
+def find_registered(client: Any, types: Iterable[str], wanted: Optional[List[str]]) -> Tuple[List[Any], List[str]]:
     """(the VMs that the node knows, or those of them that the words mean; the words that mean none)."""
     vms, unknown = client.vms(types), []
     if wanted is not None:
@@ -84,7 +88,7 @@ def find_registered(client, types, wanted):
 # --- which trees ------------------------------------------------------------------------------------------------------------
 
 
-def fetch_trees(client, types, wanted, scope):
+def fetch_trees(client: Any, types: Iterable[str], wanted: Optional[List[str]], scope: str) -> Dict[str, Any]:
     """Ask for the trees that a gathering needs. Returns
 
     server; trees [{text, uuid ('' for the whole tree), name (None where it is not known), directory}]; wanted [[word, uuid or None]] when VMs
@@ -118,26 +122,34 @@ def fetch_trees(client, types, wanted, scope):
     return {"server": client.server, "trees": found, "registered": registered, "unread": unread, "wanted": words}
 
 
-def only_uuids(words):
+def only_uuids(words: Optional[List[str]]) -> bool:
     return words is not None and all(uuid_key(word) for word in words)
 
 
-def plan_trees(client, types, words, scope, known=None, kept=None):
+def plan_trees(
+    client: Any,
+    types: Iterable[str],
+    words: Optional[List[str]],
+    scope: str,
+    known: Optional[List[Any]] = None,
+    kept: Optional[List[Any]] = None,
+) -> Tuple[List[Tuple[str, Optional[str]]], Optional[List[str]], Optional[List[Tuple[str, Optional[str]]]]]:
     """Which trees to ask for, [(uuid, directory)]; the UUIDs that the node knows or None; the words wanted with their UUIDs.
 
     ``known`` are the node's VMs, ``kept`` those of another server that keeps the backups, where they were listed already.
     """
-    whole = ("", None)
-    if only_uuids(words):
+    whole: Tuple[str, Optional[str]] = ("", None)
+    wanted: List[Tuple[str, Optional[str]]] = []
+    plan: List[Tuple[str, Optional[str]]] = []
+    if words is not None and only_uuids(words):
         wanted = [(word, braced(word)) for word in words]
-        return each_vm_once([(uuid, None) for _word, uuid in wanted]), None, wanted
+        return each_vm_once([(braced(word), None) for word in words]), None, wanted
     known = [vm for vm in (client.vms(types) if known is None else known) if vm["uuid"]]
     registered = [vm["uuid"] for vm in known]
     if words is not None:
         kept = kept_by(client, known, types)
         place = places(client, kept)
         apart = {uuid_key(vm["uuid"]) for vm in kept if vm["uuid"] and vm["backup_directory"]}
-        plan, wanted = [], []
         for word, fits, glob in resolve_globs(words, known):
             uuids = [vm["uuid"] for vm in fits] or ([braced(word)] if uuid_key(word) else [])
             search = scope == "all" and (glob or not uuids)
@@ -167,7 +179,7 @@ def plan_trees(client, types, words, scope, known=None, kept=None):
     )
 
 
-def kept_by(client, known, types, kept=None):
+def kept_by(client: Any, known: List[Any], types: Iterable[str], kept: Optional[List[Any]] = None) -> List[Any]:
     """The VMs that the server with the backups knows; ``known`` are the node's."""
     if kept is None:
         kept = known if client.same_server else client.vms(types, of="store")
@@ -175,7 +187,7 @@ def kept_by(client, known, types, kept=None):
     return kept
 
 
-def places(client, kept):
+def places(client: Any, kept: List[Any]) -> Callable[[str], Optional[str]]:
     """A function that gives the backup directory of its own that a VM (by its UUID) has on the server with the backups, or None."""
     # Which server is the node's default one, and whether it has any, is not told: the node's own directories say nothing about it.
     told = client.local or not client.same_server
@@ -183,7 +195,7 @@ def places(client, kept):
     return lambda uuid: own.get(uuid_key(uuid))
 
 
-def each_vm_once(plan):
+def each_vm_once(plan: List[Tuple[str, Optional[str]]]) -> List[Tuple[str, Optional[str]]]:
     """The plan with the first of the places that mean the same VM, in order."""
     seen, once = set(), []
     for uuid, directory in plan:
@@ -196,21 +208,23 @@ def each_vm_once(plan):
 # --- in which spelling ------------------------------------------------------------------------------------------------------
 
 
-def by_key(uuids):
+def by_key(uuids: Iterable[str]) -> Dict[Optional[str], List[str]]:
     """{the key of a UUID: the spellings of it}."""
-    spellings = {}
+    spellings: Dict[Optional[str], List[str]] = {}
     for uuid in uuids:
         spellings.setdefault(uuid_key(uuid), []).append(uuid)
     return spellings
 
 
-def in_another_spelling(client, uuid, types, registered):
+def in_another_spelling(
+    client: Any, uuid: str, types: Iterable[str], registered: Dict[Optional[str], List[str]]
+) -> Optional[Tuple[str, Any]]:
     """(UUID, text) of a VM whose UUID differs from what was written in the case of its letters; None if there is none.
 
     The server compares UUIDs as text, in the case that it stored them in, and its answer to any other is an empty tree. ``registered`` are
     the UUIDs that the node knows, as by_key() gives them; of a VM that is gone only guesses are left.
     """
-    key = uuid_key(uuid)
+    key = uuid_key(uuid) or ""
     for one in registered.get(key) or ["{%s}" % key, "{%s}" % key.upper()]:
         text = client.tree(one, types) if one != uuid else None
         if text and text.holds_backups():
@@ -218,11 +232,11 @@ def in_another_spelling(client, uuid, types, registered):
     return None
 
 
-def registered_uuids(client, types=BOTH):
+def registered_uuids(client: Any, types: Iterable[str] = BOTH) -> List[str]:
     return [vm["uuid"] for vm in client.vms(types) if vm["uuid"]]
 
 
-def spelled(client, word):
+def spelled(client: Any, word: str) -> str:
     """A VM's UUID with braces, in the case that the server has backups under. Lower case, which all servers write, is taken as it is."""
     uuid = braced(word)
     if uuid == uuid.lower() or client.tree(uuid).holds_backups():
@@ -233,7 +247,9 @@ def spelled(client, word):
 # --- by name, or by a backup -------------------------------------------------------------------------------------------------
 
 
-def find_vms(client, words, keys=(), gone_ok=False):
+def find_vms(
+    client: Any, words: Iterable[str], keys: Any = (), gone_ok: bool = False
+) -> Tuple[Dict[str, str], Dict[str, List[str]]]:
     """What the words mean, UUIDs, names or container ids, and which VMs have the backups with these keys.
 
     -> {word: uuid}, {key: [uuid]}. Names that no VM of the node has, and backups, are looked for in the whole tree. CallError for a
@@ -264,9 +280,10 @@ def find_vms(client, words, keys=(), gone_ok=False):
     return found, owners
 
 
-def search(client, keys, names):
+def search(client: Any, keys: Any, names: Any) -> Tuple[Dict[str, List[str]], Dict[str, List[str]]]:
     """Search everything for backups and VMs: ({backup's key: [VM's uuid]}, {VM's name: [uuid]})."""
-    backups, vms = {}, {}
+    backups: Dict[str, List[str]] = {}
+    vms: Dict[str, List[str]] = {}
     for uuid, _directory in plan_trees(client, BOTH, None, "all")[0]:
         for vm in read(client.tree(uuid), uuid):
             own = {id_key(backup.id) for chain in vm.chains for backup in chain.backups} if keys else set()
@@ -277,7 +294,7 @@ def search(client, keys, names):
     return backups, vms
 
 
-def find_backups(client, uuid, ids):
+def find_backups(client: Any, uuid: str, ids: List[str]) -> Dict[str, List[str]]:
     """{backup's key: [UUIDs of the VMs that have it]} for backups that this VM's own tree does not show.
 
     They may be another VM's, or lie in the server's default directory while it looks for this VM's in another. The default directory is asked
@@ -293,7 +310,7 @@ def find_backups(client, uuid, ids):
     asked = [(chain, True) for chain in sorted(chains.union(chain.lower() for chain in chains))] + [
         (other, False) for other in elsewhere
     ]
-    found = {}
+    found: Dict[str, List[str]] = {}
     for subject, is_chain in asked:
         # Chains that come after the wanted one are in the answer, too.
         for vm in read(client.tree(subject, chain=is_chain), subject):
@@ -304,7 +321,7 @@ def find_backups(client, uuid, ids):
     return found
 
 
-def read(text, subject, altered=None):
+def read(text: Any, subject: str, altered: Optional[List[Any]] = None) -> List[VmTree]:
     """The VmTree objects of an answer. CallError where it is damaged."""
     try:
         return list(trees.parse(text.source(), altered=altered))
@@ -314,7 +331,7 @@ def read(text, subject, altered=None):
         text.drop()
 
 
-def damaged(error, subject):
+def damaged(error: TreeError, subject: str) -> CallError:
     return CallError(
         "DAMAGED_TREE",
         error.message,
@@ -324,7 +341,7 @@ def damaged(error, subject):
     )
 
 
-def check_name(text, option):
+def check_name(text: str, option: str) -> str:
     """An empty name would be no name at all to the SDK, which then means everything."""
     if not text.strip():
         raise InputError("%s: is empty. Give a VM's name or UUID." % option)

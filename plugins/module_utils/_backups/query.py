@@ -8,10 +8,16 @@ chains that were not asked for. Everything is asked for and chosen here.
 """
 
 import bisect
-from typing import Dict, FrozenSet, List, NamedTuple, Optional
+from typing import Any, Callable, Dict, FrozenSet, Iterable, Iterator, List, NamedTuple, Optional, Set, Tuple
 
 from ansible_collections.prlsdk.core.plugins.module_utils._backups.ids import id_key, looks_like_uuid, parse_backup_id
-from ansible_collections.prlsdk.core.plugins.module_utils._backups.tree import Others, VmTree, order_of_chain
+from ansible_collections.prlsdk.core.plugins.module_utils._backups.tree import (
+    Backup,
+    Chain,
+    Others,
+    VmTree,
+    order_of_chain,
+)
 from ansible_collections.prlsdk.core.plugins.module_utils._errors import AmbiguousNameError, TreeError
 
 
@@ -54,8 +60,15 @@ class Selected(NamedTuple):
 
 
 def filters(
-    vms=None, types=None, backup_ids=None, newer_than=None, older_than=None, latest_only=False, owner=None, now=None
-):
+    vms: Optional[Iterable[str]] = None,
+    types: Optional[Iterable[str]] = None,
+    backup_ids: Optional[Iterable[str]] = None,
+    newer_than: Optional[str] = None,
+    older_than: Optional[str] = None,
+    latest_only: bool = False,
+    owner: Optional[str] = None,
+    now: Optional[str] = None,
+) -> Filters:
     """The Filters for what a user gave: lists of text, times in ISO 8601 UTC. InputError for a malformed backup id."""
     for text in backup_ids or ():
         parse_backup_id(text)
@@ -71,13 +84,13 @@ def filters(
     )
 
 
-def placed(trees, directory):
+def placed(trees: Iterable[VmTree], directory: Optional[str]) -> Iterator[VmTree]:
     """The trees, with every chain marked as found in that backup directory (None: the server's default one)."""
     for tree in trees:
         yield tree._replace(chains=tuple(chain._replace(directory=directory) for chain in tree.chains))
 
 
-def merge(main, others=()):
+def merge(main: Iterable[VmTree], others: Iterable[Iterable[VmTree]] = ()) -> Iterator[VmTree]:
     """One stream out of several answers; a VM comes once, with the chains of all of them, each chain once.
 
     ``main`` is a stream and stays one: the answer for the whole node, or the answers VM by VM one after the other.
@@ -85,7 +98,7 @@ def merge(main, others=()):
     memory. Of a chain that two answers have, the later one counts: what was asked last is nearer to the truth.
     TreeError if ``main`` itself has a VM twice, which no answer of the server does.
     """
-    held = {}
+    held: Dict[str, VmTree] = {}
     for trees in others:
         for tree in trees:
             uuid = id_key(tree.uuid)
@@ -104,7 +117,7 @@ def merge(main, others=()):
         yield held[uuid]
 
 
-def _unite(earlier, later):
+def _unite(earlier: VmTree, later: VmTree) -> VmTree:
     again = frozenset(id_key(chain.uuid) for chain in later.chains)
     united = [chain for chain in earlier.chains if id_key(chain.uuid) not in again]
     united.extend(later.chains)
@@ -117,11 +130,11 @@ def _unite(earlier, later):
     )
 
 
-def _newest(tree):
+def _newest(tree: VmTree) -> str:
     return max((backup.created for chain in tree.chains for backup in chain.backups), default="")
 
 
-def owner(chain):
+def owner(chain: Chain) -> str:
     """The UUID of the server that a chain belongs to: of the one that made its newest backup.
 
     A VM that was migrated has its chain continued by another node, and then the chain is that node's. So each chain
@@ -134,7 +147,13 @@ def owner(chain):
     return ""
 
 
-def select(trees, chosen=None, limit=None, keep=True, offset=0):
+def select(
+    trees: Iterable[VmTree],
+    chosen: Optional[Filters] = None,
+    limit: Optional[int] = None,
+    keep: bool = True,
+    offset: int = 0,
+) -> Selected:
     """Filter and order the trees and count what they hold, in one pass.
 
     ``limit`` is the greatest number of backups to return; the first ones in the order of the result stay, after ``offset`` of them. With
@@ -184,11 +203,12 @@ class _Summary:
     backups. ``oldest``, ``newest``: the times of the first and the last one, ISO 8601 UTC, or None.
     """
 
-    def __init__(self):
+    def __init__(self) -> None:
         self.vms = self.containers = self.chains = self.backups = self.full = self.size = 0
-        self.oldest = self.newest = None
+        self.oldest: Optional[str] = None
+        self.newest: Optional[str] = None
 
-    def add(self, tree):
+    def add(self, tree: VmTree) -> None:
         if tree.type == "ct":
             self.containers += 1
         else:
@@ -205,7 +225,7 @@ class _Summary:
                 if self.newest is None or backup.created > self.newest:
                     self.newest = backup.created
 
-    def result(self):
+    def result(self) -> Dict[str, Any]:
         return {
             "vms": self.vms,
             "containers": self.containers,
@@ -222,14 +242,13 @@ class _Summary:
 class _Found:
     """Filters one tree after another and remembers which of the things asked for were met."""
 
-    def __init__(self, chosen, whole):
+    def __init__(self, chosen: Filters, whole: bool) -> None:
         self._chosen = chosen
-        self._by_name = {
-            text: [] for text in chosen.vms or ()
-        }  # text asked for -> (UUID, type) of the VMs met that have it as a name
+        # text asked for -> (UUID, type) of the VMs met that have it as a name
+        self._by_name: Dict[str, List[Any]] = {text: [] for text in chosen.vms or ()}
         self._asked_uuids = frozenset(id_key(text) for text in self._by_name if looks_like_uuid(text))
-        self._met_uuids = set()
-        self._met_ids = set()
+        self._met_uuids: Set[str] = set()
+        self._met_ids: Set[str] = set()
         self._owner = None if chosen.owner is None else id_key(chosen.owner)
         self._some = chosen.backup_ids is not None or chosen.newer_than is not None or chosen.older_than is not None
         # Of a part of a VM's own chains nothing is concluded from what others have.
@@ -237,7 +256,7 @@ class _Found:
             whole and self._owner is not None and chosen.now is not None and not self._some and not chosen.latest_only
         )
 
-    def filter(self, tree):
+    def filter(self, tree: VmTree) -> Optional[VmTree]:
         """The tree without what was not asked for, or None if no backup stays."""
         chosen = self._chosen
         if chosen.types is not None and tree.type not in chosen.types:
@@ -247,7 +266,7 @@ class _Found:
             chains, others = _divided(chains, self._owner)
             if not chains:
                 return None
-            if self._tells_others:
+            if self._tells_others and chosen.now is not None:
                 tree = tree._replace(others=_others(others, chosen.now))
         # Last of these three: two nodes may each have a VM of that name, and the type or the owner may tell which is meant.
         if chosen.vms is not None and not self._is_named(tree):
@@ -261,7 +280,7 @@ class _Found:
         after = sum(len(chain.backups) for chain in chains)
         return tree._replace(chains=chains, omitted=tree.omitted + before - after) if after else None
 
-    def _is_named(self, tree):
+    def _is_named(self, tree: VmTree) -> bool:
         uuid = id_key(tree.uuid)
         named = False
         if uuid in self._asked_uuids:
@@ -272,7 +291,7 @@ class _Found:
             named = True
         return named
 
-    def _is_chosen(self, backup):
+    def _is_chosen(self, backup: Backup) -> bool:
         chosen = self._chosen
         if chosen.backup_ids is not None:
             backup_key = id_key(backup.id)
@@ -283,7 +302,7 @@ class _Found:
             return False
         return chosen.older_than is None or backup.created < chosen.older_than
 
-    def check_names(self):
+    def check_names(self) -> None:
         for name in sorted(self._by_name):
             fits = sorted(self._by_name[name])
             if len(fits) > 1:
@@ -293,44 +312,45 @@ class _Found:
                     candidates=[{"uuid": uuid, "name": name, "type": kind, "home": None} for uuid, kind in fits],
                 )
 
-    def missing_vms(self):
+    def missing_vms(self) -> List[str]:
         return sorted(text for text, fits in self._by_name.items() if not fits and id_key(text) not in self._met_uuids)
 
-    def missing_backup_ids(self):
+    def missing_backup_ids(self) -> List[str]:
         return sorted((self._chosen.backup_ids or frozenset()) - self._met_ids)
 
 
-def _divided(chains, key):
+def _divided(chains: Iterable[Chain], key: str) -> Tuple[Tuple[Chain, ...], List[Chain]]:
     """The chains of one owner, and the others."""
-    own, others = [], []
+    own: List[Chain] = []
+    others: List[Chain] = []
     for chain in chains:
         (own if id_key(owner(chain)) == key else others).append(chain)
     return tuple(own), others
 
 
-def _others(chains, now):
+def _others(chains: List[Chain], now: str) -> Others:
     """What is told of the chains of other owners. A chain that does not tell its owner proves nothing, so that its backups are not the newest."""
     sound = [chain for chain in chains if owner(chain) and chain.backups[0].type == "full"]
     newest = max((backup.created for chain in sound for backup in chain.backups if backup.created <= now), default=None)
     return Others(len(chains), sum(len(chain.backups) for chain in chains), newest)
 
 
-def _order(tree):
+def _order(tree: VmTree) -> Tuple[str, str, str]:
     return tree.name.casefold(), tree.name, id_key(tree.uuid)
 
 
-def _count(tree):
+def _count(tree: VmTree) -> int:
     return sum(len(chain.backups) for chain in tree.chains)
 
 
-def _instants(chains):
+def _instants(chains: Iterable[Chain]) -> Iterator[Tuple[str, int, str, int]]:
     """(time, place in the chain, chain, its number): a total order in which the newest backup is the greatest."""
     for number, chain in enumerate(chains):
         for place, backup in enumerate(chain.backups):
             yield backup.created, place, chain.uuid, number
 
 
-def _keep(chains, wanted):
+def _keep(chains: Iterable[Chain], wanted: Callable[[Backup], bool]) -> Tuple[Chain, ...]:
     """The chains with the wanted backups only, without those that have none left."""
     kept = []
     for chain in chains:
@@ -340,7 +360,7 @@ def _keep(chains, wanted):
     return tuple(kept)
 
 
-def _after(trees, offset):
+def _after(trees: List[VmTree], offset: int) -> List[VmTree]:
     """The trees without the first ``offset`` backups."""
     for place, tree in enumerate(trees):
         number = _count(tree)
@@ -350,7 +370,7 @@ def _after(trees, offset):
     return []
 
 
-def _without_first(tree, number):
+def _without_first(tree: VmTree, number: int) -> VmTree:
     chains, left = [], number
     for chain in tree.chains:
         gone = min(left, len(chain.backups))
@@ -360,7 +380,7 @@ def _without_first(tree, number):
     return tree._replace(chains=tuple(chains), omitted=tree.omitted + number)
 
 
-def _cut(tree, count):
+def _cut(tree: VmTree, count: int) -> VmTree:
     """The tree with its first ``count`` backups."""
     chains = []
     left = count

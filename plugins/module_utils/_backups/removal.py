@@ -24,8 +24,10 @@ Three rules hold on every path.
 """
 
 import collections
+from typing import Any, Callable, Collection, Dict, FrozenSet, Iterable, List, NoReturn, Optional, Set, Tuple
 
 from ansible_collections.prlsdk.core.plugins.module_utils._backups.ids import id_key
+from ansible_collections.prlsdk.core.plugins.module_utils._backups.live_tree import Vm
 from ansible_collections.prlsdk.core.plugins.module_utils._backups.removal_rules import (
     ABSENT,
     BUSY_OUTCOME,
@@ -39,7 +41,10 @@ from ansible_collections.prlsdk.core.plugins.module_utils._backups.removal_rules
     REMOVAL_RUNNING,
     REMOVED,
     Debts,
+    Entry,
     Lost,
+    Options,
+    Step,
     Verdict,
     chain_key,
     collateral,
@@ -64,7 +69,7 @@ SETTLE = 3.0
 class Stop(Exception):
     """Nothing more may be done; ``reason`` and ``message`` are for what is left."""
 
-    def __init__(self, reason, message, error=None):
+    def __init__(self, reason: str, message: Optional[str], error: Optional[Dict[str, Any]] = None) -> None:
         super().__init__(message)
         self.reason, self.message, self.error = reason, message, error
 
@@ -72,7 +77,7 @@ class Stop(Exception):
 class Answer:
     """What the server said to a request; ``error`` is None where it did it, and where the SDK's process died before it could be said."""
 
-    def __init__(self, error=None):
+    def __init__(self, error: Optional[Dict[str, Any]] = None) -> None:
         symbol = error["symbol"] if error else ""
         self.died, self.done = symbol == WORKER_DIED, error is None
         self.error = None if self.died else error
@@ -88,38 +93,40 @@ class Answer:
 class FreshServer:
     """A server that is asked to remove something on a fresh look only. ``server`` is a Backups of live.py, or a Rehearsal of one."""
 
-    def __init__(self, server):
-        self._server, self._look = server, None
+    def __init__(self, server: Any) -> None:
+        self._server = server
+        self._look: Optional[Vm] = None
         self.left = server.left
 
-    def read(self, uuid):
+    def read(self, uuid: str) -> Vm:
         self._look = None
-        self._look = self._server.read(uuid)
-        return self._look
+        look: Vm = self._server.read(uuid)
+        self._look = look
+        return look
 
-    def is_fresh(self, vm):
+    def is_fresh(self, vm: Vm) -> bool:
         """Whether nothing has happened since this tree was read."""
         return vm is self._look
 
-    def remove(self, vm, step, limit):
+    def remove(self, vm: Vm, step: Step, limit: float) -> None:
         if not self.is_fresh(vm):
             raise AssertionError("a removal of %s was about to be asked for on an old look" % step.id)
         self._look = None
         self._server.remove(vm.uuid, step.id, step.keep_chain, limit)
 
-    def pause(self, attempt, limit):
+    def pause(self, attempt: int, limit: float) -> float:
         self._look = None
         return self._server.pause(attempt, limit)
 
-    def reopen(self):
+    def reopen(self) -> None:
         self._look = None
         self._server.reopen()
 
-    def find(self, uuid, ids):
+    def find(self, uuid: str, ids: List[str]) -> Dict[str, List[str]]:
         self._look = None
         return self._server.find(uuid, ids)
 
-    def running_removals(self):
+    def running_removals(self) -> int:
         self._look = None
         return self._server.running_removals()
 
@@ -132,8 +139,15 @@ class Removal:
     """
 
     def __init__(
-        self, server, entries, options, report=lambda entry: None, attempt=lambda step, vm: None, debts=(), running=0
-    ):
+        self,
+        server: Any,
+        entries: List["Entry"],
+        options: Options,
+        report: Callable[[Entry], Any] = lambda entry: None,
+        attempt: Callable[[Step, Vm], Any] = lambda step, vm: None,
+        debts: Iterable[Tuple[str, str]] = (),
+        running: int = 0,
+    ) -> None:
         self.server, self.entries, self.options, self.report, self.attempt = (
             FreshServer(server),
             entries,
@@ -141,16 +155,19 @@ class Removal:
             report,
             attempt,
         )
-        self.before, self.after = collections.OrderedDict(), collections.OrderedDict()
-        self.stop = self.died = None
+        self.before: Dict[str, Vm] = collections.OrderedDict()
+        self.after: Dict[str, Vm] = collections.OrderedDict()
+        self.stop: Optional[Stop] = None
+        self.died: Optional[PrlError] = None
         # Keys of the backups that are gone by this run, or may be.
-        self.removed_by_us = set()
-        self.debts, self.running = collections.OrderedDict(), running
+        self.removed_by_us: Set[str] = set()
+        self.debts: Dict[str, Tuple[str, List[str]]] = collections.OrderedDict()
+        self.running = running
         for uuid, identity in debts:
             self._owe(uuid, identity)
         self.reserve = reserve(server)
 
-    def run(self):
+    def run(self) -> Dict[str, Any]:
         """Settle every entry. Returns {backups, stop, removed_by_others, debts, before, after, died}.
 
         ``removed_by_others`` are {vm, id} of what was there at first and at last was not, by another hand; ``debts`` are {vm, id} of the requests
@@ -192,38 +209,38 @@ class Removal:
             "after": {uuid: {"name": vm.name, "ids": vm.ids()} for uuid, vm in self.after.items()},
         }
 
-    def _removed_by_others(self, uuid):
+    def _removed_by_others(self, uuid: str) -> List[str]:
         gone = self.before[uuid].keys() - self.after[uuid].keys() - self.removed_by_us
         return [backup.id for chain in self.before[uuid].chains for backup in chain.backups if backup.key in gone]
 
     @staticmethod
-    def _without(ids, left_out):
+    def _without(ids: List[str], left_out: Collection[str]) -> List[str]:
         left_out = frozenset(left_out)
         return [identity for identity in ids if identity not in left_out]
 
-    def settle(self, entry, verdict, error=None):
+    def settle(self, entry: "Entry", verdict: Verdict, error: Optional[Dict[str, Any]] = None) -> None:
         entry.verdict, entry.error = verdict, error
         self.report(entry)
 
-    def _check_errors(self, entries):
+    def _check_errors(self, entries: List["Entry"]) -> None:
         if self.options.on_error == "stop" and any(
             entry.verdict and entry.verdict.outcome not in GOOD for entry in entries
         ):
             raise Stop("stopped", None)
 
-    def open_requests(self):
+    def open_requests(self) -> List[Dict[str, str]]:
         """[{vm, id}] of what was asked for and may still be done."""
         return [{"vm": uuid, "id": identity} for uuid, ids in self.debts.values() for identity in ids]
 
-    def _owe(self, uuid, identity):
+    def _owe(self, uuid: str, identity: str) -> None:
         ids = self.debts.setdefault(id_key(uuid), (uuid, []))[1]
         if identity not in ids:
             ids.append(identity)
 
-    def _debts_of(self, uuid):
+    def _debts_of(self, uuid: str) -> Debts:
         return Debts(tuple(self.debts.get(id_key(uuid), (uuid, ()))[1]), self.running)
 
-    def _do_vm(self, uuid, entries):
+    def _do_vm(self, uuid: str, entries: List["Entry"]) -> None:
         try:
             vm = self._read(uuid)
             absent = [entry for entry in entries if not entry.located and not vm.has_chain(entry.chain_key)]
@@ -255,16 +272,16 @@ class Removal:
             vm = self._do_chain(vm, group, entries)
             self._check_errors(group)
 
-    def _seen(self, vm):
+    def _seen(self, vm: Vm) -> None:
         first = self.before.setdefault(vm.uuid, vm)
         vm.name = vm.name or first.name  # the answer does not name a VM without backups
         self.after[vm.uuid] = vm
 
-    def _fresh(self, vm):
+    def _fresh(self, vm: Vm) -> Vm:
         """The VM's tree as it is now."""
         return vm if self.server.is_fresh(vm) else self._read(vm.uuid)
 
-    def _do_chain(self, vm, group, entries):
+    def _do_chain(self, vm: Vm, group: List[Entry], entries: List["Entry"]) -> Vm:
         tries = RetryBudget(self.server, self.options.busy_timeout, self.reserve)
         while True:
             vm = self._fresh(vm)
@@ -305,21 +322,21 @@ class Removal:
             if any(entry.verdict is None for entry in group):
                 self._stop_after_death()
 
-    def _give_up_chain_after(self, step, group):
+    def _give_up_chain_after(self, step: Step, group: List[Entry]) -> None:
         if any(entry.verdict and entry.verdict.outcome not in GOOD for entry in settled_with(step)):
             self._give_up_chain(group)
 
-    def _give_up_chain(self, group):
+    def _give_up_chain(self, group: List[Entry]) -> None:
         for entry in group:
             if entry.verdict is None:
                 self.settle(
                     entry, Verdict(NOT_ATTEMPTED, "chain_failed", "Another backup of its chain could not be removed.")
                 )
 
-    def _was_there(self, uuid, key):
+    def _was_there(self, uuid: str, key: str) -> bool:
         return key not in self.removed_by_us and self.before[uuid].place(key) is not None
 
-    def _do_step(self, vm, step, tries):
+    def _do_step(self, vm: Vm, step: Step, tries: RetryBudget) -> Vm:
         """Ask for one removal. Settles the step, or leaves it to be decided anew; returns the last tree that was read."""
         self._stop_after_death()
         if self.server.left() <= self.reserve:
@@ -331,15 +348,15 @@ class Removal:
             raise Stop("stop_after", None)
         return self._pursue(vm, step, tries, self._ask(vm, vm, step, tries))
 
-    def _note_death(self, failure):
+    def _note_death(self, failure: PrlError) -> None:
         if failure.error["symbol"] == WORKER_DIED:
             self.died = failure
 
-    def _stop_after_death(self):
+    def _stop_after_death(self) -> None:
         if self.died:
             raise Stop("worker_died", self.died.message, self.died.error)
 
-    def _pursue(self, vm, step, tries, answer):
+    def _pursue(self, vm: Vm, step: Step, tries: RetryBudget, answer: Answer) -> Vm:
         """From an answer to what the step did: settled, or left to be decided anew. Returns the last tree that was read."""
         before = vm  # as the step's chain was last seen
         looks = RetryBudget(self.server, max(SETTLE, self.options.busy_timeout), self.reserve)
@@ -364,7 +381,7 @@ class Removal:
                 answer = self._ask(before, vm, step, tries)
                 wait = answer.busy
 
-    def _ask(self, before, vm, step, tries):
+    def _ask(self, before: Vm, vm: Vm, step: Step, tries: RetryBudget) -> Answer:
         """One request on the tree ``vm``, and the reconnection where it is lost. ``before`` is the last one that showed the chain. Returns its Answer."""
         self.attempt(step, before)
         try:
@@ -385,7 +402,7 @@ class Removal:
             self._reconnect(step, answer)
         return answer
 
-    def _may_ask_again(self, vm, step, tries, answer):
+    def _may_ask_again(self, vm: Vm, step: Step, tries: RetryBudget, answer: Answer) -> bool:
         """Whether to ask once more for a chain that does not show: only the server can tell one that is gone from one that is hidden.
 
         No other work than a removal hides a chain, so that asking for a whole one again takes nothing that was not meant. But where a single
@@ -400,7 +417,7 @@ class Removal:
             and not too_few_left(vm, step, self._debts_of(vm.uuid))
         )
 
-    def _compare(self, before, vm, step, tries, answer):
+    def _compare(self, before: Vm, vm: Vm, step: Step, tries: RetryBudget, answer: Answer) -> Vm:
         """The step's chain shows: settle the step by what is gone from it. Returns that tree."""
         gone = step.intended - vm.keys()
         unmeant = collateral(before, step, vm) - frozenset(id_key(identity) for identity in self._debts_of(vm.uuid).ids)
@@ -418,7 +435,7 @@ class Removal:
             tries.lost = Lost(before, step, answer)
         return vm
 
-    def _give_up(self, before, vm, step, tries, answer):
+    def _give_up(self, before: Vm, vm: Vm, step: Step, tries: RetryBudget, answer: Answer) -> None:
         """There was no more time to wait for a chain that is in use, or that does not show."""
         if answer.busy:
             shows = vm.has_chain(chain_key(next(iter(step.intended))))
@@ -433,7 +450,7 @@ class Removal:
         else:
             self._fail(step, FAILED, "error", "Its chain does not show, so it is in use or gone.", answer.error)
 
-    def _fail_as_lost(self, step, state, answer):
+    def _fail_as_lost(self, step: Step, state: str, answer: Answer) -> None:
         how, reason = (
             ("The SDK's process died", "worker_died") if answer.died else ("The connection was lost", "connection_lost")
         )
@@ -443,7 +460,9 @@ class Removal:
         )
         self._fail(step, FAILED, reason, message, answer.error)
 
-    def _stop_for_damage(self, before, step, gone, unmeant, error):
+    def _stop_for_damage(
+        self, before: Vm, step: Step, gone: FrozenSet[str], unmeant: FrozenSet[str], error: Optional[Dict[str, Any]]
+    ) -> NoReturn:
         self._credit(before, step, gone)
         self.removed_by_us.update(unmeant)
         names = ", ".join(backup.id for chain in before.chains for backup in chain.backups if backup.key in unmeant)
@@ -455,7 +474,7 @@ class Removal:
         self._fail(step, FAILED, "unexpected", message, error)
         raise Stop("unexpected", message, error)
 
-    def _conclude(self, before, step, gone, error):
+    def _conclude(self, before: Vm, step: Step, gone: FrozenSet[str], error: Optional[Dict[str, Any]]) -> None:
         """Nothing is in doubt any more: what is gone was removed, and what is not was not."""
         self._credit(before, step, gone)
         if not step.intended - gone:
@@ -466,27 +485,29 @@ class Removal:
         else:
             self._fail(step, FAILED, "error", None, error)
 
-    def _fail(self, step, outcome, reason, message, error):
+    def _fail(
+        self, step: Step, outcome: str, reason: str, message: Optional[str], error: Optional[Dict[str, Any]]
+    ) -> None:
         for entry in settled_with(step):
             self.settle(entry, Verdict(outcome, reason, message), error)
 
-    def _credit(self, before, step, gone):
+    def _credit(self, before: Vm, step: Step, gone: FrozenSet[str]) -> None:
         """Write down, where it belongs, what this step removed."""
         gone = gone & step.intended
         self.removed_by_us.update(gone)
         own = {entry.key: entry for entry in step.covers}
-        for backup in before.place(next(iter(step.intended)))[0].backups:
+        for backup in before.place_of(next(iter(step.intended)))[0].backups:
             if backup.key in gone:
                 own.get(backup.key, step.owner).removed.append(backup.id)
 
-    def _reconnect(self, step, answer):
+    def _reconnect(self, step: Step, answer: Answer) -> None:
         try:
             self.server.reopen()
         except PrlError as failure:
             self._fail_as_lost(step, "the connection could not be made again", answer)
             raise Stop("connection_lost", "The connection to the server was lost.", failure.error) from None
 
-    def _read_after(self, before, step, answer):
+    def _read_after(self, before: Vm, step: Step, answer: Answer) -> Vm:
         try:
             vm = self._read(before.uuid)
         except PrlError as failure:
@@ -499,7 +520,7 @@ class Removal:
         self._seen(vm)
         return vm
 
-    def _read(self, uuid):
+    def _read(self, uuid: str) -> Vm:
         """The VM's tree. One lost connection is made up for, and what passes is waited for: reading harms nobody."""
         tries, lost = RetryBudget(self.server, self.options.busy_timeout, self.reserve), False
         while True:
@@ -515,7 +536,7 @@ class Removal:
                 lost = True
                 self.server.reopen()
 
-    def _give_up_after(self, error):
+    def _give_up_after(self, error: Dict[str, Any]) -> None:
         if error["symbol"] == "PRL_ERR_TIMEOUT" and self.server.left() <= self.reserve:
             raise Stop("timeout", "The time is over.", error)
         if error["symbol"] == WORKER_DIED:
@@ -527,28 +548,29 @@ class Removal:
 class Rehearsal:
     """A server that reads for real and removes in memory only: what check mode runs ``Removal`` against."""
 
-    def __init__(self, server):
-        self._server, self._trees = server, {}
+    def __init__(self, server: Any) -> None:
+        self._server = server
+        self._trees: Dict[str, Vm] = {}
         self.find = server.find
         self.left = server.left
         self.reopen = server.reopen
         self.pause = server.pause
         self.running_removals = server.running_removals
 
-    def read(self, uuid):
+    def read(self, uuid: str) -> Vm:
         if uuid not in self._trees:
             self._trees[uuid] = self._server.read(uuid)
         return self._trees[uuid]
 
-    def remove(self, uuid, id, keep_chain, limit):
+    def remove(self, uuid: str, id: str, keep_chain: bool, limit: float) -> None:
         vm = self._trees[uuid]
-        chain, position = vm.place(id_key(id))
+        chain, position = vm.place_of(id_key(id))
         self._trees[uuid] = vm.without([backup.key for backup in chain.backups] if position == 0 else [id_key(id)])
 
 
-def grouped(entries, key):
+def grouped(entries: List["Entry"], key: Callable[[Entry], Any]) -> List[Tuple[Any, List[Entry]]]:
     """[(key, [entry, ...])] in the order in which the keys first come."""
-    groups = collections.OrderedDict()
+    groups: Dict[Any, List[Entry]] = collections.OrderedDict()
     for entry in entries:
         groups.setdefault(key(entry), []).append(entry)
     return list(groups.items())

@@ -6,9 +6,10 @@
 ``decide`` looks at one VM's tree, read just before, and turns what is asked into steps of which each is safe alone.
 """
 
-import collections
+from typing import Any, Callable, Dict, FrozenSet, List, NamedTuple, Optional, Sequence, Set, Tuple
 
 from ansible_collections.prlsdk.core.plugins.module_utils._backups.ids import id_key
+from ansible_collections.prlsdk.core.plugins.module_utils._backups.live_tree import Backup, Chain, Vm
 
 # Below this version of the storage format the server knows no keep-chain flag.
 KEEP_CHAIN_VERSION = 4
@@ -25,17 +26,51 @@ REMOVED, ABSENT, REFUSED, BUSY_OUTCOME, FAILED, NOT_ATTEMPTED = (
 )
 GOOD = (REMOVED, ABSENT)
 
-# outcome, reason (a word or None), message (a sentence or None)
-Verdict = collections.namedtuple("Verdict", "outcome reason message")
-# kind: chain, increment, merge. id: what the server is asked to remove. intended: keys of all that has to be gone afterwards.
-# owner: the entry that a dependent without an entry of its own goes for, or the entry itself. covers: entries that are done with it.
-Step = collections.namedtuple("Step", "kind id keep_chain intended owner covers")
-# A step whose request was lost, its Answer, and the tree that it was decided on.
-Lost = collections.namedtuple("Lost", "before step answer")
-# What a backup is known by beside its id, which can be given again: created (YYYY-MM-DDTHH:MM:SSZ) and size (bytes); None: anything.
-Known = collections.namedtuple("Known", "created size")
-# Requests that the server may still do for a VM. ids: of what was asked for. running: how many of unknown parameters it was at.
-Debts = collections.namedtuple("Debts", "ids running")
+
+class Verdict(NamedTuple):
+    """What became of an entry."""
+
+    outcome: str
+    reason: Optional[str]  # a word
+    message: Optional[str]  # a sentence
+
+
+class Step(NamedTuple):
+    """One request to the server."""
+
+    kind: str  # chain, increment, merge
+    id: str  # what the server is asked to remove
+    keep_chain: bool
+    intended: FrozenSet[str]  # keys of all that has to be gone afterwards
+    owner: "Entry"  # the entry that a dependent without an entry of its own goes for, or the entry itself
+    covers: Sequence["Entry"]  # entries that are done with it
+
+
+class Lost(NamedTuple):
+    """A step whose request was lost."""
+
+    before: Vm  # the tree that it was decided on
+    step: Step
+    answer: Any
+
+
+class Known(NamedTuple):
+    """What a backup is known by beside its id, which can be given again; None: anything."""
+
+    created: Optional[str]  # YYYY-MM-DDTHH:MM:SSZ
+    size: Optional[int]  # bytes
+
+
+class Debts(NamedTuple):
+    """Requests that the server may still do for a VM."""
+
+    ids: Sequence[str]  # of what was asked for
+    running: int  # how many of unknown parameters it was at
+
+
+#: Refuses an entry: (entry, reason, message).
+Refuse = Callable[["Entry", str, str], None]
+
 
 NO_DEBTS = Debts((), 0)
 ANYTHING = Known(None, None)
@@ -70,7 +105,14 @@ REMOVAL_RUNNING = Verdict(
 class Options:
     """What holds for all entries of a request."""
 
-    def __init__(self, dependents="refuse", allow_remove_last=False, on_error="stop", busy_timeout=60.0, stop_at=None):
+    def __init__(
+        self,
+        dependents: str = "refuse",
+        allow_remove_last: bool = False,
+        on_error: str = "stop",
+        busy_timeout: float = 60.0,
+        stop_at: Optional[float] = None,
+    ) -> None:
         self.dependents, self.allow_remove_last, self.on_error, self.busy_timeout = (
             dependents,
             allow_remove_last,
@@ -84,21 +126,30 @@ class Entry:
     """One backup that somebody asked to be gone, and what became of it. ``removes``: {key: Known} of what its plan says goes with it."""
 
     def __init__(
-        self, index, id, key, vm=None, created=None, size=None, action=None, removes=None, allow_remove_last=False
-    ):
+        self,
+        index: int,
+        id: str,
+        key: str,
+        vm: Optional[str] = None,
+        created: Optional[str] = None,
+        size: Optional[int] = None,
+        action: Optional[str] = None,
+        removes: Optional[Dict[str, Known]] = None,
+        allow_remove_last: bool = False,
+    ) -> None:
         self.index, self.id, self.key, self.vm, self.action = index, id, key, vm, action
         self.known, self.removes, self.allow_remove_last = Known(created, size), dict(removes or {}), allow_remove_last
         # Whether a look at the whole tree has found it: then it is not absent, even if its VM's own tree does not show it.
         self.located = False
-        self.removed = []
-        self.verdict = None
-        self.error = None
+        self.removed: List[str] = []
+        self.verdict: Optional[Verdict] = None
+        self.error: Optional[Dict[str, Any]] = None
 
     @property
-    def chain_key(self):
+    def chain_key(self) -> str:
         return chain_key(self.key)
 
-    def result(self):
+    def result(self) -> Dict[str, Any]:
         verdict = self.verdict or Verdict(NOT_ATTEMPTED, "stopped", None)
         return {
             "id": self.id,
@@ -111,11 +162,18 @@ class Entry:
         }
 
 
-def chain_key(key):
+def chain_key(key: str) -> str:
     return key.partition(".")[0]
 
 
-def decide(vm, entries, pending, options, excluded=frozenset(), debts=NO_DEBTS):
+def decide(
+    vm: Vm,
+    entries: List["Entry"],
+    pending: List["Entry"],
+    options: Options,
+    excluded: FrozenSet[str] = frozenset(),
+    debts: Debts = NO_DEBTS,
+) -> Tuple[Dict["Entry", Verdict], List[Step]]:
     """What to do about entries that name backups of one chain.
 
     ``vm`` is the VM's live tree, ``pending`` are all entries about this VM that are not settled, these among them, ``excluded`` the keys of
@@ -128,14 +186,14 @@ def decide(vm, entries, pending, options, excluded=frozenset(), debts=NO_DEBTS):
         if place is None:
             verdicts[entry] = OUT_OF_REACH if entry.located else Verdict(ABSENT, None, None)
             continue
-        problem = mismatch(entry, *place)
-        if problem:
-            verdicts[entry] = Verdict(REFUSED, "mismatch", problem)
+        difference = mismatch(entry, *place)
+        if difference:
+            verdicts[entry] = Verdict(REFUSED, "mismatch", difference)
         else:
             found.append((place[1], entry))
     if not found:
         return verdicts, []
-    chain = vm.place(found[0][1].key)[0]
+    chain = vm.place_of(found[0][1].key)[0]
     by_position = dict(found)
     refuse = _refuser(verdicts)
     _refuse_contradictions(chain, by_position, refuse)
@@ -163,7 +221,7 @@ def decide(vm, entries, pending, options, excluded=frozenset(), debts=NO_DEBTS):
     if not steps:
         return verdicts, []
     step = steps[0]
-    problem = None
+    problem: Optional[Verdict] = None
     if len(vm.keys()) <= len(step.intended) and not (options.allow_remove_last or step.owner.allow_remove_last):
         problem = Verdict(
             REFUSED,
@@ -177,12 +235,12 @@ def decide(vm, entries, pending, options, excluded=frozenset(), debts=NO_DEBTS):
     return verdicts, steps
 
 
-def settled_with(step):
+def settled_with(step: Step) -> Sequence["Entry"]:
     """The entries that a failure of this step is a failure of."""
     return step.covers or (step.owner,)
 
 
-def mismatch(entry, chain, position):
+def mismatch(entry: "Entry", chain: Chain, position: int) -> Optional[str]:
     """Why the live backups are not those that were meant, or None. Ids are used again: only time and size tell."""
     problem = differs(chain.backups[position], entry.known)
     for backup in chain.backups[position:]:
@@ -190,7 +248,7 @@ def mismatch(entry, chain, position):
     return problem
 
 
-def differs(backup, known):
+def differs(backup: Backup, known: Known) -> Optional[str]:
     if known.created is not None and known.created != backup.created:
         return "The backup %s was made at %s, not at %s." % (backup.id, backup.created, known.created)
     if known.size is not None and known.size != backup.size:
@@ -198,7 +256,7 @@ def differs(backup, known):
     return None
 
 
-def too_few_left(vm, step, debts):
+def too_few_left(vm: Vm, step: Step, debts: Debts) -> Optional[Verdict]:
     """The verdict where the server's open requests forbid a step, or None."""
     if debts == NO_DEBTS or len(left_after(vm, step.intended, debts)) >= LEFT_WITH_DEBTS:
         return None
@@ -212,7 +270,7 @@ def too_few_left(vm, step, debts):
     )
 
 
-def left_after(vm, intended, debts):
+def left_after(vm: Vm, intended: FrozenSet[str], debts: Debts) -> FrozenSet[str]:
     """Keys of the backups that are left of what shows when ``intended`` and then every debt is gone, at the worst."""
     left = vm.keys() - intended
     for identity in debts.ids:
@@ -228,7 +286,7 @@ def left_after(vm, intended, debts):
     return left
 
 
-def selected_for_removal(vm, entries, options):
+def selected_for_removal(vm: Vm, entries: List["Entry"], options: Options) -> Set[str]:
     """Keys of all live backups that would go if every entry were done."""
     keys = set()
     for entry in entries:
@@ -243,7 +301,7 @@ def selected_for_removal(vm, entries, options):
     return keys
 
 
-def collateral(vm, step, after):
+def collateral(vm: Vm, step: Step, after: Vm) -> FrozenSet[str]:
     """Keys of the backups that nobody meant, do not show after a step, and may have gone by it. ``vm`` and ``after``: the tree before and after.
 
     The server decides by the folders of the VM's chains, hidden ones too, and takes the whole VM only where there is a single one. So what is
@@ -253,14 +311,14 @@ def collateral(vm, step, after):
     return touched - after.keys() - step.intended
 
 
-def _refuser(verdicts):
-    def refuse(entry, reason, message):
+def _refuser(verdicts: Dict["Entry", Verdict]) -> Refuse:
+    def refuse(entry: "Entry", reason: str, message: str) -> None:
         verdicts[entry] = Verdict(REFUSED, reason, message)
 
     return refuse
 
 
-def _refuse_contradictions(chain, by_position, refuse):
+def _refuse_contradictions(chain: Chain, by_position: Dict[int, "Entry"], refuse: Refuse) -> None:
     for position, entry in by_position.items():
         if position == 0 and entry.action in ("increment", "merge"):
             # Taking a full out and keeping what depends on it is broken in the server.
@@ -273,16 +331,19 @@ def _refuse_contradictions(chain, by_position, refuse):
             refuse(entry, "not_a_full", "It is an increment of the chain %s, not its full backup." % chain.uuid)
 
 
-def _would_be_last(vm, chain, pending, options):
+def _would_be_last(vm: Vm, chain: Chain, pending: List["Entry"], options: Options) -> bool:
     """Whether the whole request leaves this VM nothing, and the chain is the one with its newest backup: that one stays."""
-    if vm.newest()[0] is not chain:
+    newest = vm.newest()
+    if newest is None or newest[0] is not chain:
         return False
     if options.dependents == "refuse" and sum(1 + len(entry.removes) for entry in pending) < len(vm.keys()):
         return False  # fewer are asked for than there are
     return not vm.keys() - selected_for_removal(vm, pending, options)
 
 
-def _chain_step(chain, by_position, excluded, refuse, options):
+def _chain_step(
+    chain: Chain, by_position: Dict[int, "Entry"], excluded: FrozenSet[str], refuse: Refuse, options: Options
+) -> List[Step]:
     head = by_position.get(0)
     if head is None:
         return []
@@ -314,7 +375,9 @@ def _chain_step(chain, by_position, excluded, refuse, options):
     ]
 
 
-def _increment_steps(chain, by_position, excluded, refuse, vm, options):
+def _increment_steps(
+    chain: Chain, by_position: Dict[int, "Entry"], excluded: FrozenSet[str], refuse: Refuse, vm: Vm, options: Options
+) -> List[Step]:
     steps, kept_later = [], []
     if options.dependents == "remove":
         last_excluded = max(
@@ -328,7 +391,7 @@ def _increment_steps(chain, by_position, excluded, refuse, vm, options):
                 "dependents",
                 "%s depends on it and is refused itself." % chain.backups[last_excluded].id,
             )
-    with_others = set()
+    with_others: Set[str] = set()
     for position, entry in by_position.items():
         if entry.action != "merge":
             with_others.update(
@@ -340,30 +403,30 @@ def _increment_steps(chain, by_position, excluded, refuse, vm, options):
     cascade = [position for position, entry in by_position.items() if entry.action != "merge"]
     cascade_from = min(cascade) if cascade and options.dependents == "remove" else None
     for position in range(len(chain.backups) - 1, 0, -1):
-        backup, entry = chain.backups[position], by_position.get(position)
-        if entry is None and backup.key not in with_others and (cascade_from is None or position < cascade_from):
+        backup, asked = chain.backups[position], by_position.get(position)
+        if asked is None and backup.key not in with_others and (cascade_from is None or position < cascade_from):
             kept_later.append(backup.id)
             continue
         if vm.version < KEEP_CHAIN_VERSION:
-            if entry is not None:
+            if asked is not None:
                 refuse(
-                    entry,
+                    asked,
                     "old_format",
                     "Its storage format (version %d) knows no safe removal of single increments; remove the whole chain."
                     % vm.version,
                 )
             kept_later.append(backup.id)
             continue
-        if entry is not None and kept_later and entry.action != "merge":
+        if asked is not None and kept_later and asked.action != "merge":
             refuse(
-                entry,
+                asked,
                 "dependents",
                 "Later increments depend on it and are not asked for: %s. 'dependents: remove' permits their removal, "
                 "'action: merge' keeps them." % ", ".join(reversed(kept_later)),
             )
             kept_later.append(backup.id)
             continue
-        owner = entry or _owner(by_position, position)
+        owner = asked or _owner(by_position, position)
         steps.append(
             Step(
                 "merge" if kept_later else "increment",
@@ -371,13 +434,13 @@ def _increment_steps(chain, by_position, excluded, refuse, vm, options):
                 True,
                 frozenset([backup.key]),
                 owner,
-                (entry,) if entry else (),
+                (asked,) if asked else (),
             )
         )
     return steps
 
 
-def _owner(by_position, position):
+def _owner(by_position: Dict[int, "Entry"], position: int) -> "Entry":
     """The nearest earlier increment that a dependent has to go for."""
     return by_position[
         max(earlier for earlier, entry in by_position.items() if earlier < position and entry.action != "merge")

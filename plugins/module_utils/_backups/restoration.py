@@ -6,7 +6,10 @@
 What the server is known to refuse is refused before it is asked, with the code that it would give, so that check mode tells it too.
 """
 
+from typing import Any, Dict, Iterable, List, Optional, Tuple
+
 from ansible_collections.prlsdk.core.plugins.module_utils._backups.creation import TOO_LATE
+from ansible_collections.prlsdk.core.plugins.module_utils._backups.live_tree import Backup, Chain, Vm
 from ansible_collections.prlsdk.core.plugins.module_utils._backups.retry import RetryBudget, reserve
 from ansible_collections.prlsdk.core.plugins.module_utils._errors import PrlError
 from ansible_collections.prlsdk.core.plugins.module_utils._sdk.messages import BUSY, LOST, TIMEOUT, CallError
@@ -18,7 +21,15 @@ AT_REST = ("stopped", "suspended", "unknown", None)
 class RestoreRequest:
     """What is asked for. ``key``: of the backup, None for the newest. ``name``, ``destination``: '' for the server's choice."""
 
-    def __init__(self, key=None, copy=False, name="", destination="", live=False, busy_timeout=60.0):
+    def __init__(
+        self,
+        key: Optional[str] = None,
+        copy: bool = False,
+        name: str = "",
+        destination: str = "",
+        live: bool = False,
+        busy_timeout: float = 60.0,
+    ) -> None:
         self.key, self.copy, self.name, self.destination, self.live, self.busy_timeout = (
             key,
             copy,
@@ -32,10 +43,10 @@ class RestoreRequest:
 class Restoration:
     """Restores one backup. ``server`` is a Backups of live.py."""
 
-    def __init__(self, server, uuid, request):
+    def __init__(self, server: Any, uuid: str, request: RestoreRequest) -> None:
         self.server, self.uuid, self.request = server, uuid, request
 
-    def run(self, check=False):
+    def run(self, check: bool = False) -> Dict[str, Any]:
         """Returns {restored, vm {uuid, name, state} or None, backup, source, warnings}."""
         kept_back = reserve(self.server)
         tries = RetryBudget(self.server, self.request.busy_timeout, kept_back)
@@ -72,7 +83,7 @@ class Restoration:
             vm = restored[0] if restored else {"uuid": uuid, "name": None, "state": None}
             return self._answer(True, tree, chain, backup, vm, warnings)
 
-    def _choose(self, tree):
+    def _choose(self, tree: Vm) -> Tuple[Backup, Chain]:
         if self.request.key is None:
             newest = tree.newest()
             if newest is None:
@@ -90,13 +101,13 @@ class Restoration:
             )
         return place[0].backups[place[1]], place[0]
 
-    def _existing(self, known):
+    def _existing(self, known: List[Dict[str, Any]]) -> Optional[Dict[str, Any]]:
         for vm in known:
             if same(vm["uuid"], self.uuid):
                 return vm
         return None
 
-    def _namesake(self, known):
+    def _namesake(self, known: List[Dict[str, Any]]) -> Optional[Dict[str, Any]]:
         """The VM that already has the name of the copy: the copy of an earlier run."""
         if self.request.copy and self.request.name:
             for vm in known:
@@ -104,7 +115,7 @@ class Restoration:
                     return vm
         return None
 
-    def _refuse_what_cannot_be(self, tree, known):
+    def _refuse_what_cannot_be(self, tree: Vm, known: List[Dict[str, Any]]) -> None:
         existing = None if self.request.copy else self._existing(known)
         if self.request.live and tree.container:
             raise refusal(
@@ -131,7 +142,15 @@ class Restoration:
                 self.uuid,
             )
 
-    def _answer(self, restored, tree, chain, backup, vm, warnings=()):
+    def _answer(
+        self,
+        restored: bool,
+        tree: Vm,
+        chain: Chain,
+        backup: Backup,
+        vm: Optional[Dict[str, Any]],
+        warnings: Iterable[Dict[str, Any]] = (),
+    ) -> Dict[str, Any]:
         return {
             "restored": restored,
             "vm": vm and {name: vm[name] for name in ("uuid", "name", "state")},
@@ -148,11 +167,11 @@ class Restoration:
         }
 
 
-def refusal(symbol, code, message, subject):
+def refusal(symbol: str, code: int, message: str, subject: Optional[str]) -> CallError:
     """What the server would answer, without asking it."""
     return CallError(symbol, message, code=code, subject=subject)
 
 
-def same(one, other):
+def same(one: Optional[str], other: Optional[str]) -> bool:
     """Whether two UUIDs are the same, braces and case aside."""
-    return one is not None and one.strip("{}").lower() == other.strip("{}").lower()
+    return one is not None and other is not None and one.strip("{}").lower() == other.strip("{}").lower()

@@ -12,13 +12,13 @@ import functools
 import re
 import sys
 import traceback
-from typing import NamedTuple, Optional, Tuple
+from typing import Any, Dict, Iterable, Iterator, List, NamedTuple, Optional, Tuple
 
 try:
     from lxml import etree
 except ImportError:
     HAS_LXML = False
-    LXML_IMPORT_ERROR = traceback.format_exc()
+    LXML_IMPORT_ERROR: Optional[str] = traceback.format_exc()
 else:
     HAS_LXML = True
     LXML_IMPORT_ERROR = None
@@ -129,7 +129,7 @@ class VmTree(NamedTuple):
     """What a selection by owner left out; None where that is not known."""
 
 
-def require_lxml():
+def require_lxml() -> None:
     """MissingLibraryError where trees cannot be parsed at all: to be asked before a server is."""
     if not HAS_LXML:
         raise MissingLibraryError(
@@ -140,7 +140,9 @@ def require_lxml():
         )
 
 
-def parse(source, disks=False, files=False, altered=None):
+def parse(
+    source: Any, disks: bool = False, files: bool = False, altered: Optional[List[Any]] = None
+) -> Iterator[VmTree]:
     """Yield a VmTree for each VM in the tree that ``source``, a path or a binary stream, holds.
 
     Characters that XML cannot hold are read as U+FFFD. Where there was one, the list ``altered`` gets (VM's name, its UUID, backup's id; None
@@ -161,7 +163,7 @@ def parse(source, disks=False, files=False, altered=None):
         yield from _Parser(stream, disks, files, altered).trees()
 
 
-def as_result(tree, registered=None):
+def as_result(tree: VmTree, registered: Optional[bool] = None) -> Dict[str, Any]:
     """The VmTree as a module returns it. ``registered``: whether the node knows the VM, None if that was not asked."""
     return {
         "vm": {
@@ -185,7 +187,7 @@ def as_result(tree, registered=None):
     }
 
 
-def _backup_result(backup):
+def _backup_result(backup: Backup) -> Dict[str, Any]:
     result = {
         "id": backup.id,
         "type": backup.type,
@@ -212,12 +214,12 @@ def _backup_result(backup):
     return result
 
 
-def order_of_chain(chain):
+def order_of_chain(chain: Chain) -> Any:
     """Sorting key: the oldest chain first."""
     return chain.backups[0].created, chain.uuid
 
 
-def _damaged(problem, line=None, column=None):
+def _damaged(problem: str, line: Optional[int] = None, column: Optional[int] = None) -> TreeError:
     if line:
         problem += " at line %d, column %d" % (line, column) if column else " at line %d" % line
     return TreeError(
@@ -226,13 +228,13 @@ def _damaged(problem, line=None, column=None):
     )
 
 
-def unreadable(error):
+def unreadable(error: Exception) -> TemporaryFolderError:
     return TemporaryFolderError(
         "The server's backup tree could not be read back from the temporary folder: %s." % error
     )
 
 
-def _shorten(text, limit=160):
+def _shorten(text: str, limit: int = 160) -> str:
     """Text of the document, short and on one line, for a message."""
     text = printable(" ".join(text.split()))
     return text if len(text) <= limit else text[: limit - 3] + "..."
@@ -241,34 +243,34 @@ def _shorten(text, limit=160):
 class _Prologue:
     """A parser target that notes what comes before the tree: lxml calls it while the text is fed."""
 
-    def __init__(self):
+    def __init__(self) -> None:
         self.root = None
         self.has_doctype = False
 
-    def doctype(self, name, public_id, system_url):
+    def doctype(self, name: Any, public_id: Any, system_url: Any) -> None:
         self.has_doctype = True
 
-    def start(self, tag, attributes):
+    def start(self, tag: Any, attributes: Any) -> None:
         if self.root is None:
             self.root = tag
 
-    def close(self):
+    def close(self) -> None:
         return None
 
 
 class _Parser:
     """One pass over one document."""
 
-    def __init__(self, stream, disks, files, altered):
+    def __init__(self, stream: Any, disks: bool, files: bool, altered: Any) -> None:
         self._stream = MendedStream(stream)
         self._altered = altered
         self._disks = disks
         self._files = files
 
-    def trees(self):
+    def trees(self) -> Iterator[VmTree]:
         # The tree has no use for any of these: entities stay unexpanded, no DTD and no address is ever opened, and
         # libxml2's limits on the size and the depth of a document's parts stay on. xml:id is an attribute like others.
-        options = {
+        options: Dict[str, Any] = {
             "resolve_entities": False,
             "load_dtd": False,
             "dtd_validation": False,
@@ -277,7 +279,7 @@ class _Parser:
             "collect_ids": False,
         }
         beginning = self._check_prologue(options)
-        parser = etree.XMLPullParser(
+        parser: Any = etree.XMLPullParser(
             events=("start", "end"),
             tag=("BackupTree", "VmItem", "BackupItem", "PartialBackupItem"),
             # Without comments and instructions the text of an element is always one piece.
@@ -287,19 +289,19 @@ class _Parser:
         )
         return self._walk(parser, beginning)
 
-    def _read(self, size):
+    def _read(self, size: int) -> bytes:
         try:
             return self._stream.read(size)
         except (OSError, ValueError) as error:  # ValueError: the stream was closed
             raise unreadable(error) from None
 
-    def _check_prologue(self, options):
+    def _check_prologue(self, options: Dict[str, Any]) -> bytes:
         """Read up to the root element; refuse a DOCTYPE and a foreign root. Return the bytes read so far.
 
         The document type is refused before its declarations are used, and by the same parser that reads the tree, so
         that no encoding can hide it.
         """
-        target = _Prologue()
+        target: Any = _Prologue()
         parser = etree.XMLParser(target=target, **options)
         beginning = b""
         fault = None
@@ -333,7 +335,7 @@ class _Parser:
         return beginning
 
     @staticmethod
-    def _feed(parser, piece):
+    def _feed(parser: Any, piece: bytes) -> Optional[TreeError]:
         """Give the parser one more piece, or the end (an empty piece). Return the fault it found as a TreeError, or None."""
         try:
             if piece:
@@ -352,11 +354,15 @@ class _Parser:
             return _damaged(_shorten(str(error)))
         return None
 
-    def _walk(self, parser, piece):
-        root = vm = chain = None
-        done_chain = done_increment = None
-        chains = increments = None
-        element = None
+    def _walk(self, parser: Any, piece: bytes) -> Iterator[VmTree]:
+        root: Any = None
+        vm: Any = None
+        chain: Any = None
+        done_chain: Any = None
+        done_increment: Any = None
+        chains: List[Chain] = []
+        increments: List[Any] = []
+        element: Any = None
         unknown = 0
         while True:
             fault = self._feed(parser, piece)
@@ -365,7 +371,7 @@ class _Parser:
             unknown += len(piece)
             for event, element in parser.read_events():
                 tag = element.tag
-                parent = element.getparent()
+                parent: Any = element.getparent()
                 # A known name in an unknown place is unknown: each is looked at only under its own parent.
                 if event == "start":
                     if parent is None:
@@ -410,7 +416,7 @@ class _Parser:
                 )
             piece = self._read(_CHUNK)
 
-    def _vm(self, element, chains):
+    def _vm(self, element: Any, chains: List[Chain]) -> VmTree:
         fields = _fields(element, _VM_FIELDS)
         uuid = _required(element, fields, "Uuid")
         # Absent and not empty: trees from before containers had no VmType.
@@ -424,7 +430,7 @@ class _Parser:
             uuid, fields.get("Name") or "", _VM_TYPES[number], _number(element, fields, "Version", 0), tuple(chains)
         )
 
-    def _chain(self, element, increments):
+    def _chain(self, element: Any, increments: Any) -> Chain:
         fields = _fields(element, _HEAD_FIELDS)
         backup_id = _required(element, fields, "Id")
         match = _NUMBERED_ID.match(backup_id)
@@ -443,7 +449,7 @@ class _Parser:
             backups.append(backup)
         return Chain(uuid, tuple(backups), _number(element, fields, "LastNumber", 0))
 
-    def _increment(self, element):
+    def _increment(self, element: Any) -> Any:
         fields = _fields(element, _INCREMENT_FIELDS)
         backup_id = _required(element, fields, "Id")
         if fields.get("Number") is None:
@@ -455,7 +461,7 @@ class _Parser:
             number = _number(element, fields, "Number", None)
         return self._backup(element, fields, backup_id, "incremental", number)
 
-    def _backup(self, element, fields, backup_id, kind, number):
+    def _backup(self, element: Any, fields: Dict[str, Optional[str]], backup_id: str, kind: str, number: int) -> Backup:
         # A server has few users and nodes, but a backup repeats their names each time.
         return Backup(
             backup_id,
@@ -472,7 +478,7 @@ class _Parser:
         )
 
     @staticmethod
-    def _disks_of(element):
+    def _disks_of(element: Any) -> Tuple[Disk, ...]:
         disks = []
         for parent in element.iterchildren("BackupDisks"):
             for disk in parent.iterchildren("BackupDisk"):
@@ -488,7 +494,7 @@ class _Parser:
         return tuple(disks)
 
 
-def _altered_in(tree):
+def _altered_in(tree: VmTree) -> Iterator[Tuple[str, str, Optional[str]]]:
     """Where in a VM of a tree in which something was replaced are replaced characters."""
     if REPLACEMENT in tree.name:
         yield tree.name, tree.uuid, None
@@ -498,7 +504,7 @@ def _altered_in(tree):
                 yield tree.name, tree.uuid, backup.id
 
 
-def _line(element):
+def _line(element: Any) -> Optional[int]:
     """The line on which the element begins."""
     line = element.sourceline
     # libxml2 keeps 16 bits of an element's line; beyond them it answers with the end of the text behind the start tag.
@@ -507,12 +513,12 @@ def _line(element):
     return line
 
 
-def _order_of_increment(pair):
+def _order_of_increment(pair: Any) -> Any:
     backup = pair[1]
     return backup.number, backup.created, backup.id
 
 
-def _fields(element, names):
+def _fields(element: Any, names: Iterable[str]) -> Dict[str, Optional[str]]:
     """The texts of the scalar children with these names, None for an empty one."""
     pairs = [(child.tag, child.text) for child in element.iterchildren(*names)]
     fields = dict(pairs)
@@ -521,14 +527,14 @@ def _fields(element, names):
     return fields
 
 
-def _required(element, fields, name):
+def _required(element: Any, fields: Dict[str, Optional[str]], name: str) -> str:
     text = (fields.get(name) or "").strip()
     if not text:
         raise _damaged("a %s has no %s" % (element.tag, name), _line(element))
     return text
 
 
-def _number(element, fields, name, default):
+def _number(element: Any, fields: Dict[str, Optional[str]], name: str, default: Optional[int]) -> int:
     """A number; if the element is not there at all, the default, or a TreeError if that is None."""
     text = fields.get(name)
     if text is None and default is not None and name not in fields:
@@ -546,7 +552,7 @@ def _number(element, fields, name, default):
     )
 
 
-def _created(element, fields):
+def _created(element: Any, fields: Dict[str, Optional[str]]) -> str:
     """DateTime as ISO 8601. The server writes UTC without saying so: ``YYYY-MM-DD HH:MM:SS``."""
     text = _required(element, fields, "DateTime")
     match = _DATE_TIME.match(text)
@@ -559,7 +565,7 @@ def _created(element, fields):
 
 
 @functools.lru_cache(maxsize=4096)
-def _is_day(text):
+def _is_day(text: str) -> bool:
     try:
         datetime.date(int(text[:4]), int(text[5:7]), int(text[8:]))
     except ValueError:
@@ -567,7 +573,7 @@ def _is_day(text):
     return True
 
 
-def _same_chain(element, own, uuid, backup_id, line=None):
+def _same_chain(element: Any, own: str, uuid: str, backup_id: str, line: Any = None) -> None:
     """A removal goes by the id, so an id that belongs to another chain must never be offered."""
     if own != uuid and own.lower() != uuid.lower():
         raise _damaged(

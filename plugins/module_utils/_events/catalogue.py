@@ -10,6 +10,7 @@ Virtuozzo 9; it is told where somebody asks for one that never comes.
 import difflib
 import fnmatch
 import re
+from typing import Any, Dict, Iterable, List, Optional, Tuple, Union
 
 from ansible_collections.prlsdk.core.plugins.module_utils._errors import InputError
 
@@ -66,7 +67,7 @@ _OTHERS = """
 _PREFIX, _DISPATCHER_PREFIX = "PET_", "PET_DSP_EVT_"
 
 
-def _numbered(table, prefix):
+def _numbered(table: str, prefix: str) -> Dict[str, int]:
     numbers = {}
     for line in table.strip().splitlines():
         first, names = line.split(None, 1)
@@ -81,7 +82,7 @@ NUMBERS = dict(_numbered(_DISPATCHER, _DISPATCHER_PREFIX), **_numbered(_OTHERS, 
 _SYNONYMS = {"PET_DSP_EVT_VM_STATESAVED": 100016, "PET_DSP_EVT_VM_STATERESTORED": 100017}
 
 
-def short(name):
+def short(name: str) -> str:
     """The collection's name of an event type: the vendor's in lower case, without PET_DSP_EVT_ or PET_."""
     prefix = _DISPATCHER_PREFIX if name.startswith(_DISPATCHER_PREFIX) else _PREFIX
     return name[len(prefix) :].lower()
@@ -145,20 +146,20 @@ NO_CODE = 100000
 _CONDITIONS = ("regex", "min", "max", "one_of")
 
 
-def name_of(number):
+def name_of(number: int) -> str:
     """The collection's name of an event type; the number as text for one that it does not know."""
     return _NAMES.get(number, str(number))
 
 
-def state_name(number):
+def state_name(number: Any) -> Optional[str]:
     return _STATE_NAMES.get(number)
 
 
-def issuer_name(number):
+def issuer_name(number: int) -> str:
     return _ISSUER_NAMES.get(number, "unknown")
 
 
-def types_of(written, option):
+def types_of(written: Any, option: str) -> Tuple[Optional[List[int]], List[str]]:
     """(numbers of the event types that a name, glob or number means or None for all, warnings). Raises InputError."""
     number = whole(written)
     if number is not None:
@@ -182,7 +183,7 @@ def types_of(written, option):
     return [_SPELLINGS[word]], _warnings([_SPELLINGS[word]], option)
 
 
-def _warnings(numbers, option):
+def _warnings(numbers: List[int], option: str) -> List[str]:
     found = []
     for name in (name_of(number) for number in numbers):
         if name in NEVER_SENT:
@@ -192,13 +193,13 @@ def _warnings(numbers, option):
     return found
 
 
-def nearest(word, known):
+def nearest(word: str, known: Iterable[str]) -> str:
     """A half sentence that suggests what was meant, or nothing."""
     near = difflib.get_close_matches(word, list(known), 3, 0.6)
     return " Did you mean %s?" % " or ".join(near) if near else ""
 
 
-def whole(value):
+def whole(value: Any) -> Optional[int]:
     """A whole number, also from text such as 100049 or 0x80000246; None for all else."""
     if isinstance(value, bool):
         return None
@@ -209,7 +210,7 @@ def whole(value):
     return None
 
 
-def number(value, option):
+def number(value: Any, option: str) -> float:
     """A number, also from text (templates make text). Raises InputError."""
     if isinstance(value, (int, float)) and not isinstance(value, bool):
         return value
@@ -218,7 +219,7 @@ def number(value, option):
     raise InputError("%s: %r is not a number." % (option, value))
 
 
-def specification(written, option):
+def specification(written: Dict[str, Any], option: str) -> Tuple[Dict[str, Any], List[str]]:
     """(one match specification as the worker takes it, warnings) of a dictionary of the module's options. Raises InputError.
 
     ``option`` is its place in the task, such as ``events[0]``, for messages.
@@ -244,7 +245,7 @@ def specification(written, option):
     return raw, warnings
 
 
-def code(value, option):
+def code(value: Any, option: str) -> Union[int, str]:
     """An unsigned code, or a symbol that only the SDK knows the number of."""
     found = whole(value)
     if found is not None:
@@ -256,7 +257,7 @@ def code(value, option):
     return value
 
 
-def condition(name, wanted, option):
+def condition(name: str, wanted: Any, option: str) -> Dict[str, Any]:
     """What a parameter has to be, as the worker takes it: {equals}, {one_of}, {regex}, or {min}, {max} or both."""
     if not isinstance(wanted, dict):
         return {"equals": scalar(name, wanted, option)}
@@ -291,7 +292,7 @@ def condition(name, wanted, option):
     return limits
 
 
-def scalar(name, value, option):
+def scalar(name: str, value: Any, option: str) -> Any:
     """A plain value. The state of a VM may be written by name."""
     if value is None or isinstance(value, (dict, list)):
         raise InputError("%s: %r is not a value to compare with; give a text, a number or a boolean." % (option, value))
@@ -300,7 +301,7 @@ def scalar(name, value, option):
     return value
 
 
-def state(value, option):
+def state(value: Any, option: str) -> str:
     """The name of a VM's state, checked."""
     word = str(value).strip().lower()
     if word not in STATES:
@@ -308,7 +309,7 @@ def state(value, option):
     return word
 
 
-def regex(value, option):
+def regex(value: Any, option: str) -> str:
     if not isinstance(value, str):
         raise InputError("%s: %r is not a regular expression; give a text." % (option, value))
     try:
@@ -318,7 +319,7 @@ def regex(value, option):
     return value
 
 
-def answer(value, option):
+def answer(value: Any, option: str) -> int:
     """The number of an answer to a question, from its name or number. YAML makes booleans of yes and no."""
     found = whole(value)
     if found is not None:
@@ -334,7 +335,7 @@ def answer(value, option):
     return ANSWERS[word]
 
 
-def answer_name(found):
+def answer_name(found: int) -> str:
     """The name of an answer's number; the number as text for one without a name."""
     for name, value in ANSWERS.items():
         if value == found:

@@ -3,11 +3,13 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """An event in the names that users see. Pure; the standard library only, since the event source loads it too."""
 
+from typing import Any, Dict
+
 from ansible_collections.prlsdk.core.plugins.module_utils import _time
 from ansible_collections.prlsdk.core.plugins.module_utils._events import catalogue
 
 
-def describe_event(raw):
+def describe_event(raw: Dict[str, Any]) -> Dict[str, Any]:
     """One event of the worker, completed by ``server`` and ``answered``, as prl_event_wait returns it and the event source sends it."""
     silent = raw["code"] is None or raw["code"] == catalogue.NO_CODE
     state = raw["params"].get(catalogue.STATE_PARAMETER)

@@ -15,6 +15,7 @@ An event is a dictionary with ``type_id``, ``issuer_type``, ``issuer_id``, ``cod
 """
 
 import re
+from typing import Any, Callable, Dict, Iterable, List, Optional, Set
 
 UUID = re.compile(r"\{?([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})(?:\}|(?=[.])|$)", re.IGNORECASE)
 NUMBER = re.compile(r"[+-]?[0-9]+([.][0-9]+)?$")
@@ -23,14 +24,14 @@ NUMBER = re.compile(r"[+-]?[0-9]+([.][0-9]+)?$")
 class Specification:
     """One match specification, compiled."""
 
-    def __init__(self, raw):
+    def __init__(self, raw: Dict[str, Any]) -> None:
         types = raw.get("types")
         self.types = None if types is None else frozenset(types)
         self._issuers = [plain(raw[key]) for key in ("vm", "issuer_id") if raw.get(key) is not None]
         self._exact = [(key, raw[key]) for key in ("issuer_type", "code") if raw.get(key) is not None]
         self._params = [(name, condition(wanted)) for name, wanted in sorted((raw.get("params") or {}).items())]
 
-    def fits(self, event):
+    def fits(self, event: Dict[str, Any]) -> bool:
         return (
             (self.types is None or event["type_id"] in self.types)
             and all(event[key] == value for key, value in self._exact)
@@ -39,7 +40,7 @@ class Specification:
         )
 
 
-def condition(wanted):
+def condition(wanted: Dict[str, Any]) -> Callable[[Any], bool]:
     """A test of one parameter's value."""
     if "equals" in wanted:
         return lambda value: equal(wanted["equals"], value)
@@ -51,12 +52,12 @@ def condition(wanted):
     return lambda value: within(number(value), wanted.get("min"), wanted.get("max"))
 
 
-def within(value, least, most):
+def within(value: Any, least: Optional[float], most: Optional[float]) -> bool:
     """Whether a number lies between two others, each of which may be null. What is no number (null) never does."""
     return value is not None and (least is None or value >= least) and (most is None or value <= most)
 
 
-def equal(wanted, value):
+def equal(wanted: Any, value: Any) -> bool:
     """Equality of what a user wrote with what the SDK sent: ``"50"`` is 50, and a UUID has braces or not, in any case."""
     if value is None:
         return False
@@ -67,11 +68,11 @@ def equal(wanted, value):
     return plain(wanted) == plain(value)
 
 
-def is_number(value):
+def is_number(value: Any) -> bool:
     return not isinstance(value, bool) and not isinstance(value, (str, bytes)) and value is not None
 
 
-def number(value):
+def number(value: Any) -> Optional[float]:
     """A number, also from text that is one; None for all else."""
     if is_number(value):
         return value
@@ -80,13 +81,13 @@ def number(value):
     return float(value) if "." in value else int(value)
 
 
-def text(value):
+def text(value: Any) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
     return value if isinstance(value, str) else "%s" % (value,)
 
 
-def plain(value):
+def plain(value: Any) -> Any:
     """Text in which a UUID at the beginning has no braces and is lower case, so that ``{UUID}.2`` is ``uuid.2``."""
     return (
         UUID.sub(lambda found: found.group(1).lower(), text(value), count=1) if UUID.match(text(value)) else text(value)
@@ -102,23 +103,27 @@ class Tally:
 
     MATCHED, FAILED = "matched", "failed"
 
-    def __init__(self, events, match, count, fail_on=()):
+    def __init__(
+        self, events: List[Dict[str, Any]], match: str, count: int, fail_on: Iterable[Dict[str, Any]] = ()
+    ) -> None:
         self._wanted = [Specification(raw) for raw in events]
         self._fatal = [Specification(raw) for raw in fail_on]
         self._all = match == "all"
         self._missing = [count] * (len(self._wanted) if self._all else 1)
-        self.outcome = None
-        self.events = []  # what brought the end nearer, in order
-        self.failed_on = None
+        self.outcome: Optional[str] = None
+        self.events: List[Dict[str, Any]] = []  # what brought the end nearer, in order
+        self.failed_on: Optional[Dict[str, Any]] = None
 
-    def types(self):
+    def types(self) -> Optional[List[int]]:
         """The numbers of the event types that can matter at all, sorted; None where any can."""
-        specifications = self._wanted + self._fatal
-        if any(one.types is None for one in specifications):
-            return None
-        return sorted(set().union(*[one.types for one in specifications]))
+        found: Set[int] = set()
+        for one in self._wanted + self._fatal:
+            if one.types is None:
+                return None
+            found.update(one.types)
+        return sorted(found)
 
-    def feed(self, event):
+    def feed(self, event: Dict[str, Any]) -> bool:
         """Take the next event; True when it counts. After the end nothing does."""
         if self.outcome:
             return False
@@ -137,6 +142,6 @@ class Tally:
         return True
 
     @property
-    def missing(self):
+    def missing(self) -> List[int]:
         """How many events each specification still lacks; one number for all of them where any will do."""
         return list(self._missing)

@@ -6,13 +6,14 @@
 import os
 import random
 import time
+from typing import Any, Callable, Dict, List, Optional, Tuple
 
 from ansible_collections.prlsdk.core.plugins.module_utils import _time
 from ansible_collections.prlsdk.core.plugins.module_utils._backups import locate
 from ansible_collections.prlsdk.core.plugins.module_utils._backups.ids import braced, uuid_key
 from ansible_collections.prlsdk.core.plugins.module_utils._errors import InputError, PrlError
 from ansible_collections.prlsdk.core.plugins.module_utils._events.match import Tally
-from ansible_collections.prlsdk.core.plugins.module_utils._sdk.client import GRACE
+from ansible_collections.prlsdk.core.plugins.module_utils._sdk.client import BOTH, GRACE
 from ansible_collections.prlsdk.core.plugins.module_utils._sdk.messages import CallError, WorkerDied
 
 # What logging in again may meet while a dispatcher restarts, beside the errors that are always worth another try.
@@ -36,11 +37,17 @@ class Wait:
     or a path); reconnect.
     """
 
-    def __init__(self, client, request, pause=time.sleep, spread=random.uniform):
+    def __init__(
+        self,
+        client: Any,
+        request: Dict[str, Any],
+        pause: Callable[[float], Any] = time.sleep,
+        spread: Callable[[float, float], float] = random.uniform,
+    ) -> None:
         self._client, self._request, self._pause, self._spread = client, request, pause, spread
-        self._names = {}
-        self.tally = None
-        self.result = {
+        self._names: Dict[Optional[str], Optional[str]] = {}
+        self.tally: Any = None
+        self.result: Dict[str, Any] = {
             "outcome": None,
             "satisfied_by": None,
             "seen": {},
@@ -49,7 +56,7 @@ class Wait:
             "error": None,
         }
 
-    def run(self, look_only=False):
+    def run(self, look_only: bool = False) -> Dict[str, Any]:
         """-> {server, outcome (matched, failed, satisfied, timed_out, error; None when nothing was waited for), error (a PrlError, with that outcome),
         events, failed_on, missing, satisfied_by, seen {type number: count}, unreadable, reconnections}. ``look_only``: do not subscribe."""
         self._client.ensure_open()  # also where nothing is looked at: that the login works is told by check mode
@@ -71,11 +78,11 @@ class Wait:
 
     # -- names and numbers
 
-    def _prepare(self):
+    def _prepare(self) -> Tuple[Dict[str, List[Dict[str, Any]]], Optional[Dict[str, Any]]]:
         """The specifications with UUIDs and codes in place of names, by option; and the state to look at, likewise."""
-        known = []
+        known: List[Any] = []
 
-        def uuid_of(word, option):
+        def uuid_of(word: str, option: str) -> str:
             if uuid_key(word):
                 return braced(word)  # also of a VM that does not exist yet
             if not known:
@@ -92,7 +99,7 @@ class Wait:
                 )
             return vm["uuid"]
 
-        def ready(raw):
+        def ready(raw: Dict[str, Any]) -> Dict[str, Any]:
             vm = raw["vm"] and uuid_of(raw["vm"], raw["option"] + ".vm")
             return dict(raw, vm=vm, code=self._code_of(raw["code"], raw["option"] + ".code"))
 
@@ -102,7 +109,7 @@ class Wait:
             state and dict(state, vm=uuid_of(state["vm"], "satisfied_by.vm")),
         )
 
-    def _code_of(self, code, option):
+    def _code_of(self, code: Any, option: str) -> Optional[int]:
         if not isinstance(code, str):
             return code
         found = self._client.call("error_code", symbol=code)
@@ -111,7 +118,7 @@ class Wait:
             raise InputError("%s: the SDK knows no code '%s'.%s" % (option, code, hint))
         return found["code"]
 
-    def _complete(self, event):
+    def _complete(self, event: Optional[Dict[str, Any]]) -> Optional[Dict[str, Any]]:
         """An event with what takes more than the event to know."""
         if event is not None and "server" not in event:
             own = self._client.server["uuid"]
@@ -124,7 +131,7 @@ class Wait:
 
     # -- the wait
 
-    def _listen(self, state):
+    def _listen(self, state: Optional[Dict[str, Any]]) -> None:
         """Subscribe, say so, look at the state, wait: in this order nothing is lost."""
         self._client.call("subscribe", types=self.tally.types())
         self._waiting()
@@ -158,7 +165,7 @@ class Wait:
             if self.result["outcome"] == "timed_out":
                 self.result["outcome"] = self.tally.outcome or "timed_out"
 
-    def _count_the_rest(self, feed):
+    def _count_the_rest(self, feed: Callable[[Dict[str, Any], Any], Any]) -> None:
         """What came before the end, and was read only afterwards, counts."""
         line = self._client.received()
         while line is not None:
@@ -166,10 +173,10 @@ class Wait:
                 feed(line["event"], line.get("question"))
             line = self._client.received()
 
-    def _waiting(self):
+    def _waiting(self) -> None:
         self._client.announce("wait", self._client.server["host"])
 
-    def _wait(self, state):
+    def _wait(self, state: Optional[Dict[str, Any]]) -> Tuple[str, Optional[Dict[str, Any]]]:
         """(outcome, the state that satisfied): outcome is that of the tally (matched, failed), ``satisfied``, ``timed_out`` or ``lost``."""
         looking = True
         while True:
@@ -190,7 +197,7 @@ class Wait:
                     return "timed_out", None
                 looking = True
 
-    def _look_beside_the_wait(self, state):
+    def _look_beside_the_wait(self, state: Optional[Dict[str, Any]]) -> Optional[Dict[str, Any]]:
         try:
             return self._look(state)
         except WorkerDied:
@@ -203,7 +210,7 @@ class Wait:
         finally:
             self._waiting()
 
-    def _hear(self):
+    def _hear(self) -> bool:
         """Feed what is heard to the tally until it has an outcome, the time is over and nothing more is queued, or the connection is lost (True)."""
         while not self.tally.outcome:
             left = self._client.left()
@@ -217,7 +224,7 @@ class Wait:
                 self._feed(line["event"], line.get("question"))
         return False
 
-    def _feed(self, event, question):
+    def _feed(self, event: Dict[str, Any], question: Any) -> None:
         if (
             self.tally.feed(event)
             and question is not None
@@ -226,7 +233,7 @@ class Wait:
         ):
             self._answer(question, event)
 
-    def _answer(self, question, event):
+    def _answer(self, question: Any, event: Dict[str, Any]) -> None:
         wanted = self._request["answer"]
         offered = [
             value["value"] for name, value in sorted(event["params"].items()) if name.startswith("vm_message_choice_")
@@ -249,7 +256,7 @@ class Wait:
             )
         event["answered"] = wanted
 
-    def _forget_jobs(self):
+    def _forget_jobs(self) -> None:
         """How an earlier answer was taken says nothing about the next one."""
         kept, line = [], self._client.pending_event()
         while line is not None:
@@ -258,7 +265,7 @@ class Wait:
             line = self._client.received() if line["kind"] != "lost" else None
         self._client.put_back(kept)
 
-    def _answer_code(self):
+    def _answer_code(self) -> Optional[int]:
         """How the server took the answer: 0, an error's code, or None when it has not said. Events that come meanwhile are kept."""
         kept, code = [], None
         end = min(ANSWER_PATIENCE, max(0.0, self._client.left()))
@@ -275,7 +282,7 @@ class Wait:
         self._client.put_back(kept)
         return code
 
-    def _persist(self):
+    def _persist(self) -> bool:
         """Log in again, with growing pauses; False when the time is over first."""
         pause = FIRST_PAUSE
         while self._client.left() > 0:
@@ -293,7 +300,7 @@ class Wait:
 
     # -- the present state
 
-    def _look(self, state):
+    def _look(self, state: Optional[Dict[str, Any]]) -> Optional[Dict[str, Any]]:
         """What of the present state ends the wait immediately: {vm, vm_state, newest_backup}, or None."""
         if state is None:
             return None
@@ -311,25 +318,25 @@ class Wait:
         return found
 
 
-def newest_backup(client, uuid):
+def newest_backup(client: Any, uuid: str) -> Optional[int]:
     """When the newest backup of a VM was made, in seconds since 1970; None when there is none."""
     text = client.tree(uuid)
     if not text.holds_backups():
         text = (
-            locate.in_another_spelling(client, uuid, locate.BOTH, locate.by_key(locate.registered_uuids(client)))
+            locate.in_another_spelling(client, uuid, BOTH, locate.by_key(locate.registered_uuids(client)))
             or (uuid, text)
         )[1]
     times = [backup.created for vm in locate.read(text, uuid) for chain in vm.chains for backup in chain.backups]
     return _time.parse_instant(max(times)) if times else None
 
 
-def make_ready(path):
+def make_ready(path: str) -> None:
     """Tell whoever looks for this file that no event is missed from now on."""
     try:
         os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
     except OSError as error:
         raise CallError(
             READY_FILE_FAILED,
-            "ready_file: '%s' cannot be created: %s." % (path, os.strerror(error.errno)),
+            "ready_file: '%s' cannot be created: %s." % (path, os.strerror(error.errno or 0)),
             subject=path,
         ) from None

@@ -6,6 +6,7 @@
 import json
 import os
 import re
+from typing import Any, Callable, Dict, Optional
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.prlsdk.core.plugins.module_utils import _signals
@@ -25,12 +26,13 @@ class Module(AnsibleModule):
     """All that a module says passes here, so that no text of a server reaches a terminal as it is; values of the result stay as they are."""
 
     _needs_folder = False
+    params: Dict[str, Any]
 
-    def __init__(self, **more):
+    def __init__(self, **more: Any) -> None:
         _signals.clean_up_on_signal()
         super().__init__(**more)
 
-    def _log_invocation(self):
+    def _log_invocation(self) -> None:
         # Ansible's own fails on these with a traceback.
         for name in sorted(self.params):
             if _HALF.search(json.dumps(self.params[name], ensure_ascii=False, default=str)):
@@ -39,15 +41,15 @@ class Module(AnsibleModule):
                 self.fail_json(msg=error.message, **error.result)
         super()._log_invocation()
 
-    def warn(self, warning, **more):
+    def warn(self, warning: Any, **more: Any) -> None:
         super().warn(printable(warning), **more)
 
-    def fail_json(self, msg, **more):
+    def fail_json(self, msg: Any, **more: Any) -> None:
         if self._needs_folder:  # older releases of ansible-core end here where newer ones raise an exception
             raise TemporaryFolderError("There is no temporary folder. %s." % str(msg).rstrip("."))
         super().fail_json(msg=printable(msg), **more)
 
-    def private_folder(self):
+    def private_folder(self) -> str:
         """The folder that is removed with the module. Raises TemporaryFolderError."""
         self._needs_folder = True
         try:
@@ -64,7 +66,7 @@ class Module(AnsibleModule):
             self._needs_folder = False
 
 
-def make_module(options, **more):
+def make_module(options: Dict[str, Any], **more: Any) -> "Module":
     """An AnsibleModule with the connection's options beside its own ones; check mode is supported by all."""
     specification = connection_options()
     specification.update(options)
@@ -73,7 +75,12 @@ def make_module(options, **more):
     )
 
 
-def run(module, act, read_only=True, progress=None):
+def run(
+    module: Any,
+    act: Callable[[Dict[str, Any], Any], Dict[str, Any]],
+    read_only: bool = True,
+    progress: Optional[Callable[..., Any]] = None,
+) -> None:
     """Exit with what ``act(parameters, client)`` returns, but for its ``warnings``; ``client`` is a Client of _sdk that nobody has used yet.
 
     ``progress(operation, subject)`` is told of each call of the SDK. With ``read_only`` no call is made that could change something.
@@ -102,19 +109,19 @@ def run(module, act, read_only=True, progress=None):
         _signals.ignore_signals()
 
 
-def shown(diff):
+def shown(diff: Dict[str, Any]) -> Dict[str, Any]:
     """The form in which Ansible shows a difference. ``before`` and ``after`` are lists of lines here."""
     return {name: value if name.endswith("_header") else printable_lines(value) for name, value in diff.items()}
 
 
-def run_change(module, act):
+def run_change(module: Any, act: Callable[[Dict[str, Any], Any, TaskMode], Dict[str, Any]]) -> None:
     """As run(), for modules that change something: ``act(parameters, client, mode)`` with a TaskMode of doing it, whose progress is shown."""
     progress = Progress(Logbook(module), find_async_file())
     mode = TaskMode(module.check_mode, module._diff, progress)
     run(module, lambda params, client: act(params, client, mode), read_only=False, progress=progress.advance)
 
 
-def connect(module, read_only, progress):
+def connect(module: Any, read_only: bool, progress: Optional[Callable[..., Any]]) -> Client:
     """A Client for this module's connection options."""
     params = module.params
     for name in ("timeout", "login_timeout"):
@@ -134,7 +141,7 @@ def connect(module, read_only, progress):
     return Client(launcher, login_of(params, params["login_timeout"]), storage, params["timeout"], read_only, progress)
 
 
-def login_of(params, timeout):
+def login_of(params: Dict[str, Any], timeout: float) -> Dict[str, Any]:
     login = {name: params[name] for name in ("host", "port", "username", "password", "security_level")}
     return dict(login, timeout=timeout)
 
@@ -142,9 +149,9 @@ def login_of(params, timeout):
 class Logbook:
     """Lines for the target host's system log, unless the task or the host's configuration forbids it."""
 
-    def __init__(self, module):
+    def __init__(self, module: Any) -> None:
         self._module = module
 
-    def write(self, text):
+    def write(self, text: str) -> None:
         if not self._module.no_log:
             self._module.log(printable(text))

@@ -4,6 +4,7 @@
 """From the options of prl_backup to its result. Knows neither Ansible nor the SDK."""
 
 import time
+from typing import Any, Dict, List, Optional, Tuple
 
 from ansible_collections.prlsdk.core.plugins.module_utils import _time
 from ansible_collections.prlsdk.core.plugins.module_utils._backups import creation, locate, removal, removal_rules
@@ -18,6 +19,7 @@ from ansible_collections.prlsdk.core.plugins.module_utils._errors import (
     PrlError,
     prefix_errors,
 )
+from ansible_collections.prlsdk.core.plugins.module_utils._module.progress import TaskMode
 from ansible_collections.prlsdk.core.plugins.module_utils._sdk.messages import CallError, explain, explain_all, public
 from ansible_collections.prlsdk.core.plugins.module_utils._terminal_text import printable
 from ansible_collections.prlsdk.core.plugins.module_utils._xml_text import check_text
@@ -34,7 +36,7 @@ MESSAGES = {
 }
 
 
-def change_backups(params, client, mode):
+def change_backups(params: Dict[str, Any], client: Any, mode: TaskMode) -> Dict[str, Any]:
     """The result of prl_backup."""
     if params["busy_timeout"] < 0:
         raise InputError(
@@ -50,7 +52,7 @@ def change_backups(params, client, mode):
 OF_THE_OTHER_STATE = {"present": ("backups", "debts", "stop_after"), "absent": ("type", "description", "max_age")}
 
 
-def reject_options_of_the_other_state(params):
+def reject_options_of_the_other_state(params: Dict[str, Any]) -> None:
     state = params["state"]
     given = [name for name in OF_THE_OTHER_STATE[state] if params[name] is not None]
     if given:
@@ -61,7 +63,7 @@ def reject_options_of_the_other_state(params):
         )
 
 
-def create_backup(params, client, mode):
+def create_backup(params: Dict[str, Any], client: Any, mode: TaskMode) -> Dict[str, Any]:
     word, kind = check_name(params["vm"], "vm"), params["type"] or "incremental"
     newer_than = None
     if params["max_age"] is not None:
@@ -108,7 +110,7 @@ def create_backup(params, client, mode):
     return result
 
 
-def remove_backups(params, client, mode):
+def remove_backups(params: Dict[str, Any], client: Any, mode: TaskMode) -> Dict[str, Any]:
     if params["stop_after"] is not None and params["stop_after"] < 0:
         raise InputError("stop_after: must be 0 or more seconds, not %d." % params["stop_after"])
     wanted = [parse_entry(entry, params["vm"], "backups[%d]" % index) for index, entry in enumerate(params["backups"])]
@@ -155,14 +157,21 @@ def remove_backups(params, client, mode):
     return result
 
 
-def prepare_removal(entries, debts, params, backups, mode):
+def prepare_removal(
+    entries: List[removal_rules.Entry],
+    debts: List[Dict[str, str]],
+    params: Dict[str, Any],
+    backups: Backups,
+    mode: TaskMode,
+) -> Tuple[removal.Removal, List[str]]:
     """(a Removal of the entries, of which each knows its VM or is settled; the names that no VM has)."""
-    client, done = backups.client, []
+    client = backups.client
+    done: List[removal_rules.Entry] = []
 
-    def report(entry):
+    def report(entry: removal_rules.Entry) -> None:
         done.append(entry)
 
-    def attempt(step, vm):
+    def attempt(step: removal_rules.Step, vm: Any) -> None:
         mode.progress.advance(
             "remove_vm_backup",
             step.id,
@@ -219,7 +228,7 @@ def prepare_removal(entries, debts, params, backups, mode):
     return removing, sorted(named - set(uuids))
 
 
-def entry_from(index, wanted):
+def entry_from(index: int, wanted: Dict[str, Any]) -> removal_rules.Entry:
     removes = {id_key(other["id"]): removal_rules.Known(other["created"], other["size"]) for other in wanted["removes"]}
     return removal_rules.Entry(
         index,
@@ -234,7 +243,7 @@ def entry_from(index, wanted):
     )
 
 
-def parse_entry(entry, default_vm, option):
+def parse_entry(entry: Dict[str, Any], default_vm: Optional[str], option: str) -> Dict[str, Any]:
     with prefix_errors(option + ".id"):
         uuid, number = parse_backup_id(entry["id"])
     vm = entry["vm"] if entry["vm"] is not None else default_vm
@@ -256,7 +265,7 @@ def parse_entry(entry, default_vm, option):
     )
 
 
-def parse_known(entry, option):
+def parse_known(entry: Dict[str, Any], option: str) -> Dict[str, Any]:
     """{created, size} of an entry: what tells it from another backup that was given the same ID later."""
     created, size = entry["created"], entry["size"]
     if created is not None:
@@ -267,14 +276,14 @@ def parse_known(entry, option):
     return {"created": created, "size": size}
 
 
-def parse_debt(debt, option):
+def parse_debt(debt: Dict[str, Any], option: str) -> Dict[str, str]:
     with prefix_errors(option + ".id"):
         identity = format_id(*parse_backup_id(debt["id"]))
     return {"vm": check_name(debt["vm"], option + ".vm"), "id": identity}
 
 
-def reject_duplicates(wanted):
-    seen = {}
+def reject_duplicates(wanted: List[Dict[str, Any]]) -> None:
+    seen: Dict[Any, int] = {}
     for index, entry in enumerate(wanted):
         first = seen.setdefault((entry["id"], entry["vm"]), index)
         if first != index:
@@ -284,7 +293,7 @@ def reject_duplicates(wanted):
             )
 
 
-def described(backup):
+def described(backup: Dict[str, Any]) -> Dict[str, Any]:
     """One backup's outcome for the user: never without words when it is not a good one."""
     backup = dict(backup)
     if backup["error"]:
@@ -297,7 +306,13 @@ def described(backup):
     return backup
 
 
-def failure(wanted, backups, stop, result, check=False):
+def failure(
+    wanted: List[Dict[str, Any]],
+    backups: List[Dict[str, Any]],
+    stop: Optional[Dict[str, Any]],
+    result: Dict[str, Any],
+    check: bool = False,
+) -> BackupsLeftError:
     """The error that names what is left, the first cause first. An entry may be a whole chain: what is counted is backups."""
     asked = [
         max(len(set([entry["id"]] + [other["id"] for other in entry["removes"]])), len(backup["removed"]))
@@ -334,10 +349,10 @@ def failure(wanted, backups, stop, result, check=False):
     return BackupsLeftError(message, **dict(result, **({"error": error} if error else {})))
 
 
-def diff(before, after):
+def diff(before: Dict[str, Any], after: Dict[str, Any]) -> Dict[str, Any]:
     """Before and after as lists of lines, one for each backup; the module makes a text of them."""
 
-    def lines(trees):
+    def lines(trees: Dict[str, Any]) -> List[str]:
         return [
             "%s %s" % (trees[uuid]["name"] or before.get(uuid, {}).get("name") or uuid, identity)
             for uuid in sorted(trees, key=lambda uuid: (before.get(uuid, {}).get("name") or "", uuid))

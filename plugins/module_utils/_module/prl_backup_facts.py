@@ -4,16 +4,19 @@
 """From the options of prl_backup_facts to its result. Knows neither Ansible nor the SDK."""
 
 import time
+from typing import Any, Dict
 
 from ansible_collections.prlsdk.core.plugins.module_utils import _time
 from ansible_collections.prlsdk.core.plugins.module_utils._module.prl_backup_info import gather_backups
 
 
-def gather_facts(params, client):
+def gather_facts(params: Dict[str, Any], client: Any) -> Dict[str, Any]:
     """The result of prl_backup_facts."""
     gathered_at = _time.format_instant(time.time())
     result = gather_backups(params, client)
-    facts = {key: result.pop(key) for key in ("backup_trees", "summary", "raw", "damaged") if key in result}
+    facts: Dict[str, Any] = {
+        key: result.pop(key) for key in ("backup_trees", "summary", "raw", "damaged") if key in result
+    }
     return {
         "changed": False,
         "ansible_facts": {"prl_backups": dict(facts, gathered_at=gathered_at)},

@@ -6,15 +6,17 @@
 import fnmatch
 import itertools
 import time
+from typing import Any, Dict, Iterable, Iterator, List, Optional, Set, Tuple
 
 from ansible_collections.prlsdk.core.plugins.module_utils import _time, _xml_text
 from ansible_collections.prlsdk.core.plugins.module_utils._backups import locate, query
 from ansible_collections.prlsdk.core.plugins.module_utils._backups import tree as trees
 from ansible_collections.prlsdk.core.plugins.module_utils._backups.ids import id_key
+from ansible_collections.prlsdk.core.plugins.module_utils._backups.tree import VmTree
 from ansible_collections.prlsdk.core.plugins.module_utils._errors import InputError, PrlError, TreeError, prefix_errors
 
 
-def gather_backups(params, client):
+def gather_backups(params: Dict[str, Any], client: Any) -> Dict[str, Any]:
     """The result of prl_backup_info. Options that a module does not have count as not set."""
     trees.require_lxml()
     check_gather(params["gather"])
@@ -45,7 +47,9 @@ def gather_backups(params, client):
     return result
 
 
-def fill(result, params, answer, chosen, limit):
+def fill(
+    result: Dict[str, Any], params: Dict[str, Any], answer: Dict[str, Any], chosen: Dict[str, Any], limit: Optional[int]
+) -> None:
     """Add to ``result`` what was asked for, in an order that leaves on failure all that is known by then."""
     gather = params["gather"]
     if "raw" in gather:
@@ -84,9 +88,10 @@ def fill(result, params, answer, chosen, limit):
         )
 
 
-def targets_of(wanted, reader):
+def targets_of(wanted: List[Tuple[str, Optional[str]]], reader: "Reader") -> Dict[str, List[str]]:
     """{word of ``vms``: the UUIDs, or the name, that it means}; ``wanted`` as locate.fetch_trees gives it."""
-    targets, open_words = {}, set()
+    targets: Dict[str, List[str]] = {}
+    open_words: Set[str] = set()
     for word, uuid in wanted:
         targets.setdefault(word, [])
         if uuid:
@@ -103,21 +108,23 @@ def targets_of(wanted, reader):
     return targets
 
 
-def missing_vms(words, targets, without, unread):
+def missing_vms(
+    words: Optional[List[str]], targets: Optional[Dict[str, List[str]]], without: Set[str], unread: Set[str]
+) -> List[str]:
     """The words of ``vms`` of which nothing is there. What could not be read is not known to be missing."""
     return [
         word
         for word in words or ()
-        if all(target in without and id_key(target) not in unread for target in targets[word])
+        if all(target in without and id_key(target) not in unread for target in (targets or {})[word])
     ]
 
 
-def missing_ids(selected, backup_ids):
+def missing_ids(selected: query.Selected, backup_ids: Optional[List[str]]) -> List[str]:
     ids = set(selected.missing_backup_ids)
     return [written for written in backup_ids or () if id_key(written) in ids]
 
 
-def place_of(params, server):
+def place_of(params: Dict[str, Any], server: Dict[str, Any]) -> str:
     """The server that keeps the backups, as messages call it."""
     storage = params.get("storage")
     if not storage:
@@ -132,14 +139,16 @@ class Reader:
     said of that VM, whatever the whole tree has of it: a part of its chains would look like all of them.
     """
 
-    def __init__(self, spooled, gather, server, skip, damaged):
+    def __init__(
+        self, spooled: List[Dict[str, Any]], gather: List[str], server: str, skip: bool, damaged: List[Dict[str, Any]]
+    ) -> None:
         self._whole = [tree for tree in spooled if not tree["uuid"]]
         self._single = [tree for tree in spooled if tree["uuid"]]
         self._gather, self._server, self._skip, self._damaged = gather, server, skip, damaged
         # Where a text of a VM was altered because XML cannot hold it.
-        self.altered = []
+        self.altered: List[Any] = []
 
-    def names(self):
+    def names(self) -> List[Tuple[str, str]]:
         """[(name, UUID)] of the VMs in the whole tree; none where it was not asked for."""
         return [
             (tree.name, tree.uuid)
@@ -147,7 +156,7 @@ class Reader:
             for tree in self._told(spooled, trees.parse(spooled["text"].source()))
         ]
 
-    def trees(self):
+    def trees(self) -> Iterator[VmTree]:
         """One stream of VmTree."""
         if not self._whole:
             return query.merge(itertools.chain.from_iterable(map(self._read_single, self._single)))
@@ -157,7 +166,7 @@ class Reader:
         whole = (tree for tree in self._read(self._whole[0]) if id_key(tree.uuid) not in unread)
         return query.merge(whole, single)
 
-    def _read_single(self, spooled):
+    def _read_single(self, spooled: Dict[str, Any]) -> List[VmTree]:
         """The trees of a VM's own answer, one or none. They are nobody's before the answer was read to its end."""
         try:
             trees = list(self._read(spooled))
@@ -172,21 +181,21 @@ class Reader:
             self._damaged.append({"uuid": spooled["uuid"], "name": spooled["name"], "message": error.message})
             return []
 
-    def _read(self, spooled):
+    def _read(self, spooled: Dict[str, Any]) -> Iterator[VmTree]:
         parsed = trees.parse(
             spooled["text"].source(), disks="disks" in self._gather, files="files" in self._gather, altered=self.altered
         )
         yield from query.placed(self._told(spooled, parsed), spooled["directory"])
         spooled["text"].drop()
 
-    def _told(self, spooled, trees):
+    def _told(self, spooled: Dict[str, Any], trees: Iterable[Any]) -> Iterator[Any]:
         """The trees, with an error that says whose answer is damaged."""
         try:
             yield from trees
         except TreeError as error:
             raise TreeError(self._message(spooled, error.message)) from None
 
-    def _message(self, spooled, problem):
+    def _message(self, spooled: Dict[str, Any], problem: str) -> str:
         if not spooled["uuid"]:
             return (
                 "The answer of %s for all VMs together cannot be read, so nothing is known of any of them. %s With 'scope: registered' the server "
@@ -198,11 +207,11 @@ class Reader:
         return "The backups of %s, asked of %s, cannot be read. %s%s" % (name, self._server, problem, hint)
 
 
-def text_of(text):
+def text_of(text: Any) -> str:
     return text.read().decode("utf-8", "replace")
 
 
-def moment(params, option):
+def moment(params: Dict[str, Any], option: str) -> Optional[str]:
     """An option that is an ISO 8601 time or a duration before now, as the text that backups carry; None if it is not set."""
     text = params.get(option)
     if text is None:
@@ -211,7 +220,7 @@ def moment(params, option):
         return _time.format_instant(_time.parse_moment(text, time.time()))
 
 
-def check_gather(gather):
+def check_gather(gather: List[str]) -> None:
     for part in ("disks", "files"):
         if part in gather and "backups" not in gather:
             raise InputError(
@@ -220,7 +229,7 @@ def check_gather(gather):
             )
 
 
-def check_window(chosen):
+def check_window(chosen: Dict[str, Any]) -> None:
     if chosen["newer_than"] and chosen["older_than"] and chosen["newer_than"] >= chosen["older_than"]:
         raise InputError(
             "newer_than: %s is not before older_than, %s; no backup can be in between. Exchange them?"
@@ -228,5 +237,5 @@ def check_window(chosen):
         )
 
 
-def listed(words):
+def listed(words: Iterable[str]) -> str:
     return ", ".join("'%s'" % word for word in words)

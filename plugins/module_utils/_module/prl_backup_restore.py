@@ -3,17 +3,20 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """From the options of prl_backup_restore to its result. Knows neither Ansible nor the SDK."""
 
+from typing import Any, Dict
+
 from ansible_collections.prlsdk.core.plugins.module_utils._backups import locate, restoration
 from ansible_collections.prlsdk.core.plugins.module_utils._backups.ids import format_id, id_key, parse_backup_id
 from ansible_collections.prlsdk.core.plugins.module_utils._backups.live import Backups
 from ansible_collections.prlsdk.core.plugins.module_utils._backups.locate import check_name
 from ansible_collections.prlsdk.core.plugins.module_utils._backups.tree import require_lxml
 from ansible_collections.prlsdk.core.plugins.module_utils._errors import InputError, PrlError, prefix_errors
+from ansible_collections.prlsdk.core.plugins.module_utils._module.progress import TaskMode
 from ansible_collections.prlsdk.core.plugins.module_utils._sdk.messages import CallError, explain_all
 from ansible_collections.prlsdk.core.plugins.module_utils._xml_text import check_text
 
 
-def restore_backup(params, client, mode):
+def restore_backup(params: Dict[str, Any], client: Any, mode: TaskMode) -> Dict[str, Any]:
     """The result of prl_backup_restore."""
     if params["mode"] == "in_place" and params["name"]:
         raise InputError("name: only a copy can have another name. Leave it out, or set 'mode: copy'.")
@@ -30,7 +33,7 @@ def restore_backup(params, client, mode):
         with prefix_errors("backup_id"):
             key = id_key(format_id(*parse_backup_id(params["backup_id"])))
     uuids, owners = locate.find_vms(client, [word] if word else [], [key] if not word else [])
-    fits = list(uuids.values()) if word else owners.get(key, [])
+    fits = list(uuids.values()) if word else owners.get(key or "", [])
     if not fits:
         message = "There is no backup with this id."
         raise CallError(

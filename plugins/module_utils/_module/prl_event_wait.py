@@ -7,6 +7,7 @@ import errno
 import os
 import stat
 import time
+from typing import Any, Callable, Dict, List, Optional, Tuple
 
 from ansible_collections.prlsdk.core.plugins.module_utils import _time
 from ansible_collections.prlsdk.core.plugins.module_utils._backups.tree import require_lxml
@@ -16,7 +17,14 @@ from ansible_collections.prlsdk.core.plugins.module_utils._events.describe impor
 from ansible_collections.prlsdk.core.plugins.module_utils._events.wait import Wait
 
 
-def wait_for_events(params, client, look_only=False, warn=lambda text: None, now=time.time, clock=time.monotonic):
+def wait_for_events(
+    params: Dict[str, Any],
+    client: Any,
+    look_only: bool = False,
+    warn: Callable[[str], Any] = lambda text: None,
+    now: Callable[[], float] = time.time,
+    clock: Callable[[], float] = time.monotonic,
+) -> Dict[str, Any]:
     """The result of prl_event_wait. ``look_only`` is check mode: nothing is waited for, answered or written."""
     begin = clock()
     request, warnings = request_of(params, now())
@@ -26,7 +34,7 @@ def wait_for_events(params, client, look_only=False, warn=lambda text: None, now
         require_lxml()
     if params["ready_file"] and not look_only:
         remove_stale(params["ready_file"])
-    known = {
+    known: Dict[str, Any] = {
         "changed": False,
         "matched": False,
         "timed_out": False,
@@ -50,15 +58,15 @@ def wait_for_events(params, client, look_only=False, warn=lambda text: None, now
     return result
 
 
-def elapsed(begin, clock):
+def elapsed(begin: float, clock: Callable[[], float]) -> float:
     return round(clock() - begin, 3)
 
 
-def request_of(params, now):
+def request_of(params: Dict[str, Any], now: float) -> Tuple[Dict[str, Any], List[str]]:
     """(what the worker is asked, warnings). Raises InputError, whose message names the option."""
     warnings = []
 
-    def checked(option):
+    def checked(option: str) -> List[Dict[str, Any]]:
         found = []
         for place, written in enumerate(params[option] or []):
             raw, said = catalogue.specification(written, "%s[%d]" % (option, place))
@@ -85,7 +93,7 @@ def request_of(params, now):
     return request, warnings
 
 
-def state_of(written, now):
+def state_of(written: Optional[Dict[str, Any]], now: float) -> Optional[Dict[str, Any]]:
     """``satisfied_by`` as the worker takes it: {vm, states, newer_than in seconds since 1970}; None when it is not set."""
     if written is None:
         return None
@@ -99,7 +107,7 @@ def state_of(written, now):
     }
 
 
-def instant(written, now):
+def instant(written: str, now: float) -> int:
     """Seconds since 1970 of an instant, or of a duration before now."""
     try:
         return _time.parse_moment(written, now)
@@ -107,14 +115,14 @@ def instant(written, now):
         raise InputError("satisfied_by.backup_newer_than: %s." % error.message) from None
 
 
-def check_ready_file(path):
+def check_ready_file(path: str) -> None:
     if not os.path.isabs(path):
         raise InputError("ready_file: '%s' is not an absolute path." % path)
     if not os.path.isdir(os.path.dirname(path)):
         raise InputError("ready_file: the folder of '%s' does not exist." % path)
 
 
-def remove_stale(path):
+def remove_stale(path: str) -> None:
     """Remove the ready file of an earlier run. It is an empty file: anything else at that place is not ours."""
     try:
         status = os.lstat(path)
@@ -125,10 +133,12 @@ def remove_stale(path):
         os.unlink(path)
     except OSError as error:
         if error.errno != errno.ENOENT:
-            raise InputError("ready_file: '%s' cannot be removed: %s." % (path, os.strerror(error.errno))) from None
+            raise InputError(
+                "ready_file: '%s' cannot be removed: %s." % (path, os.strerror(error.errno or 0))
+            ) from None
 
 
-def result_of(raw):
+def result_of(raw: Dict[str, Any]) -> Dict[str, Any]:
     """What Wait.run() gives under the module's names."""
     events = [describe_event(event) for event in raw["events"]]
     found = {
@@ -146,13 +156,13 @@ def result_of(raw):
     return found
 
 
-def satisfied(raw):
+def satisfied(raw: Dict[str, Any]) -> Optional[Dict[str, Any]]:
     return raw and dict(
         raw, newest_backup=None if raw["newest_backup"] is None else _time.format_instant(raw["newest_backup"])
     )
 
 
-def refuse(params, raw, result):
+def refuse(params: Dict[str, Any], raw: Dict[str, Any], result: Dict[str, Any]) -> None:
     """Raise the PrlError of a wait that did not end well, with all that is known."""
     if raw["outcome"] == "error":
         raise raw["error"].with_result(**result)
@@ -164,7 +174,7 @@ def refuse(params, raw, result):
         raise WaitError(WaitError.TIMED_OUT, time_out_message(params, raw, result), **result)
 
 
-def event_in_words(event):
+def event_in_words(event: Dict[str, Any]) -> str:
     # A VM that was given by its UUID has one without a name: nobody had to look it up.
     about = (
         " of %s" % ((event["vm"] or {}).get("name") or event["issuer_id"]) if event["issuer_id"].strip("{}0-") else ""
@@ -179,7 +189,7 @@ def event_in_words(event):
     )
 
 
-def time_out_message(params, raw, result):
+def time_out_message(params: Dict[str, Any], raw: Dict[str, Any], result: Dict[str, Any]) -> str:
     lacking = raw["missing"]
     if params["match"] == "all":
         open_ones = ["events[%d] lacks %d" % (place, missing) for place, missing in enumerate(lacking) if missing]

@@ -3,11 +3,13 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """From prl_vm_info's options to its result. Knows neither Ansible nor the SDK, and parses no tree."""
 
+from typing import Any, Dict
+
 from ansible_collections.prlsdk.core.plugins.module_utils._backups import locate
 from ansible_collections.prlsdk.core.plugins.module_utils._errors import InputError
 
 
-def gather_vms(params, client):
+def gather_vms(params: Dict[str, Any], client: Any) -> Dict[str, Any]:
     """The result of prl_vm_info."""
     vms, unknown = locate.find_registered(client, params["types"], params["vms"])
     result = {

@@ -8,13 +8,13 @@ on the target host, and whatever is in it is what M(ansible.builtin.async_status
 target host's system log.
 """
 
-import collections
 import glob
 import json
 import os
 import re
 import subprocess
 import time
+from typing import Any, Callable, Dict, List, Mapping, NamedTuple, Optional
 
 from ansible_collections.prlsdk.core.plugins.module_utils._sdk.messages import ACTS
 from ansible_collections.prlsdk.core.plugins.module_utils._terminal_text import printable
@@ -22,20 +22,20 @@ from ansible_collections.prlsdk.core.plugins.module_utils._terminal_text import 
 # How often the status file and the log are written, in seconds.
 FILE_INTERVAL, LOG_INTERVAL = 1.0, 10.0
 
-# check, diff: whether Ansible was asked for them. progress: a Progress.
-TaskMode = collections.namedtuple("TaskMode", "check diff progress")
-
 
 class Progress:
     """Shows what is done. ``log`` has ``write(text)``; ``job_file`` is a JobFile or None; ``clock`` gives seconds."""
 
-    def __init__(self, log, job_file=None, clock=time.monotonic):
+    def __init__(
+        self, log: Any, job_file: Optional["JobFile"] = None, clock: Callable[[], float] = time.monotonic
+    ) -> None:
         self._log, self._file, self._clock = log, job_file, clock
-        self._state = {}
-        self._filed = self._logged = None
-        self._last_text = None
+        self._state: Dict[str, Any] = {}
+        self._filed: Optional[float] = None
+        self._logged: Optional[float] = None
+        self._last_text: Optional[str] = None
 
-    def advance(self, operation, subject=None, **more):
+    def advance(self, operation: str, subject: Optional[str] = None, **more: Any) -> None:
         """Something begins, or goes on: the SDK's call, what it is about, and what is known of stage, percent, done, total."""
         known = self._state
         if "total" not in more and "total" in known and operation in ("get_backup_tree", known.get("operation")):
@@ -54,7 +54,7 @@ class Progress:
                 self._logged, self._last_text = now, self._state["message"]
                 self._log.write(self._state["message"])
 
-    def text(self):
+    def text(self) -> str:
         """The state in a few words."""
         state = self._state
         parts = [ACTS.get(state["operation"], state["operation"]).format(subject=state.get("subject"))]
@@ -70,10 +70,10 @@ class Progress:
 class JobFile:
     """The status file of an asynchronous task: whatever is in it is what async_status returns until the task has ended."""
 
-    def __init__(self, path, content):
+    def __init__(self, path: str, content: Dict[str, Any]) -> None:
         self._path, self._content = path, content
 
-    def write(self, progress):
+    def write(self, progress: Dict[str, Any]) -> None:
         # In one step, as Ansible does it: it may be read at any moment.
         scratch = "%s.progress" % self._path
         try:
@@ -84,7 +84,17 @@ class JobFile:
             pass
 
 
-def find_async_file(environment=None, parent=None):
+class TaskMode(NamedTuple):
+    """How Ansible wants a change to be made."""
+
+    check: bool
+    diff: bool
+    progress: Progress
+
+
+def find_async_file(
+    environment: Optional[Mapping[str, str]] = None, parent: Optional[List[str]] = None
+) -> Optional["JobFile"]:
     """The JobFile of this task; None when it is not asynchronous.
 
     Ansible runs such a module as a child of its wrapper, whose arguments begin with the first half of the job's name.
@@ -111,7 +121,7 @@ def find_async_file(environment=None, parent=None):
     return None
 
 
-def command_line(process):
+def command_line(process: int) -> List[str]:
     """The words of a process's command; [] when they cannot be known."""
     try:
         with open("/proc/%d/cmdline" % process, "rb") as source:

@@ -7,6 +7,7 @@ import os
 import shutil
 import signal
 import sys
+from typing import Any, Dict, List, Optional, Tuple
 
 from ansible_collections.prlsdk.core.plugins.module_utils._sdk.messages import ACTS
 
@@ -25,7 +26,7 @@ SDK_PATHS = (
 STDERR_LINES, STDERR_LENGTH = 5, 1000
 
 
-def known_interpreters():
+def known_interpreters() -> List[str]:
     """Paths of the interpreters worth a try, each once. The module's own comes first, whatever it is a link to."""
     found = [sys.executable] if sys.executable else []
     seen = set()
@@ -37,38 +38,44 @@ def known_interpreters():
     return found
 
 
-def ran_out(status):
+def ran_out(status: Optional[int]) -> bool:
     """Whether a process was ended because its time was over: by the kernel's timer, or by the one who started it."""
     return status is None or status == -signal.SIGALRM
 
 
-def signal_name(number):
+def signal_name(number: int) -> str:
     try:
         return signal.Signals(number).name
     except ValueError:
         return "signal %d" % number
 
 
-def stderr_tail(errors):
+def stderr_tail(errors: bytes) -> str:
     lines = [line for line in errors.decode("utf-8", "replace").splitlines() if line.strip()][-STDERR_LINES:]
     words = " | ".join(line.strip() for line in lines)
     return words if len(words) <= STDERR_LENGTH else "..." + words[-STDERR_LENGTH:]
 
 
-def exit_reason(status, errors):
+def exit_reason(status: int, errors: bytes) -> str:
     """How a process ended that should have answered, in a few words."""
     how = "was killed by %s" % signal_name(-status) if status < 0 else "ended with status %d and no answer" % status
     words = stderr_tail(errors)
     return "%s; it last said: %s" % (how, words) if words else how
 
 
-def crash_message(python, doing, status, errors, timeout):
+def crash_message(
+    python: Optional[str],
+    doing: Optional[Tuple[str, Optional[str]]],
+    status: Optional[int],
+    errors: bytes,
+    timeout: float,
+) -> str:
     """The message for a worker that died after it had loaded the SDK, or while it did. ``doing``: (the SDK's call, its subject), or None."""
     act = "loading the SDK"
     if doing:
         act = ACTS.get(doing[0], doing[0]).format(subject=doing[1])
         act = act[0].lower() + act[1:]
-    if ran_out(status):
+    if status is None or ran_out(status):
         return (
             "The SDK did not answer within %g seconds while %s, and its process was ended. Raise 'timeout' if the server is only slow; "
             "otherwise check the dispatcher." % (timeout, act)
@@ -83,14 +90,14 @@ def crash_message(python, doing, status, errors, timeout):
     )
 
 
-def best_reason(attempts):
+def best_reason(attempts: List[Dict[str, Any]]) -> str:
     """Of an interpreter's attempts the reason that says most: a folder that is not there says nothing."""
     reasons = [attempt["why"] for attempt in attempts if attempt["why"] != "no such folder"]
     rare = [reason for reason in reasons if "No module named" not in reason or "prlsdkapi" not in reason]
     return (rare or reasons or ["no such folder: %s" % attempts[0]["path"]])[0]
 
 
-def unavailable_message(candidates):
+def unavailable_message(candidates: List[Dict[str, Any]]) -> str:
     tried = "; ".join(
         "%s: %s"
         % (candidate["python"] + (" (%s)" % candidate["version"] if candidate["version"] else ""), candidate["why"])

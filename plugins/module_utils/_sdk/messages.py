@@ -4,6 +4,7 @@
 """What an error of the SDK means: whether it may pass, which act failed, and what the reader can do about it."""
 
 import re
+from typing import Any, Dict, Iterable, List, Optional, Tuple
 
 from ansible_collections.prlsdk.core.plugins.module_utils._errors import SdkError
 from ansible_collections.prlsdk.core.plugins.module_utils._terminal_text import printable
@@ -25,7 +26,7 @@ NOT_TWICE = ("create_vm_backup", "restore_vm_backup")
 TIMEOUT, WORKER_DIED = "PRL_ERR_TIMEOUT", "WORKER_DIED"
 
 
-def is_retryable(symbol, operation):
+def is_retryable(symbol: str, operation: Optional[str]) -> bool:
     """Whether the same request may succeed later, and may be made again whatever became of this one."""
     if operation in NOT_TWICE and (LOST.match(symbol) or symbol == TIMEOUT):
         return False
@@ -40,8 +41,17 @@ class CallError(SdkError):
     """
 
     def __init__(
-        self, symbol, message, operation=None, code=None, details=None, subject=None, asked=None, told=None, **more
-    ):
+        self,
+        symbol: str,
+        message: str,
+        operation: Optional[str] = None,
+        code: Optional[int] = None,
+        details: Optional[Dict[str, Any]] = None,
+        subject: Optional[str] = None,
+        asked: Optional[str] = None,
+        told: Optional[str] = None,
+        **more: Any,
+    ) -> None:
         error = dict(
             more,
             symbol=symbol,
@@ -57,7 +67,7 @@ class CallError(SdkError):
         self.error = error
 
     @classmethod
-    def of(cls, error, asked=None, **more):
+    def of(cls, error: Dict[str, Any], asked: Optional[str] = None, **more: Any) -> "CallError":
         """The same from a dictionary, such as another one's ``error``."""
         return cls(asked=asked, **{name: value for name, value in dict(error, **more).items() if name != "retryable"})
 
@@ -65,12 +75,15 @@ class CallError(SdkError):
 class WorkerDied(CallError):
     """The SDK's process ended while calls were under way: killed at its deadline, crashed. ``calls`` are their names."""
 
-    def __init__(self, message, calls=()):
+    def __init__(self, message: str, calls: Iterable[str] = ()) -> None:
         self.calls = tuple(calls)
+        # Whether its time was over, or else how it ended, in a few words.
+        self.ran_out = False
+        self.reason: Optional[str] = None
         super().__init__(WORKER_DIED, message, told=message)
 
 
-def public(error):
+def public(error: Dict[str, Any]) -> Dict[str, Any]:
     """What a result has of an error."""
     return {name: error.get(name) for name in ("code", "symbol", "operation", "retryable", "details")}
 
@@ -177,7 +190,7 @@ ADVICE_FOR_STORAGE = {
 ADVICE_FOR_LOST = "Look at the VM and its backups before you run again."
 
 # The same where the task has options for it: (what the worker was asked to do, the SDK's call, its symbol).
-ADVICE_TO = {
+ADVICE_TO: Dict[Tuple[Optional[str], str, str], str] = {
     (
         "trees",
         "get_backup_tree",
@@ -187,7 +200,7 @@ ADVICE_TO = {
 }
 
 
-def explain(error, asked=None):
+def explain(error: Dict[str, Any], asked: Optional[str] = None) -> str:
     """The message for a failed request: what failed, why in the SDK's words, its symbol, what to do.
 
     ``error`` as the worker sends it; ``asked`` is the worker's operation that it ended.
@@ -206,6 +219,6 @@ def explain(error, asked=None):
     return printable(" ".join(part for part in parts if part))
 
 
-def explain_all(warnings):
+def explain_all(warnings: Iterable[Dict[str, Any]]) -> List[str]:
     """A sentence for each of the warnings that a creation or a restoration returns."""
     return [explain(dict({"operation": None, "subject": None, "code": None}, **warning)) for warning in warnings]

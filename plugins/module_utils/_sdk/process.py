@@ -13,6 +13,7 @@ import select
 import signal
 import subprocess
 import threading
+from typing import IO, Any, Deque, Iterator, List, Optional, Tuple
 
 from ansible_collections.prlsdk.core.plugins.module_utils import _signals
 
@@ -30,9 +31,9 @@ class Process:
     It is started by the calling thread: where it asks the kernel to die with its parent, that means with this thread.
     """
 
-    def __init__(self, arguments):
+    def __init__(self, arguments: List[str]) -> None:
         with _signals.signals_deferred():  # until it is known what there is to end
-            self._process = subprocess.Popen(
+            self._process: Any = subprocess.Popen(
                 arguments,
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
@@ -41,13 +42,14 @@ class Process:
                 start_new_session=True,
             )
             self.struck = False
-        self._lines, self._begun, self._left_out, self._ended = collections.deque(), bytearray(), False, False
+        self._lines: Deque[bytes] = collections.deque()
+        self._begun, self._left_out, self._ended = bytearray(), False, False
         self._errors = bytearray()
         self._helper = threading.Thread(target=_keep_end, args=(self._process.stderr, self._errors))
         self._helper.daemon = True
         self._helper.start()
 
-    def send(self, line):
+    def send(self, line: bytes) -> None:
         """One line, as bytes, to its standard input. One that has ended by then hears nothing."""
         try:
             self._process.stdin.write(line)
@@ -55,7 +57,7 @@ class Process:
         except (OSError, ValueError):  # its own words tell why
             pass
 
-    def line(self, seconds):
+    def line(self, seconds: float) -> Optional[bytes]:
         """The next line of its standard output, without the end of the line; None if none came in time, b"" when there will be no more.
 
         Long lines that are no JSON object are left out.
@@ -68,7 +70,7 @@ class Process:
             self._take(os.read(self._process.stdout.fileno(), _PIECE))
         return self._lines.popleft()
 
-    def _take(self, piece):
+    def _take(self, piece: bytes) -> None:
         if not piece:
             self._ended = True
             if self._begun:
@@ -84,7 +86,7 @@ class Process:
                 if len(self._begun) > NOISE and not self._begun.startswith(MESSAGE):
                     self._begun, self._left_out = bytearray(), True
 
-    def end(self, seconds):
+    def end(self, seconds: float) -> Tuple[Optional[int], bytes]:
         """Close its standard input and wait for its end, which comes by force after ``seconds``.
 
         Returns (exit status, or minus the signal, or None when it was ended by force; the end of what it printed on standard error).
@@ -103,7 +105,7 @@ class Process:
             pipe.close()
         return None if self.struck else status, bytes(self._errors)
 
-    def strike(self):
+    def strike(self) -> None:
         """Kill it, and all that it started."""
         self.struck = True
         try:
@@ -112,7 +114,7 @@ class Process:
             pass
 
 
-def _keep_end(pipe, end):
+def _keep_end(pipe: IO[bytes], end: bytearray) -> None:
     """Read a pipe to its end, of which ``end``, a bytearray, gets the last part."""
     for piece in _pieces(pipe):
         end += piece
@@ -121,7 +123,7 @@ def _keep_end(pipe, end):
     del end[:-NOISE]
 
 
-def _pieces(pipe):
+def _pieces(pipe: IO[bytes]) -> Iterator[bytes]:
     while True:
         piece = os.read(pipe.fileno(), _PIECE)
         if not piece:

@@ -6,12 +6,14 @@
 To take a VM's object the SDK parses its whole configuration, 6 to 8 milliseconds of processor time each. The same as text costs nothing.
 """
 
+from typing import Any, Dict, FrozenSet, Optional
+
 from ansible_collections.prlsdk.core.plugins.module_utils import _xml_text
 
 try:
     from lxml import etree
 except ImportError:  # then the objects are asked
-    etree = None
+    etree = None  # type: ignore[assignment]  # as every module without it
 
 ROOT = "VirtuozzoVirtualMachine"
 # What of a VM is where in its configuration.
@@ -29,16 +31,23 @@ PARAMETERS = "Settings/Runtime/InternalVmInfo/ParallelsEvent/EventParameters/Eve
 STATE = "vminfo_vm_state"
 
 
-class ListedVm(dict):
+class ListedVm(Dict[str, Any]):
     """A VM as the worker describes one: uuid, name, type, ct_id, state, template, home, backup_directory, problems.
 
     ``unsaid`` are the keys of which its text says nothing, and which only its object can tell. ``of`` and ``place``: the server, and where in its list.
     """
 
-    unsaid, of, place = frozenset(), None, None
+    unsaid: FrozenSet[str] = frozenset()
+    of: str = "node"
+    place: Optional[int] = None
 
 
-def read(text, states):
+def can_read() -> bool:
+    """Whether entries can be read here: that takes lxml."""
+    return etree is not None
+
+
+def read(text: bytes, states: Dict[str, str]) -> Optional[ListedVm]:
     """A ListedVm from a configuration's bytes; None where they are not understood, or not to the letter. ``states``: {number as text: name}."""
     # XML parsers make line feeds of carriage returns.
     if etree is None or b"\r" in text or b"<!DOCTYPE" in text or _xml_text.mend(text) is not text:
@@ -55,7 +64,7 @@ def read(text, states):
     told = {key: root.findtext(path) for key, path in PLACES.items()}
     if not told["uuid"] or told["name"] is None or told["type"] is None:
         return None
-    state = states.get(_state_number(root))
+    state = states.get(_state_number(root) or "")
     vm = ListedVm(
         uuid=told["uuid"],
         name=told["name"],
@@ -73,7 +82,7 @@ def read(text, states):
     return vm
 
 
-def _state_number(root):
+def _state_number(root: Any) -> Optional[str]:
     for parameter in root.iterfind(PARAMETERS):
         if parameter.findtext("Name") == STATE:
             return parameter.findtext("Value")

@@ -3,7 +3,7 @@
 It answers trees as text, like the real one, so that what reads them is tested along with what decides.
 """
 
-from ansible_collections.prlsdk.core.plugins.module_utils._backups import live, locate
+from ansible_collections.prlsdk.core.plugins.module_utils._backups import live_tree, locate
 from ansible_collections.prlsdk.core.plugins.module_utils._sdk.client import Text
 from ansible_collections.prlsdk.core.plugins.module_utils._sdk.messages import CallError
 
@@ -126,7 +126,7 @@ class ModelServer:
     def read(self, uuid):
         self.log.append("read")
         self._fault("read")
-        return live.vm_from(locate.read(Text({"text": self.text(uuid)}), uuid), uuid)
+        return live_tree.vm_from(locate.read(Text({"text": self.text(uuid)}), uuid), uuid)
 
     def find(self, uuid, ids):
         self.log.append("find")

@@ -3,7 +3,7 @@
 import pytest
 from ansible_collections.prlsdk.core.plugins.module_utils._backups import (
     creation,
-    live,
+    live_tree,
     locate,
     removal,
     removal_rules,
@@ -130,7 +130,7 @@ def test_one_vm_twice_in_an_answer_is_damage_and_not_a_smaller_tree():
     whole = text.text(HERE)
     item = whole[whole.index("<VmItem>") : whole.index("</BackupTree>")]
     with pytest.raises(TreeError):
-        live.vm_from(locate.read(Text({"text": whole.replace(item, item + item)}), HERE), HERE)
+        live_tree.vm_from(locate.read(Text({"text": whole.replace(item, item + item)}), HERE), HERE)
 
 
 @pytest.mark.parametrize("description, written", [("a\r\nb\rc", "a\nb\nc"), ("a\nb", "a\nb")])

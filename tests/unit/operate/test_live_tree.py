@@ -1,7 +1,7 @@
 """One VM's backups as a change sees them: what is not wholly understood is an error, never a smaller tree."""
 
 import pytest
-from ansible_collections.prlsdk.core.plugins.module_utils._backups import live, locate
+from ansible_collections.prlsdk.core.plugins.module_utils._backups import live_tree, locate
 from ansible_collections.prlsdk.core.plugins.module_utils._errors import PrlError
 from ansible_collections.prlsdk.core.plugins.module_utils._sdk.client import Text
 
@@ -20,7 +20,7 @@ def served(*increments):
 def read(text):
     """(ids of all chains, their last numbers), or that the text is refused."""
     try:
-        vm = live.vm_from(locate.read(Text({"text": text}), HERE), HERE)
+        vm = live_tree.vm_from(locate.read(Text({"text": text}), HERE), HERE)
     except PrlError:
         return "damaged"
     return (

@@ -3,7 +3,12 @@
 import itertools
 
 import pytest
-from ansible_collections.prlsdk.core.plugins.module_utils._backups import live, locate, removal, removal_rules
+from ansible_collections.prlsdk.core.plugins.module_utils._backups import (
+    live_tree,
+    locate,
+    removal,
+    removal_rules,
+)
 from ansible_collections.prlsdk.core.plugins.module_utils._backups.ids import id_key
 from ansible_collections.prlsdk.core.plugins.module_utils._errors import PrlError
 from ansible_collections.prlsdk.core.plugins.module_utils._sdk.client import Text
@@ -359,4 +364,4 @@ def test_an_id_of_another_chain_is_damage():
         "<DateTime>2026-01-01 00:00:00</DateTime><Size>1</Size></BackupItem></VmItem></BackupTree>" % HERE
     )
     with pytest.raises(PrlError):
-        live.vm_from(locate.read(Text({"text": text}), HERE), HERE)
+        live_tree.vm_from(locate.read(Text({"text": text}), HERE), HERE)
