@@ -192,7 +192,8 @@ def test_p05_planning_what_was_kept_removes_nothing_for_the_same_reasons(scene, 
 
 def follows_the_oldest(policy):
     """Whether a rule keeps the oldest backup in a window: once an older one than that has gone, the next oldest may have this reason too."""
-    return policy["keep_oldest"] and any(key.startswith("within_") for key in policy)
+    rules = [*policy, *(rule for tagged in policy.get("by_tag", {}).values() for rule in tagged)]
+    return policy["keep_oldest"] and any(rule.startswith("within_") for rule in rules)
 
 
 def is_oldest_in_window(reason):
