@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import json
 import time
+from typing import Any
 
 from ansible_collections.prlsdk.core.plugins.module_utils import _argspec, _time
 from ansible_collections.prlsdk.core.plugins.module_utils._errors import InputError, prefix_errors
 from ansible_collections.prlsdk.core.plugins.module_utils._terminal_text import printable
+from ansible_collections.prlsdk.core.plugins.module_utils._time import Duration
 from ansible_collections.prlsdk.core.plugins.plugin_utils import _report_files
 from ansible_collections.prlsdk.core.plugins.plugin_utils._action import BackupAction, Failed, Unreachable
 from ansible_collections.prlsdk.core.plugins.plugin_utils._compliance import files
@@ -46,7 +48,7 @@ class ActionModule(BackupAction):
         "now": {"type": "str", "default": ""},
     }
 
-    def conduct(self):
+    def conduct(self) -> dict[str, Any]:
         """Look, check, and write the files, which say so if the check could not be made."""
         self.refuse_misspelled_variables(OF_THE_ROLE)
         found, error, unreachable = None, None, False
@@ -83,11 +85,11 @@ class ActionModule(BackupAction):
             **({"failed": True, "msg": found["message"]} if failed else {}),
         }
 
-    def _now(self):
+    def _now(self) -> int:
         with prefix_errors("now"):
             return _time.parse_instant(self.options["now"]) if self.options["now"] else int(time.time())
 
-    def _check(self, now):
+    def _check(self, now: Any) -> dict[str, Any]:
         options = self.options
         grace = None
         if options["new_vm_grace"]:
@@ -123,7 +125,7 @@ class ActionModule(BackupAction):
 
     # -- VMs that are new
 
-    def _new_until(self, vms, grace, now):
+    def _new_until(self, vms: list[dict[str, Any]], grace: Duration | None, now: Any) -> dict[str, int]:
         """UUID -> until when a VM need not have a backup. A VM is as old as the state file says, which is updated."""
         if not self.options["state_dir"]:
             if grace:
@@ -137,7 +139,7 @@ class ActionModule(BackupAction):
         seen = self._read_state(path)
         if seen is None and grace:
             self.warnings.append("There is no state file %s yet, so no VM counts as new in this run." % path)
-        known = dict(seen or {})
+        known: dict[str, str | None] = dict(seen or {})
         for vm in vms:
             if vm["uuid"]:
                 known.setdefault(plain_id(vm["uuid"]), None if seen is None else _time.format_instant(now))
@@ -153,7 +155,7 @@ class ActionModule(BackupAction):
         return {uuid: named("UTC").expiry(first, grace, first) + 1 for uuid, first in instants.items()}
 
     @staticmethod
-    def _read_state(path):
+    def _read_state(path: str) -> dict[str, str] | None:
         try:
             text = _report_files.read(path)
             return None if text is None else dict(json.loads(text)["first_seen"])
@@ -164,7 +166,7 @@ class ActionModule(BackupAction):
 
     # -- files
 
-    def _write(self, found, error, now):
+    def _write(self, found: dict[str, Any] | None, error: str | None, now: Any) -> bool:
         """Write the files; whether the result in them is another one than before."""
         if self._task.check_mode:
             return False

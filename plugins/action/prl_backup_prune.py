@@ -12,7 +12,7 @@ from __future__ import annotations
 import json
 import re
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from ansible_collections.prlsdk.core.plugins.module_utils import _argspec, _time
@@ -77,7 +77,7 @@ class ActionModule(BackupAction):
         "report_dir": {"type": "str", "default": ""},
     }
 
-    def conduct(self):
+    def conduct(self) -> dict[str, Any]:
         """One run."""
         return Run(self).result()
 
@@ -85,7 +85,7 @@ class ActionModule(BackupAction):
 class Confirmation:
     """What may be removed: nothing, exactly the plans with these digests, or whatever the plan is. Raises InputError."""
 
-    def __init__(self, given, option: str):
+    def __init__(self, given: Any, option: str) -> None:
         texts = given if isinstance(given, (list, tuple)) else str("" if given is None else given).split(",")
         words_given = [str(text).strip().lower() for text in texts]
         self.digests = [word for word in words_given if word not in ("", "none", "null", "false", "no")]
@@ -106,12 +106,12 @@ class Confirmation:
 class Run:
     """One run for one host, from the options to the result and the report."""
 
-    def __init__(self, action: ActionModule):
+    def __init__(self, action: ActionModule) -> None:
         self.action, self.options = action, action.options
         self.check, self.diff = bool(action._task.check_mode), bool(action._task.diff)
         self.started = _now()
         self.status, self.failed, self.unreachable = "failed", True, False
-        self.plan: dict[str, Any] | None = None
+        self.plan: dict[str, Any] = {}  # none yet
         self.plan_text = "null"
         self.outcomes: list[dict[str, Any]] | None = None
         self.debts: list[dict[str, str]] = []
@@ -177,7 +177,7 @@ class Run:
         self.failed = options["on_refused"] != "continue" and self.confirmation.given and bool(self.plan["refusals"])
         return self._conclusion(self.status if removes else "predicted" if self.check else "planned")
 
-    def _check_retirement(self, plan):
+    def _check_retirement(self, plan: dict[str, Any]) -> None:
         """What would never happen is not left to be waited for."""
         options = self.options
         if not options["retired"] and not any(group["policy"]["retire_moved_after"] for group in plan["groups"]):
@@ -195,17 +195,20 @@ class Run:
                     )
                 )
 
-    def _make_plan(self, trees, damaged, **more):
+    def _make_plan(self, trees: Any, damaged: list[dict[str, Any]], **more: Any) -> dict[str, Any]:
         return make_plans(
             trees,
             self.options["policy"],
             int(time.time()),
-            *(self.options[name] for name in SETTINGS[1:]),
-            damaged=damaged,
+            self.options["overrides"],
+            self.options["exclude"],
+            self.options["retired"],
+            self.options["guards"],
+            damaged,
             **more,
         )
 
-    def _wait(self):
+    def _wait(self) -> None:
         for wanted in self.options["wait"]:
             try:
                 waited = self.action.run_module(
@@ -233,11 +236,11 @@ class Run:
                     )
                 )
 
-    def _gather(self, **more):
+    def _gather(self, **more: Any) -> tuple[list[dict[str, Any]], list[dict[str, Any]], dict[str, Any]]:
         options = {name: self.options[name] for name in ("owner", "scope", "types", "storage", "on_damaged")}
         return self.action.gather(**{**options, "timeout": self.options["gather_timeout"], **more})
 
-    def _look_and_plan(self):
+    def _look_and_plan(self) -> None:
         try:
             trees, damaged, server = self._gather()
         except Unreachable as failure:
@@ -250,7 +253,7 @@ class Run:
             if not self.action.ad_hoc:
                 self.action.tell("%s:" % self.action.host, *self.lines, "")
 
-    def _guard(self):
+    def _guard(self) -> None:
         plan, confirmation = self.plan, self.confirmation
         if confirmation.given and plan["remove"] and not confirmation.allows(plan["digest"]):
             self.status = "mismatch"
@@ -267,11 +270,11 @@ class Run:
             self.status = "guarded"
             raise Failed(self._conclusion("stopped"))
 
-    def _how_to_confirm(self):
+    def _how_to_confirm(self) -> str:
         option, digest = self.action.option("confirm"), self.plan["digest"][:DIGEST_LENGTH]
         return "-e %s=%s" % (option, digest) if option != "confirm" else "'confirm: %s'" % digest
 
-    def _conclusion(self, state):
+    def _conclusion(self, state: str) -> str:
         return conclude(
             self.plan,
             state,
@@ -283,7 +286,7 @@ class Run:
 
     # -- the removal
 
-    def _remove(self):
+    def _remove(self) -> None:
         begun = _now()
         running = (
             "The removal began at %s, and the run has not told its end. If it does not run any more, it was interrupted. What it had not removed by then "
@@ -312,7 +315,7 @@ class Run:
         if unread:
             raise Failed("The removal was reported as done, and what could be looked at is as planned. %s" % unread)
 
-    def _note(self, status, message):
+    def _note(self, status: str, message: str) -> None:
         """Leave a report behind for the case that the run is killed; the end of the run writes it anew."""
         if self.folder and not self.check:
             try:
@@ -323,7 +326,7 @@ class Run:
                     % (self._report_path(), error.strerror or error)
                 ) from error
 
-    def _verify(self):
+    def _verify(self) -> Any:
         """What the plan keeps and is missing, what it removes and is there, and a sentence on what could not be read."""
         end = time.monotonic() + self.options["busy_timeout"]
         look = self._compared()
@@ -343,7 +346,7 @@ class Run:
             unread = "What is there of %s%s now is not known. %s" % (names, more, unknown[0]["message"])
         return look["missing"], look["left"], unread
 
-    def _compared(self, **more):
+    def _compared(self, **more: Any) -> dict[str, Any]:
         """The plan against what is there. What cannot be read after the removal is told to be unknown, whatever the plan did about such VMs."""
         try:
             trees, damaged, server = self._gather(on_damaged="skip", **more)
@@ -358,7 +361,7 @@ class Run:
 
     # -- the report and the result
 
-    def _check_folder(self):
+    def _check_folder(self) -> None:
         """A folder that cannot be used would be noticed only when everything is done."""
         if not self.folder:
             return
@@ -371,10 +374,11 @@ class Run:
                 "set %s to another folder." % (folder.path, error.strerror or error, self.action.option("report_dir"))
             ) from error
 
-    def _report_path(self):
+    def _report_path(self) -> str:
+        assert self.folder is not None
         return self.folder.of_host(self.action.host, ".json")
 
-    def _write_report(self, status, message, finished):
+    def _write_report(self, status: str, message: str, finished: Any) -> Any:
         # The plan may have megabytes, and is written again with each slice.
         head = {
             "host": self.action.host,
@@ -392,7 +396,7 @@ class Run:
         )
         _report_files.write(self._report_path(), text)
 
-    def _told(self, message, unwritten) -> dict[str, Any]:
+    def _told(self, message: str, unwritten: Any) -> dict[str, Any]:
         plan = self.plan or {}
         removed = self.removed()
         result = {
@@ -436,7 +440,7 @@ class Run:
         gone = {(entry["vm"], identity) for entry in self.outcomes or [] for identity in entry["removed"]}
         return {"backups": len(gone), "bytes": sum(sizes.get(one, 0) for one in gone)}
 
-    def _failed_removals(self):
+    def _failed_removals(self) -> Any:
         keys = ("id", "vm", "outcome", "reason", "message")
         bad = [{key: entry.get(key) for key in keys} for entry in self.outcomes or [] if entry["outcome"] not in GOOD]
         return bad[:MOST_FAILED] + (
@@ -445,7 +449,7 @@ class Run:
             else []
         )
 
-    def _difference(self):
+    def _difference(self) -> dict[str, Any]:
         """Before and after: a line with name, id, time and size for each backup of the VMs that lose some."""
         gone = {(entry["vm"], identity) for entry in self.outcomes or [] for identity in entry["removed"]}
         before, after = [], []
@@ -469,7 +473,7 @@ class Run:
 class Removal:
     """The removal in slices, so that a person sees how far it is, and a run that is killed leaves a report of what it did."""
 
-    def __init__(self, run: Run, note):
+    def __init__(self, run: Run, note: Callable[..., None]) -> None:
         self.run_of, self.note = run, note
         self.entries = run.plan["remove"]
         self.sizes = {gone["id"]: gone["size"] for step in self.entries for gone in step["removes"]}
@@ -513,7 +517,7 @@ class Removal:
         run.outcomes = [self.results[number] for number in sorted(self.results)]
         return self._problem(problems)
 
-    def _ask(self, chosen, left):
+    def _ask(self, chosen: list[int], left: float) -> tuple[dict[str, Any], str]:
         """(the result of one slice, what the module complained of)."""
         run, options = self.run_of, self.run_of.options
         entries = [{key: value for key, value in self.entries[number].items() if key in ENTRY} for number in chosen]
@@ -539,7 +543,7 @@ class Removal:
                 "restorable as before, and the next run finishes the work. %s" % failure
             ) from failure
 
-    def _keep(self, number, told):
+    def _keep(self, number: int, told: dict[str, Any]) -> None:
         earlier = self.results.get(number)
         self.results[number] = {
             **told,
@@ -548,10 +552,10 @@ class Removal:
         }
 
     @staticmethod
-    def _ended(told):
+    def _ended(told: dict[str, Any]) -> bool:
         return told["outcome"] == "not_attempted" and told["reason"] not in GOES_ON
 
-    def _settle_rest(self, todo):
+    def _settle_rest(self, todo: list[int]) -> None:
         """What is not asked for any more is in the report as such."""
         for number in todo:
             step = self.entries[number]
@@ -565,7 +569,7 @@ class Removal:
                 "message": message,
             }
 
-    def _problem(self, problems):
+    def _problem(self, problems: list[str]) -> str:
         if len(problems) < 2:
             return problems[0] if problems else ""
         bad = [entry for entry in self.results.values() if entry["outcome"] not in GOOD]
@@ -584,7 +588,7 @@ class Removal:
             removed,
         )
 
-    def _tell_progress(self, elapsed):
+    def _tell_progress(self, elapsed: float) -> None:
         gone = [identity for entry in self.results.values() for identity in entry["removed"]]
         line = "%s: removed %d of %s, %s freed, %s elapsed" % (
             self.run_of.action.host,
@@ -606,19 +610,19 @@ def _now() -> str:
     return _time.format_instant(time.time())
 
 
-def _json(value) -> str:
+def _json(value: Any) -> str:
     return json.dumps(value, default=_plain, separators=(",", ":"))
 
 
-def _plain(value):
+def _plain(value: Any) -> Any:
     """Containers of Ansible's that json does not know."""
     return dict(value) if isinstance(value, Mapping) else list(value)
 
 
-def _backups(some, which="") -> str:
+def _backups(some: list[dict[str, Any]], which: str = "") -> str:
     number = "1 backup" if len(some) == 1 else "%d backups" % len(some)
     return "%s%s %s" % (number, " " + which if which else "", "is" if len(some) == 1 else "are")
 
 
-def _bounded(some: list, most: int, more: str) -> list:
+def _bounded(some: list[Any], most: int, more: str) -> list[Any]:
     return some if len(some) <= most else [*some[:most], more % (len(some) - most)]

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import time
+from typing import Any
 
 from ansible_collections.prlsdk.core.plugins.module_utils import _time
 from ansible_collections.prlsdk.core.plugins.module_utils._errors import InputError
@@ -26,7 +27,7 @@ class ActionModule(ControllerAction):
         "title": {"type": "str", "default": "Backup retention"},
     }
 
-    def conduct(self):
+    def conduct(self) -> dict[str, Any]:
         """Read the reports of the hosts, and write the page beside them."""
         options = self.options
         if not options["report_dir"]:
@@ -50,7 +51,7 @@ class ActionModule(ControllerAction):
         return {"changed": False, "page": path, "hosts_without_report": without}
 
     @staticmethod
-    def _since(text):
+    def _since(text: Any) -> int | None:
         if not text:
             return None
         try:
@@ -59,7 +60,7 @@ class ActionModule(ControllerAction):
             raise Failed("since: %s" % error.message) from error
 
     @staticmethod
-    def _report(folder, host, since):
+    def _report(folder: Any, host: str, since: int | None) -> dict[str, Any] | None:
         """A host's report; None if there is none of this run."""
         path = folder.of_host(host, ".json")
         try:
@@ -70,7 +71,7 @@ class ActionModule(ControllerAction):
         except BROKEN as error:
             return _unreadable(host, error)
 
-    def _page(self, reports, hosts):
+    def _page(self, reports: list[dict[str, Any]], hosts: list[str]) -> str:
         head = {"title": self.options["title"], "generated_at": _time.format_instant(time.time())}
         try:
             return render(dict(head, hosts=reports), hosts)
@@ -88,7 +89,7 @@ class ActionModule(ControllerAction):
 BROKEN = (OSError, ValueError, LookupError, TypeError, AttributeError, InputError)
 
 
-def _unreadable(host, error):
+def _unreadable(host: str, error: Any) -> dict[str, Any]:
     said = getattr(error, "strerror", None) or str(error) or type(error).__name__
     return {
         "host": host,

@@ -5,6 +5,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 DOCUMENTATION = r"""
 name: backup_compliance
 short_description: Check that every VM and container has a restorable backup that is young enough
@@ -218,17 +221,17 @@ _USUAL = object()
 
 
 def backup_compliance(
-    vms,
-    backup_trees=None,
-    objective=None,
-    now=None,
-    overrides=None,
-    exclude=None,
-    fail_on=_USUAL,
-    templates=False,
-    node=None,
-    damaged=None,
-):
+    vms: Any,
+    backup_trees: Any = None,
+    objective: Any = None,
+    now: Any = None,
+    overrides: Any = None,
+    exclude: Any = None,
+    fail_on: Any = _USUAL,
+    templates: Any = False,
+    node: Any = None,
+    damaged: Any = None,
+) -> dict[str, Any]:
     """Hold VMs and their backups against objectives; the only place that reads the clock, if ``now`` is not given."""
     # Loaded when it is called: to find one filter, each task that uses one loads the files of all of them.
     from ansible_collections.prlsdk.core.plugins.plugin_utils._compliance.check import check
@@ -256,6 +259,6 @@ def backup_compliance(
 class FilterModule:
     """What Ansible asks a file of filters for."""
 
-    def filters(self):
+    def filters(self) -> dict[str, Callable[..., Any]]:
         """Name -> function."""
         return {"backup_compliance": backup_compliance}

@@ -5,6 +5,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 DOCUMENTATION = r"""
 name: backup_list
 short_description: List the backups of backup trees, one flat dictionary each
@@ -89,7 +92,7 @@ from ansible_collections.prlsdk.core.plugins.module_utils._errors import InputEr
 from ansible_collections.prlsdk.core.plugins.plugin_utils._read import refuse_undefined
 
 
-def backup_list(backup_trees):
+def backup_list(backup_trees: Any) -> list[dict[str, Any]]:
     """One flat dictionary for each backup of ``backup_trees``."""
     # Loaded when it is called: to find one filter, each task that uses one loads the files of all of them.
     from ansible_collections.prlsdk.core.plugins.plugin_utils._backup_list import backup_list as flat_list
@@ -104,6 +107,6 @@ def backup_list(backup_trees):
 class FilterModule:
     """What Ansible asks a file of filters for."""
 
-    def filters(self):
+    def filters(self) -> dict[str, Callable[..., Any]]:
         """Name -> function."""
         return {"backup_list": backup_list}

@@ -5,6 +5,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 DOCUMENTATION = r"""
 name: retention_plan
 short_description: Plan which backups a retention policy keeps and removes, with the reasons
@@ -337,16 +340,16 @@ from ansible_collections.prlsdk.core.plugins.plugin_utils._read import refuse_un
 
 
 def retention_plan(
-    backup_trees,
-    policy=None,
-    now=None,
-    overrides=None,
-    exclude=None,
-    retired=None,
-    guards=None,
-    reasons="all",
-    damaged=None,
-):
+    backup_trees: Any,
+    policy: Any = None,
+    now: Any = None,
+    overrides: Any = None,
+    exclude: Any = None,
+    retired: Any = None,
+    guards: Any = None,
+    reasons: str = "all",
+    damaged: Any = None,
+) -> dict[str, Any]:
     """What the policies keep and remove of ``backup_trees``; the only place that reads the clock, if ``now`` is not given."""
     # Loaded when it is called: to find one filter, each task that uses one loads the files of all of them.
     from ansible_collections.prlsdk.core.plugins.plugin_utils._retention.overrides import make_plans
@@ -385,6 +388,6 @@ def retention_plan(
 class FilterModule:
     """What Ansible asks a file of filters for."""
 
-    def filters(self):
+    def filters(self) -> dict[str, Callable[..., Any]]:
         """Name -> function."""
         return {"retention_plan": retention_plan}

@@ -27,7 +27,7 @@ class Failed(Exception):
 class ModuleFailed(Failed):
     """A module ran on the target host, or should have, and failed; ``result`` is what it returned."""
 
-    def __init__(self, message: str, result: dict[str, Any]):
+    def __init__(self, message: str, result: dict[str, Any]) -> None:
         super().__init__(message)
         self.result = result
 
@@ -45,7 +45,7 @@ class ControllerAction(ActionBase):
 
     OPTIONS: dict[str, Any] = {}
 
-    def run(self, tmp=None, task_vars=None):
+    def run(self, tmp: Any = None, task_vars: Any = None) -> dict[str, Any]:
         """Check the options, and conduct."""
         super().run(tmp, task_vars)
         self.task_vars = task_vars or {}
@@ -113,7 +113,7 @@ class ControllerAction(ActionBase):
 class BackupAction(ControllerAction):
     """An action that runs the collection's modules on the target host. ``OPTIONS`` are those beside the connection's."""
 
-    def specification(self):
+    def specification(self) -> dict[str, Any]:
         # What is not set falls back to the environment of the target host, so the modules get these as they are written here.
         connection = _argspec.connection_options()
         return {
@@ -129,7 +129,7 @@ class BackupAction(ControllerAction):
 
     # -- on the target host
 
-    def run_module(self, name: str, **arguments) -> dict[str, Any]:
+    def run_module(self, name: str, **arguments: Any) -> dict[str, Any]:
         """Run a module of the collection on the target host and return its result.
 
         Arguments that are None are left out. Raises ModuleFailed or Unreachable.
@@ -156,7 +156,7 @@ class BackupAction(ControllerAction):
             raise ModuleFailed(self._reason(name, result), result)
         return result
 
-    def gather(self, **arguments) -> tuple[list[dict[str, Any]], list[dict[str, Any]], dict[str, Any]]:
+    def gather(self, **arguments: Any) -> tuple[list[dict[str, Any]], list[dict[str, Any]], dict[str, Any]]:
         """(the backup trees, the VMs that could not be read, what the module says of the server). Raises as run_module()."""
         result = self.run_module("prl_backup_info", gather=["backups"], packed=True, **arguments)
         if "packed_trees" in result:
@@ -166,7 +166,7 @@ class BackupAction(ControllerAction):
                 result = self.run_module("prl_backup_info", gather=["backups"], **arguments)
         return result["backup_trees"], result["damaged"], result["server"]
 
-    def _reason(self, name, result):
+    def _reason(self, name: str, result: dict[str, Any]) -> str:
         said = str(result.get("msg") or "")
         if (
             "rc" in result and "sdk" not in result and "error" not in result

@@ -5,13 +5,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ansible_collections.prlsdk.core.plugins.module_utils._errors import InputError
 
 
-def backup_list(backup_trees) -> list[dict[str, Any]]:
+def backup_list(backup_trees: Any) -> list[dict[str, Any]]:
     """The backups in the order of the trees, with what their chain and their VM say added to each.
 
     :raises InputError: names the place and what is expected there.
@@ -30,7 +30,7 @@ def backup_list(backup_trees) -> list[dict[str, Any]]:
     return listed
 
 
-def _flat(backup, position, members, chain, vm):
+def _flat(backup: Any, position: int, members: list[Any], chain: Any, vm: Any) -> dict[str, Any]:
     flat = _plain(backup)
     flat.update(
         chain=_plain(chain.get("uuid")),
@@ -47,7 +47,7 @@ def _flat(backup, position, members, chain, vm):
     return flat
 
 
-def _plain(value):
+def _plain(value: Any) -> Any:
     """A copy of plain dictionaries, lists, texts and numbers, whatever subclasses of them the templating passes in."""
     if isinstance(value, Mapping):
         return {str(key): _plain(member) for key, member in value.items()}
@@ -59,13 +59,13 @@ def _plain(value):
     return value
 
 
-def _list(value, where):
+def _list(value: Any, where: str) -> Sequence[Any]:
     if isinstance(value, (list, tuple)):
         return value
     raise InputError("%s must be a list as prl_backup_info returns it, not %.60r" % (where, value))
 
 
-def _mapping(value, where):
+def _mapping(value: Any, where: str) -> Mapping[str, Any]:
     if isinstance(value, Mapping):
         return value
     raise InputError("%s must be a dictionary as prl_backup_info returns it, not %.60r" % (where, value))

@@ -15,7 +15,7 @@ from ansible_collections.prlsdk.core.plugins.module_utils._errors import InputEr
 from jinja2 import Undefined
 
 
-def read_list(value, where: str) -> Sequence:
+def read_list(value: Any, where: str) -> Sequence[Any]:
     """A list; none is an empty one."""
     if value is None:
         return []
@@ -24,14 +24,14 @@ def read_list(value, where: str) -> Sequence:
     return value
 
 
-def read_mapping(value, where: str) -> Mapping:
+def read_mapping(value: Any, where: str) -> Mapping[Any, Any]:
     """A dictionary."""
     if not isinstance(value, Mapping):
         raise InputError("%s must be a dictionary, not %r" % (where, value))
     return value
 
 
-def check_keys(value, keys: Sequence[str], where: str) -> Mapping:
+def check_keys(value: Any, keys: Sequence[str], where: str) -> Mapping[Any, Any]:
     """A dictionary that has none but these keys; the error about another one suggests the nearest."""
     for key in read_mapping(value, where):
         if key not in keys:
@@ -62,7 +62,7 @@ def read_instant(value: Any) -> int:
     return _time.parse_instant(value)
 
 
-def refuse_undefined(value, name: str) -> None:
+def refuse_undefined(value: Any, name: str) -> None:
     """Refuse an undefined variable in an argument or, one level down, under a key of it, by its name.
 
     :raises InputError: says which one is undefined.

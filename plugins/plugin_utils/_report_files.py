@@ -16,7 +16,7 @@ FOLDER_MODE, FILE_MODE = 0o750, 0o640
 class ReportFolder:
     """A folder of report files. A relative path starts in the current directory; one that is not there is made, with its parents."""
 
-    def __init__(self, path: str):
+    def __init__(self, path: str) -> None:
         self.path = os.path.abspath(os.path.expanduser(path))
 
     def prepare(self) -> None:

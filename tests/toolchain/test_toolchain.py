@@ -50,6 +50,7 @@ def test_format_lint():
 def test_mypy_lint():
     packages = ["ansible_collections.prlsdk.core.plugins.%s" % name for name in TYPED]
     run("mypy", "--no-incremental", *[word for package in packages for word in ("-p", package)])
+    run("mypy", "--no-incremental", "extensions/eda/plugins/event_source/prl_events.py")
 
 
 def test_changelog_lint():

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from ansible_collections.prlsdk.core.plugins.module_utils import _time
@@ -55,17 +55,17 @@ class Check(NamedTuple):
 
 
 def check(
-    vms,
-    backup_trees,
-    objective,
-    now,
-    overrides=None,
-    exclude=None,
-    fail_on=FAIL_ON,
-    templates=False,
-    node=None,
-    damaged=None,
-    new_until=None,
+    vms: Any,
+    backup_trees: Any,
+    objective: Any,
+    now: Any,
+    overrides: Any = None,
+    exclude: Any = None,
+    fail_on: Any = FAIL_ON,
+    templates: Any = False,
+    node: Any = None,
+    damaged: Any = None,
+    new_until: Any = None,
 ) -> dict[str, Any]:
     """Hold VMs and their backups against objectives.
 
@@ -112,14 +112,14 @@ def check(
     return _result(results, orphans, foreign, strays, settings)
 
 
-def _codes(fail_on):
+def _codes(fail_on: Any) -> frozenset[str]:
     for code in _list(fail_on, "fail_on"):
         if code not in FINDINGS:
             raise InputError("fail_on has %r; known are %s" % (code, ", ".join(FINDINGS)))
     return frozenset(fail_on)
 
 
-def _truth(value, where) -> bool:
+def _truth(value: Any, where: str) -> bool:
     """A truth, or what -e makes of it: any other text would be true by itself."""
     truth = (
         {"true": True, "yes": True, "false": False, "no": False}.get(value.lower()) if isinstance(value, str) else value
@@ -129,20 +129,22 @@ def _truth(value, where) -> bool:
     return truth
 
 
-def _machine(vm, where) -> dict[str, Any]:
+def _machine(vm: Any, where: str) -> dict[str, Any]:
     if not isinstance(vm, Mapping) or "uuid" not in vm:
         raise InputError("%s has no uuid; give the vms as prl_vm_info returns them" % where)
-    plain = {key: None if vm.get(key) is None else str(vm[key]) for key in ("uuid", "name", "type", "state")}
+    plain: dict[str, Any] = {
+        key: None if vm.get(key) is None else str(vm[key]) for key in ("uuid", "name", "type", "state")
+    }
     plain["template"] = bool(vm.get("template"))
     return plain
 
 
-def _checked(machine, tree: Vm | None, damage: str | None, settings: Check) -> dict[str, Any]:
+def _checked(machine: Any, tree: Vm | None, damage: str | None, settings: Check) -> dict[str, Any]:
     """One VM's part of the result; ``damage`` is why its backups could not be read."""
     name, uuid, kind = machine["name"] or "", machine["uuid"] or "", machine["type"] or ""
     vm = Vm(name, uuid, kind, 0, tree.backups if tree else Backups([]))
     group = next(group for group in settings.groups if group.selector.fits_in_state(vm, machine["state"]))
-    result = {
+    result: dict[str, Any] = {
         "vm": {"uuid": machine["uuid"], "name": machine["name"], "type": machine["type"], "state": machine["state"]},
         "group": group.name,
         "objective": group.objective.plain(),
@@ -158,6 +160,7 @@ def _checked(machine, tree: Vm | None, damage: str | None, settings: Check) -> d
         selector.fits_in_state(vm, machine["state"]) for selector in settings.excluded
     ):
         return result
+    findings: Iterable[tuple[str, str, Any, Any]]
     if damage is None:
         findings = _findings(result, machine, vm.backups, group.objective, settings)
     else:
@@ -177,7 +180,9 @@ def _checked(machine, tree: Vm | None, damage: str | None, settings: Check) -> d
     return result
 
 
-def _findings(result, machine, backups: Backups, objective: Objective, settings: Check):
+def _findings(
+    result: dict[str, Any], machine: Any, backups: Backups, objective: Objective, settings: Check
+) -> Iterator[tuple[str, str, Any, Any]]:
     """(code, message, value, limit) of what is wrong; also notes the newest backup and its chain in the result.
 
     Messages, values and limits have no ages in them: they stay the same until something happens, and so do the files for CI.
@@ -228,7 +233,9 @@ def _findings(result, machine, backups: Backups, objective: Objective, settings:
     yield from _chain_findings(result, [backups[position] for position in members[newest.chain]], objective, now)
 
 
-def _chain_findings(result, chain: list[Backup], objective: Objective, now: int):
+def _chain_findings(
+    result: dict[str, Any], chain: list[Backup], objective: Objective, now: int
+) -> Iterator[tuple[str, str, Any, Any]]:
     """What is wrong with the chain that the next increment joins; a full is due when that increment would break a bound."""
     full, length = chain[0], len(chain)
     result["chain"] = {"uuid": full.chain, "length": length, "full": _time.format_instant(full.instant)}
@@ -263,7 +270,7 @@ def _chain_findings(result, chain: list[Backup], objective: Objective, now: int)
         yield "full_due", "the next backup has to be a full: %s" % " and ".join(due), None, None
 
 
-def _orphans(trees: list[Vm], settings: Check):
+def _orphans(trees: list[Vm], settings: Check) -> tuple[list[dict[str, Any]], int]:
     """Backups of VMs that the node does not have, and how many such VMs are another node's."""
     orphans, foreign = [], 0
     for tree in trees:
@@ -288,7 +295,13 @@ def _orphans(trees: list[Vm], settings: Check):
     return orphans, foreign
 
 
-def _result(results, orphans, foreign, strays, settings: Check) -> dict[str, Any]:
+def _result(
+    results: list[dict[str, Any]],
+    orphans: list[dict[str, Any]],
+    foreign: int,
+    strays: list[damages.Damaged],
+    settings: Check,
+) -> dict[str, Any]:
     findings = [] if results else [_nothing_seen(settings)]
     findings += [_stray(one, settings) for one in strays]
     counts = {
@@ -333,27 +346,27 @@ def _nothing_seen(settings: Check) -> dict[str, Any]:
     }
 
 
-def _stray(one, settings: Check) -> dict[str, Any]:
+def _stray(one: Any, settings: Check) -> dict[str, Any]:
     """A VM that the node does not list and whose backups cannot be read: whether it leaves any behind is not known."""
     severity = "violation" if "damaged" in settings.fail_on else "notice"
     message = "it is not known which backups %s has, which the node does not list: %s" % (one.called, one.message)
     return {"code": "damaged", "severity": severity, "message": message, "value": None, "limit": None}
 
 
-def _list(value, where="vms"):
+def _list(value: Any, where: str = "vms") -> Sequence[Any]:
     if isinstance(value, (list, tuple)):
         return value
     hint = "; give the vms of the result, not the whole result" if isinstance(value, Mapping) and "vms" in value else ""
     raise InputError("%s must be a list, not %s%s" % (where, type(value).__name__, hint))
 
 
-def _backups(number):
+def _backups(number: int) -> str:
     return "1 backup" if number == 1 else "%d backups" % number
 
 
-def _are(number):
+def _are(number: int) -> str:
     return "1 backup is" if number == 1 else "%d backups are" % number
 
 
-def _left(number):
+def _left(number: int) -> str:
     return "1 backup is left" if number == 1 else "%d backups are left" % number

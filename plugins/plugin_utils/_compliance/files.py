@@ -74,7 +74,7 @@ def as_junit(host: str, result: dict[str, Any] | None, error: str | None = None)
     return '<?xml version="1.0" encoding="UTF-8"?>\n%s\n' % ElementTree.tostring(suites, encoding="unicode")
 
 
-def _case(suite, classname, name, findings):
+def _case(suite: ElementTree.Element, classname: str, name: str, findings: list[dict[str, Any]]) -> ElementTree.Element:
     case = _element(suite, "testcase", classname=classname, name=name)
     violations, notices = (
         [one for one in findings if one["severity"] == severity] for severity in ("violation", "notice")
@@ -86,11 +86,11 @@ def _case(suite, classname, name, findings):
     return case
 
 
-def _element(parent, tag, **attributes):
+def _element(parent: ElementTree.Element, tag: str, **attributes: Any) -> ElementTree.Element:
     return ElementTree.SubElement(parent, tag, {name: _plain(value) for name, value in attributes.items()})
 
 
-def _plain(value) -> str:
+def _plain(value: Any) -> str:
     return _UNPRINTABLE.sub("?", "" if value is None else str(value))
 
 
@@ -125,7 +125,7 @@ def as_metrics(host: str, result: dict[str, Any] | None, now: int) -> str:
     return "".join(told) + "# EOF\n"
 
 
-def _samples(result, now) -> Iterator[tuple[str, dict[str, str], int]]:
+def _samples(result: dict[str, Any] | None, now: Any) -> Iterator[tuple[str, dict[str, str], int]]:
     yield "success", {}, result is not None
     yield "timestamp_seconds", {}, now
     yield "compliant", {}, bool(result and result["compliant"])
@@ -137,7 +137,7 @@ def _samples(result, now) -> Iterator[tuple[str, dict[str, str], int]]:
             yield from _of_vm(vm, now)
 
 
-def _of_vm(vm, now):
+def _of_vm(vm: dict[str, Any], now: Any) -> Iterator[tuple[str, dict[str, str], int]]:
     labels = {"uuid": vm["vm"]["uuid"], "name": vm["vm"]["name"] or "", "type": vm["vm"]["type"] or ""}
     yield "vm_compliant", labels, vm["status"] != "violation"
     if vm["newest"]:
@@ -152,7 +152,7 @@ def _of_vm(vm, now):
         yield "vm_findings", {**labels, "code": finding["code"], "severity": finding["severity"]}, 1
 
 
-def _distinct(findings: Iterable[dict[str, Any]]):
+def _distinct(findings: Iterable[dict[str, Any]]) -> Iterable[dict[str, Any]]:
     return {finding["code"]: finding for finding in findings}.values()
 
 

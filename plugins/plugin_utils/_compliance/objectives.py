@@ -43,7 +43,7 @@ class Group(NamedTuple):
     objective: Objective
 
 
-def read_groups(objective, overrides) -> list[Group]:
+def read_groups(objective: Any, overrides: Any) -> list[Group]:
     """The overrides in their order, and at the end the default, which fits every VM.
 
     :raises InputError: names the key, its value and what is allowed.
@@ -72,12 +72,12 @@ def read_groups(objective, overrides) -> list[Group]:
     return groups
 
 
-def read_exclusions(exclude) -> list[Selector]:
+def read_exclusions(exclude: Any) -> list[Selector]:
     """What is left out; raises as above."""
     return selectors.read_all(exclude, MATCHES, "exclude")
 
 
-def _objective(given, where) -> Objective:
+def _objective(given: Any, where: str) -> Objective:
     check_keys(given, KEYS, where)
     if not given.get("rpo"):
         raise InputError("%s has no rpo: say how old the newest restorable backup may be, for example rpo: 26h" % where)
@@ -92,14 +92,14 @@ def _objective(given, where) -> Objective:
     )
 
 
-def _duration(value, where) -> Duration:
+def _duration(value: Any, where: str) -> Duration:
     try:
         return _time.parse_duration(value)
     except InputError as error:
         raise InputError("%s: %s" % (where, error)) from None
 
 
-def _number(value, where) -> int | None:
+def _number(value: Any, where: str) -> int | None:
     if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) < 10:
         value = int(value)
     if value is None or (isinstance(value, int) and not isinstance(value, bool) and value >= 0):

@@ -24,7 +24,7 @@ def chains(glyphs: list[Glyph]) -> list[dict[str, Any]]:
     ]
 
 
-def _row(chain, glyph):
+def _row(chain: str, glyph: Glyph) -> dict[str, Any]:
     backup, outcome = glyph.backup, glyph.outcome
     return {
         # The chain's id is said once; what follows it in the id of an increment tells the rest.

@@ -63,7 +63,7 @@ def glyphs_of(vm: dict[str, Any], calendar: Calendar, outcomes: dict[str, Outcom
     ]
 
 
-def _mark(backup, instant, day, outcome):
+def _mark(backup: dict[str, Any], instant: int, day: int, outcome: Outcome | None) -> Glyph:
     reasons, verdict = backup["reasons"], backup["verdict"]
     state = {"remove": "gone", "refused": "refused"}.get(verdict) or ("own" if backup["own"] else "needed")
     pinned = any(reason["code"] == "pinned" for reason in reasons)

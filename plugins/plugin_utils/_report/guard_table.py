@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from ansible_collections.prlsdk.core.plugins.module_utils import _time
@@ -13,6 +14,9 @@ from ansible_collections.prlsdk.core.plugins.plugin_utils._retention.zone import
 
 from .._text import formats
 from .counts import Figures
+
+#: VMs of a plan, each with what was counted of it.
+_Pairs = list[tuple[dict[str, Any], Figures]]
 
 
 def table(
@@ -41,7 +45,7 @@ def table(
     return [dict(row, refused=refused.get(row["name"], 0)) for row in rows]
 
 
-def _row(name, policy, pairs, now, zone):
+def _row(name: str, policy: dict[str, Any], pairs: _Pairs, now: Any, zone: Zone) -> dict[str, Any]:
     limit = policy[name]
     if name not in OF_RETIRED:
         pairs = [(vm, counts) for vm, counts in pairs if vm["status"] != "retired"]
@@ -53,7 +57,7 @@ def _row(name, policy, pairs, now, zone):
     return _written(name, text, written, nearest, value, bound)
 
 
-def _written(name, limit, value, vm, number, bound):
+def _written(name: str, limit: Any, value: Any, vm: str, number: Any, bound: Any) -> dict[str, Any]:
     """The bar is full at the limit; past it the row says so in words as well."""
     fill = 100 if number > bound else round(100 * number / bound, 1) if bound else 0
     if name == "min_chains":
@@ -61,14 +65,14 @@ def _written(name, limit, value, vm, number, bound):
     return {"name": name, "limit": str(limit), "value": str(value), "vm": formats.shown(vm), "fill": fill}
 
 
-def _percent(share):
+def _percent(share: float) -> str:
     return "%g%%" % round(100 * share, 1)
 
 
-def _most(value, write):
+def _most(value: Callable[..., Any], write: Callable[[Any], str]) -> Callable[..., Any]:
     """The VM of which a value is largest."""
 
-    def nearest(pairs, policy, now):
+    def nearest(pairs: _Pairs, policy: dict[str, Any], now: Any) -> Any:
         numbers = [(value(vm, counts, policy, now), vm) for vm, counts in pairs]
         number, vm = max(numbers, key=lambda each: each[0], default=(0, None))
         return (vm["vm"]["name"] or vm["vm"]["uuid"] if vm and number else ""), number, write(number)
@@ -76,7 +80,7 @@ def _most(value, write):
     return nearest
 
 
-def _fewest_chains(pairs, policy, now):
+def _fewest_chains(pairs: _Pairs, policy: dict[str, Any], now: Any) -> Any:
     numbers = [(counts.chains_left, vm["vm"]["name"] or vm["vm"]["uuid"]) for vm, counts in pairs if counts.going]
     number, name = min(numbers, default=(0, ""))
     return name, number if numbers else 10**9, str(number) if numbers else "nothing goes"

@@ -6,6 +6,8 @@
 from __future__ import annotations
 
 import pathlib
+from collections.abc import Iterable
+from typing import Any
 
 import jinja2
 
@@ -14,7 +16,7 @@ from .page import make_page
 TEMPLATES = pathlib.Path(__file__).with_name("templates")
 
 
-def render(report, expected=()) -> str:
+def render(report: Any, expected: Iterable[str] = ()) -> str:
     """The page of a report; the arguments and what is raised are those of :func:`page.make_page`."""
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(str(TEMPLATES)),

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import datetime
+from typing import Any
 
 from .._text import formats
 from .glyphs import STATE_TEXTS, STATES, Glyph
@@ -19,7 +20,7 @@ def date_of(day: int) -> datetime.date:
     return _EPOCH + datetime.timedelta(days=day)
 
 
-def month_calendar(glyphs, today):
+def month_calendar(glyphs: list[Glyph], today: int) -> dict[str, Any]:
     """Thirteen months, the newest last: cells of 7 columns (Monday first), one glyph for each day that has a backup."""
     by_day: dict[int, list[Glyph]] = {}
     for glyph in glyphs:
@@ -35,7 +36,7 @@ def month_calendar(glyphs, today):
     return {"months": months, "before": before}
 
 
-def _month(year, month, by_day):
+def _month(year: int, month: int, by_day: dict[int, list[Glyph]]) -> dict[str, Any]:
     first = datetime.date(year, month, 1)
     length = ((first.replace(day=28) + datetime.timedelta(days=4)).replace(day=1) - first).days
     start, lead = (first - _EPOCH).days, first.weekday()
@@ -56,7 +57,7 @@ def _month(year, month, by_day):
     }
 
 
-def _cell(column, row, date, those):
+def _cell(column: int, row: int, date: datetime.date, those: list[Glyph]) -> dict[str, Any]:
     best = min(
         those, key=lambda glyph: (STATES.index(glyph.state), not glyph.letter, _reach(glyph.letter), -glyph.instant)
     )
@@ -80,5 +81,5 @@ def _cell(column, row, date, those):
     }
 
 
-def _reach(letter):
+def _reach(letter: str) -> int:
     return list(formats.LETTERS.values()).index(letter) if letter else len(formats.LETTERS)

@@ -42,7 +42,7 @@ class Outcomes:
     :arg predicted: whether it was check mode, in which the module says ``removed`` of what it would remove.
     """
 
-    def __init__(self, applied: list[dict[str, Any]] | None, vms: list[dict[str, Any]], predicted: bool):
+    def __init__(self, applied: list[dict[str, Any]] | None, vms: list[dict[str, Any]], predicted: bool) -> None:
         self.applied = applied
         self.predicted = predicted
         self._texts = _PREDICTED if predicted else _TEXTS
@@ -57,7 +57,7 @@ class Outcomes:
             self.failed[place] = self.failed.get(place, 0) + 1
         self.names = [vm["vm"]["name"] or vm["vm"]["uuid"] for vm in vms]
 
-    def _by_id(self):
+    def _by_id(self) -> dict[str, Outcome]:
         """What became of each backup; a chain's entry speaks for all of its backups, but for those that are gone although the rest is not."""
         outcomes = {}
         for entry in self.applied or []:
@@ -75,7 +75,7 @@ class Outcomes:
                 )
         return outcomes
 
-    def _text(self, outcome):
+    def _text(self, outcome: Any) -> str:
         return formats.shown(self._texts.get(outcome, outcome))
 
     def status(self, place: int, vm: dict[str, Any]) -> str:
@@ -102,18 +102,19 @@ class Outcomes:
             "failed": len(self.problems),
         }
 
-    def _counts(self):
+    def _counts(self) -> dict[str, int]:
         counts: dict[str, int] = {}
-        for entry in self.applied:
+        for entry in self.applied or []:
             # A chain is one entry and many backups: what is counted is what is gone, whatever became of the rest of the entry.
             gone = len(entry.get("removed") or []) or int(entry.get("outcome") == "removed")
             if gone:
                 counts["removed"] = counts.get("removed", 0) + gone
             if entry.get("outcome") != "removed":
-                counts[entry.get("outcome")] = counts.get(entry.get("outcome"), 0) + 1
+                outcome = str(entry.get("outcome"))
+                counts[outcome] = counts.get(outcome, 0) + 1
         return counts
 
-    def _problem(self, entry):
+    def _problem(self, entry: dict[str, Any]) -> dict[str, Any]:
         place = self.places.get(entry.get("id"))
         return {
             "vm": formats.shown(self.names[place] if place is not None else entry.get("vm") or "not known"),

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 from ansible_collections.prlsdk.core.plugins.module_utils import _time
@@ -47,7 +47,7 @@ _LOST = (
 )
 
 
-def make_page(report, expected=()) -> dict[str, Any]:
+def make_page(report: Any, expected: Iterable[str] = ()) -> dict[str, Any]:
     """What the templates of the report draw.
 
     :arg report: ``title``, ``generated_at`` and ``hosts``, a list of what prl_backup_prune writes: ``host``, ``started``, ``finished``, ``status``,
@@ -86,14 +86,15 @@ def make_page(report, expected=()) -> dict[str, Any]:
 class Host:
     """One host of the report."""
 
-    def __init__(self, number: int, host):
+    def __init__(self, number: int, host: Mapping[str, Any]) -> None:
         self.number = number
         self.host = host
-        self.plan = host.get("plan") or None
+        self.plan: dict[str, Any] | None = host.get("plan") or None
         where = "report.hosts[%d].plan" % number
-        self.vms = _mapping(self.plan, where).get("vms") if self.plan else []
-        if not isinstance(self.vms, (list, tuple)):
+        vms = _mapping(self.plan, where).get("vms") if self.plan else []
+        if not isinstance(vms, (list, tuple)):
             raise InputError("%s has no vms; give the whole result of retention_plan" % where)
+        self.vms: list[dict[str, Any]] = list(vms)
         self.outcomes = Outcomes(host.get("applied"), self.vms, bool(host.get("check_mode")))
         odd = (
             {warning["vm"] for warning in self.plan["warnings"] if warning["code"] in ("broken", "future")}
@@ -105,7 +106,7 @@ class Host:
         self.groups = _groups(self.plan) if self.plan else {}
         self.now = _time.parse_instant(self.plan["now"]) if self.plan else 0
 
-    def weights(self):
+    def weights(self) -> Iterator[tuple[tuple[int, int], int]]:
         """For each VM how much it matters that it is drawn: failures, then refusals, then what goes; 0 for nothing of it."""
         for place, vm in enumerate(self.vms):
             kind = (
@@ -140,11 +141,10 @@ class Host:
             "plan": None,
         }
         if self.plan:
-            section["plan"] = self._plan()
+            section["plan"] = self._plan(self.plan)
         return section
 
-    def _plan(self):
-        plan = self.plan
+    def _plan(self, plan: dict[str, Any]) -> dict[str, Any]:
         warnings = [formats.shown(warning["message"], 500) for warning in plan["warnings"]]
         excluded = [formats.shown(each["vm"]["name"] or each["vm"]["uuid"]) for each in plan.get("excluded") or []]
         return {
@@ -158,7 +158,7 @@ class Host:
             "totals": _written_totals(plan["totals"]),
         }
 
-    def _group(self, name, group):
+    def _group(self, name: str | None, group: Group) -> dict[str, Any]:
         policy = group.policy
         places = [place for place, vm in enumerate(self.vms) if vm.get("group") == name]
         return {
@@ -176,7 +176,7 @@ class Host:
             ),
         }
 
-    def _row(self, place):
+    def _row(self, place: int) -> dict[str, Any]:
         vm, counted = self.vms[place], self.counts[place]
         counts, gap = vm["counts"], counted.worst_gap
         newest = counted.newest
@@ -213,7 +213,7 @@ class Group(NamedTuple):
     calendar: Calendar
 
 
-def _groups(plan) -> dict[str | None, Group]:
+def _groups(plan: dict[str, Any]) -> dict[str | None, Group]:
     """The groups of a plan that have VMs, by name; a plan with one policy for all has one, without a name."""
     by_name = {group["name"]: group["policy"] for group in plan.get("groups") or []} or {None: plan["policy"]}
     there = {vm.get("group") for vm in plan["vms"]}
@@ -226,7 +226,7 @@ def _groups(plan) -> dict[str | None, Group]:
     return groups
 
 
-def _missing(hosts, expected):
+def _missing(hosts: Iterable[Any], expected: Iterable[str]) -> list[dict[str, Any]]:
     """For each host that was expected and is not there an entry that says so, in the order in which they were expected."""
     if not isinstance(expected, (list, tuple)) or not all(isinstance(name, str) for name in expected):
         raise InputError("hosts must be a list of names")
@@ -236,7 +236,7 @@ def _missing(hosts, expected):
     ]
 
 
-def _draw(pages, everything):
+def _draw(pages: list[Host], everything: bool) -> int:
     """Draw the VMs that matter most; how many that should have been drawn were not."""
     wanted = sorted(
         (
@@ -255,12 +255,13 @@ def _draw(pages, everything):
     return 0
 
 
-def _totals(pages):
+def _totals(pages: list[Host]) -> dict[str, Any]:
     totals: dict[str, Any] = {"vms": {}, "counts": {}, "bytes": {}}
     for page in pages:
-        for part in totals if page.plan else ():
-            for name, number in page.plan["totals"][part].items():
-                totals[part][name] = totals[part].get(name, 0) + number
+        if page.plan:
+            for part, sums in totals.items():
+                for name, number in page.plan["totals"][part].items():
+                    sums[name] = sums.get(name, 0) + number
     for part, names in (
         ("vms", " ".join(STATUSES)),
         ("counts", "keep remove refused"),
@@ -271,7 +272,7 @@ def _totals(pages):
     return _written_totals(totals)
 
 
-def _written_totals(totals):
+def _written_totals(totals: dict[str, Any]) -> dict[str, Any]:
     sizes = totals["bytes"]
     return {
         "vms": sum(totals["vms"].values()),
@@ -285,7 +286,7 @@ def _written_totals(totals):
     }
 
 
-def _legend(sections):
+def _legend(sections: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """The letters that the page has, with what they mean."""
     there = {letter for section in sections for vm in section["details"] for letter in vm["letters"]}
     return [
@@ -295,7 +296,7 @@ def _legend(sections):
     ]
 
 
-def _mapping(value, where):
+def _mapping(value: Any, where: str) -> Mapping[str, Any]:
     if isinstance(value, Mapping):
         return value
     raise InputError("%s must be a dictionary, not %s" % (where, type(value).__name__))

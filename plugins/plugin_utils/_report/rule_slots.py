@@ -18,8 +18,8 @@ SLOTS = 60
 
 def slots_of_rules(policy: dict[str, Any], backups: list[tuple[dict[str, Any], datetime.date]]) -> list[dict[str, Any]]:
     """A rung for each rule of a normalised policy, given a VM's backups, newest first, each with the policy's day that it is of."""
-    holders: dict[tuple[str | None, str], dict[int, list]] = {}
-    extra: dict[tuple[str | None, str], list] = {}
+    holders: dict[tuple[str | None, str], dict[int, list[Any]]] = {}
+    extra: dict[tuple[str | None, str], list[Any]] = {}
     for backup, day in backups:
         if backup["verdict"] != "keep":
             continue
@@ -45,7 +45,7 @@ def rules(policy: dict[str, Any]) -> list[tuple[str | None, str, Any]]:
     ]
 
 
-def rule_text(name: str, setting, tag: str | None = None) -> str:
+def rule_text(name: str, setting: Any, tag: str | None = None) -> str:
     """A rule of a normalised policy, as people write it."""
     name = name if tag is None else "%s: %s" % (formats.shown(tag, 60), name)
     if not isinstance(setting, dict):
@@ -62,7 +62,7 @@ def rule_text(name: str, setting, tag: str | None = None) -> str:
     )
 
 
-def _rung(tag, name, setting, held, extra):
+def _rung(tag: str | None, name: str, setting: Any, held: Any, extra: Any) -> dict[str, Any]:
     amount = setting.get("count", setting.get("duration")) if isinstance(setting, dict) else setting
     slots = [_slot(rank, held[rank]) for rank in sorted(held)]
     filled = len(slots)
@@ -87,7 +87,7 @@ def _rung(tag, name, setting, held, extra):
     }
 
 
-def _slot(rank, holders):
+def _slot(rank: int, holders: Any) -> dict[str, Any]:
     backup, reason = holders[0]
     title = _slot_title(backup, reason)
     if len(holders) > 1:
@@ -103,7 +103,7 @@ def _slot(rank, holders):
     }
 
 
-def _slot_title(backup, reason):
+def _slot_title(backup: dict[str, Any], reason: dict[str, Any]) -> str:
     return "%s: %s of %s, %s" % (
         formats.reason(reason),
         backup["type"],
@@ -112,7 +112,7 @@ def _slot_title(backup, reason):
     )
 
 
-def _extra_slot(backup, reason, day):
+def _extra_slot(backup: dict[str, Any], reason: dict[str, Any], day: datetime.date) -> dict[str, Any]:
     """Labelled with the policy's day, as the buckets of the other rules are."""
     label = "O" if reason["code"] == "oldest" else day.isoformat()[5:]
     return {
@@ -122,7 +122,7 @@ def _extra_slot(backup, reason, day):
     }
 
 
-def _short(bucket):
+def _short(bucket: str) -> str:
     """The part of a bucket's name that tells it from its neighbours: W47 of 2026-W47, 11-21 of 2026-11-21, 21T03 of 2026-11-21T03."""
     if not bucket:
         return ""

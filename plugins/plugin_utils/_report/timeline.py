@@ -5,8 +5,9 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
+from ansible_collections.prlsdk.core.plugins.plugin_utils._retention.calendar import Calendar
 from ansible_collections.prlsdk.core.plugins.plugin_utils._retention.zone import DAY
 
 from .._text import formats
@@ -29,7 +30,7 @@ class Scale(NamedTuple):
         return round(100 * (instant - self.start) / max(self.end - self.start, 1), 2)
 
 
-def timeline(glyphs, now, calendar):
+def timeline(glyphs: list[Glyph], now: Any, calendar: Calendar) -> dict[str, Any]:
     """The chains on a time line that is folded like a text: as many rows as it takes, each beginning on a Monday, the newest at the end.
 
     In a row each chain has a lane for itself only where another one is there at the same time.
@@ -50,7 +51,7 @@ def timeline(glyphs, now, calendar):
     return {"rows": [row for row in rows if row["height"]], "period": period, "more": len(set(chains) - drawn)}
 
 
-def _fold(first, last, calendar):
+def _fold(first: int, last: int, calendar: Calendar) -> tuple[list[Scale], int]:
     """The rows as scales, oldest first, and how many weeks each holds."""
     zone = calendar.zone
     start, end = ((zone.wall(instant) // DAY + 3) // 7 for instant in (first, last))
@@ -60,8 +61,15 @@ def _fold(first, last, calendar):
     return [Scale(*edge) for edge in zip(edges, edges[1:])], weeks
 
 
-def _lane_row(scale, weeks, chains, titles, calendar, drawn):
-    busy_until = []  # for each lane, in percent
+def _lane_row(
+    scale: Scale,
+    weeks: int,
+    chains: dict[str, list[Glyph]],
+    titles: dict[str, tuple[str, str]],
+    calendar: Calendar,
+    drawn: set[str],
+) -> dict[str, Any]:
+    busy_until: list[float] = []  # for each lane, in percent
     segments = []
     for uuid, chain in chains.items():
         if chain[-1].instant < scale.start or chain[0].instant >= scale.end:
@@ -79,7 +87,9 @@ def _lane_row(scale, weeks, chains, titles, calendar, drawn):
     return {"label": monday.isoformat(), "height": 18 * len(busy_until), "ticks": ticks, "segments": segments}
 
 
-def _segment(chain, scale, start, end, y, title):
+def _segment(
+    chain: list[Glyph], scale: Scale, start: float, end: float, y: int, title: tuple[str, str]
+) -> dict[str, Any]:
     here = [glyph for glyph in chain if scale.start <= glyph.instant < scale.end]
     return {
         "y": y,
@@ -101,7 +111,7 @@ def _segment(chain, scale, start, end, y, title):
     }
 
 
-def _chain_title(glyphs):
+def _chain_title(glyphs: list[Glyph]) -> tuple[str, str]:
     states = {glyph.state for glyph in glyphs}
     going = states & {"gone", "refused"}
     status = "goes" if states == {"gone"} else "kept" if not going else "refused" if states == {"refused"} else "partly"
@@ -118,7 +128,7 @@ def _chain_title(glyphs):
     )
 
 
-def _hatches(glyphs, scale):
+def _hatches(glyphs: list[Glyph], scale: Scale) -> list[dict[str, Any]]:
     """Where, in a row, backups stay only because later ones need them: starts and widths."""
     runs: list[list[float]] = []
     for glyph, following in zip(glyphs, glyphs[1:]):

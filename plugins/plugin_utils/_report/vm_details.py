@@ -14,7 +14,7 @@ from ansible_collections.prlsdk.core.plugins.module_utils import _time
 from ansible_collections.prlsdk.core.plugins.plugin_utils._retention.calendar import Calendar
 
 from .._text import formats
-from .._text.steps import steps
+from .._text.steps import Step, steps
 from . import backup_table, rule_slots
 from .glyphs import glyphs_of
 from .month_calendar import date_of, month_calendar
@@ -42,7 +42,7 @@ def draw(
     }
 
 
-def _bytes(vm, now):
+def _bytes(vm: dict[str, Any], now: Any) -> dict[str, Any]:
     sizes = vm["bytes"]
     total = sum(sizes.values())
     parts, x = [], 0.0
@@ -71,14 +71,14 @@ def _bytes(vm, now):
     }
 
 
-def _due(chain, now):
+def _due(chain: dict[str, Any], now: Any) -> dict[str, Any]:
     at = "when, nobody can say"
     if chain["when"] is not None:
         at = "at once" if chain["when"] == _time.format_instant(now) else "not before %s" % formats.when(chain["when"])
     return {"text": "%s, %s" % (formats.backups(chain["backups"]), formats.size(chain["size"])), "when": at}
 
 
-def _removals(vm, outcomes):
+def _removals(vm: dict[str, Any], outcomes: dict[str, Outcome]) -> dict[str, Any]:
     """What the plan asks the server for, in its order; of a refused plan what it would have been, by chain, newest first."""
     listed = steps(vm)
     rows = [
@@ -97,7 +97,7 @@ def _removals(vm, outcomes):
     return {"rows": rows, "more": max(len(listed) - LISTED, 0), "refused": bool(vm["guard"])}
 
 
-def _what_goes(step):
+def _what_goes(step: Step) -> str:
     if step.action == "chain":
         return "the chain, %s" % formats.backups(len(step.gone))
     if step.action == "merge":

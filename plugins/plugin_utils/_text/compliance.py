@@ -84,7 +84,7 @@ def worst(
     return "%s: %s." % (amount, _some(named))
 
 
-def _some(named):
+def _some(named: list[str]) -> str:
     return ", ".join(named[:NAMED]) + (", and %d more" % (len(named) - NAMED) if len(named) > NAMED else "")
 
 
@@ -129,27 +129,27 @@ def table(
     return lines
 
 
-def _name(row):
+def _name(row: dict[str, Any]) -> str:
     return formats.shown(row["vm"]["name"] or row["vm"]["uuid"] or "(no name)", 40)
 
 
-def _seconds_old(result, now):
+def _seconds_old(result: dict[str, Any], now: Any) -> int | None:
     return None if result["newest"] is None else max(now - _time.parse_instant(result["newest"]["created"]), 0)
 
 
-def _age(result, now):
+def _age(result: dict[str, Any], now: Any) -> str:
     age = _seconds_old(result, now)
     return "-" if age is None else formats.span(age)
 
 
-def _chain(result, now):
+def _chain(result: dict[str, Any], now: Any) -> str:
     chain = result["chain"]
     return (
         "%d, %s" % (chain["length"], formats.span(max(now - _time.parse_instant(chain["full"]), 0))) if chain else "-"
     )
 
 
-def _badness(result, now):
+def _badness(result: dict[str, Any], now: Any) -> tuple[Any, ...]:
     """Sorts the worst first: by kind, then by how many times over its objective a VM is."""
     rank = min((_RANKS[finding["code"]] for finding in result["findings"]), default=len(_RANKS))
     age = _seconds_old(result, now)
@@ -158,18 +158,18 @@ def _badness(result, now):
     return rank, -(age or 0) / allowed, _name(result)
 
 
-def _violations(result):
+def _violations(result: dict[str, Any]) -> list[dict[str, Any]]:
     return [finding for finding in result["findings"] if finding["severity"] == "violation"]
 
 
-def _why(findings, result, now):
+def _why(findings: list[dict[str, Any]], result: dict[str, Any], now: Any) -> str:
     first = findings[0]
     if first["code"] == "rpo":
         return "newest backup %s old, objective %s" % (_age(result, now), result["objective"]["rpo"])
     return _short(first, result)
 
 
-def _short(finding, result):
+def _short(finding: dict[str, Any], result: dict[str, Any]) -> str:
     if finding["code"] == "rpo":
         return "too old"
     if finding["code"] == "chain_length":

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from typing import Any
 
 from ansible_collections.prlsdk.core.plugins.module_utils._terminal_text import printable
@@ -70,7 +71,7 @@ _RANKS = {name: rank for rank, name in enumerate(LETTERS)}
 _INSTANT = re.compile("[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z")
 
 
-def shown(text, limit: int = 200) -> str:
+def shown(text: Any, limit: int = 200) -> str:
     """A text from outside on one line: printable, and cut where it would flood the page."""
     text = "" if text is None else printable(text)
     return text if len(text) <= limit else text[: limit - 1] + "…"
@@ -98,7 +99,7 @@ def listed(names: list[str], most: int) -> str:
 
 def span(seconds: int) -> str:
     """A length of time by its two largest units."""
-    parts = []
+    parts: list[str] = []
     for unit, name in ((86400, "d"), (3600, "h"), (60, "min")):
         amount, seconds = divmod(seconds, unit)
         if amount or parts:
@@ -113,7 +114,7 @@ def when(created: str) -> str:
     return created[:10] + " " + created[11:16] + " UTC"
 
 
-def moment(text) -> str:
+def moment(text: Any) -> str:
     """A text from outside that may be an instant as the role writes it; any other is shown as it is."""
     text = shown(text)
     return when(text) if _INSTANT.fullmatch(text) else text
@@ -153,12 +154,12 @@ def why(backup: dict[str, Any]) -> list[str]:
 _LESS = ("needed_by", "min_restorable", "grace", "beyond_count", "older_than", "not_counted")
 
 
-def _rule(given):
+def _rule(given: dict[str, Any]) -> str:
     of = "" if given["of"] is None else " of %d" % given["of"]
     return "%s %d%s%s" % (given["name"], given["rank"], of, " (%s)" % given["bucket"] if given["bucket"] else "")
 
 
-def _needed_by(given):
+def _needed_by(given: dict[str, Any]) -> str:
     if given["count"] == 1:
         return "needed by %s" % shown(given["ids"][0], 60)
     return "needed by %d later ones of its chain" % given["count"]
@@ -166,7 +167,7 @@ def _needed_by(given):
 
 _RETIRED = {"moved": "its VM has moved to another node", "declared": "its VM is declared gone"}
 
-_REASONS = {
+_REASONS: dict[str, Callable[[dict[str, Any]], str]] = {
     "rule": _rule,
     "within": lambda given: "%s, since %s" % (given["rule"], when(given["since"])),
     "window_start": lambda given: "%s, the newest before it" % given["rule"],

@@ -5,14 +5,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from ansible_collections.prlsdk.core.plugins.module_utils._errors import InputError
 from ansible_collections.prlsdk.core.plugins.plugin_utils._retention.guards import in_words
 
 from . import formats
-from .steps import by_chain, steps
+from .steps import Step, by_chain, steps
 
 DETAILS = ("auto", "all", "removals", "vms", "totals")
 #: Where ``auto`` turns from steps to VMs.
@@ -45,7 +45,7 @@ def plan_lines(
     return [formats.shown(line, 1000) for line in lines]  # names and ids are the server's: none may steer the terminal
 
 
-def _detail(plan, limit):
+def _detail(plan: dict[str, Any], limit: int) -> str:
     counts = plan["totals"]["counts"]
     if sum(counts.values()) <= limit:
         return "all"
@@ -56,7 +56,7 @@ def _detail(plan, limit):
 # --- a VM -------------------------------------------------------------------------------------------------------------------
 
 
-def _everything(vm) -> Iterator[str]:
+def _everything(vm: dict[str, Any]) -> Iterator[str]:
     """Every backup, by chain, newest first."""
     yield from _heading(vm)
     for backups in by_chain(vm["backups"]):
@@ -67,7 +67,7 @@ def _everything(vm) -> Iterator[str]:
     yield ""
 
 
-def _removals(vm) -> Iterator[str]:
+def _removals(vm: dict[str, Any]) -> Iterator[str]:
     """What goes, or would if a guard had not refused it, one line for each step; nothing of VMs where nothing goes."""
     if vm["status"] == "nothing":
         return
@@ -76,7 +76,7 @@ def _removals(vm) -> Iterator[str]:
     yield ""
 
 
-def _step(step):
+def _step(step: Step) -> str:
     what = (
         "chain of %d" % len(step.gone)
         if step.action == "chain"
@@ -88,7 +88,7 @@ def _step(step):
     return _row(head["id"], head["created"], what, step.frees, head["verdict"], "; ".join(formats.why(head)), 42, 13)
 
 
-def _one_line(vm) -> Iterator[str]:
+def _one_line(vm: dict[str, Any]) -> Iterator[str]:
     if vm["status"] == "nothing":
         return
     note = "refused: " + in_words(vm["guard"]) if vm["guard"] else "retired" if vm["status"] == "retired" else ""
@@ -102,14 +102,19 @@ def _one_line(vm) -> Iterator[str]:
     )
 
 
-def _vm_line(name, kind, keep, remove, size, note):
+def _vm_line(name: Any, kind: str, keep: Any, remove: Any, size: str, note: str) -> str:
     return ("%-32s %-4s %7s %7s %11s  %s" % (formats.shown(name)[:32], kind, keep, remove, size, note)).rstrip()
 
 
-_SHOWN = {"all": _everything, "removals": _removals, "vms": _one_line, "totals": lambda vm: ()}
+_SHOWN: dict[str, Callable[[dict[str, Any]], Iterable[str]]] = {
+    "all": _everything,
+    "removals": _removals,
+    "vms": _one_line,
+    "totals": lambda vm: (),
+}
 
 
-def _heading(vm):
+def _heading(vm: dict[str, Any]) -> Iterator[str]:
     name = _name(vm)
     counts, sizes = vm["counts"], vm["bytes"]
     policy = "" if vm.get("group", "default") == "default" else ", policy: %s" % formats.shown(vm["group"])
@@ -130,11 +135,13 @@ def _heading(vm):
         yield "  guard %s" % in_words(vm["guard"])
 
 
-def _name(vm):
+def _name(vm: dict[str, Any]) -> str:
     return formats.shown(vm["vm"]["name"]) or vm["vm"]["uuid"]
 
 
-def _row(identity, created, kind, size, verdict, why, id_width=7, kind_width=11):
+def _row(
+    identity: str, created: str, kind: str, size: int, verdict: str, why: str, id_width: int = 7, kind_width: int = 11
+) -> str:
     when = created[:16].replace("T", " ")
     return (
         "    %-*s %s  %-*s %10s  %-7s %s"
@@ -142,7 +149,7 @@ def _row(identity, created, kind, size, verdict, why, id_width=7, kind_width=11)
     ).rstrip()
 
 
-def _short(identity):
+def _short(identity: str) -> str:
     """The part of an id that the line of its chain does not have."""
     return "." + identity.rpartition(".")[2] if "." in identity else "(full)"
 
@@ -150,7 +157,7 @@ def _short(identity):
 # --- totals -----------------------------------------------------------------------------------------------------------------
 
 
-def _totals(plan, detail, digest_length):
+def _totals(plan: dict[str, Any], detail: str, digest_length: int) -> Iterator[str]:
     totals, counts, sizes = plan["totals"]["vms"], plan["totals"]["counts"], plan["totals"]["bytes"]
     backups = sum(counts.values())
     vms = sum(totals.values())

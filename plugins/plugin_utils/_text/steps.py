@@ -42,7 +42,7 @@ def steps(vm: dict[str, Any]) -> list[Step]:
 
 def by_chain(backups: Iterable[dict[str, Any]]) -> list[list[dict[str, Any]]]:
     """Backups by chain, in the order in which they come."""
-    chains: dict[str, list] = {}
+    chains: dict[str, list[dict[str, Any]]] = {}
     for backup in backups:
         chains.setdefault(backup["chain"], []).append(backup)
     return list(chains.values())

@@ -47,12 +47,14 @@ def conclude(
     )
 
 
-def _set(option, name, value):
+def _set(option: Callable[[str], str], name: str, value: Any) -> str:
     """How the user sets an option."""
     return "-e %s=%s" % (option(name), value) if option(name) != name else "'%s: %s'" % (name, value)
 
 
-def _told(plan, state, confirmed, stops, digest_length, option):
+def _told(
+    plan: dict[str, Any], state: str, confirmed: bool, stops: bool, digest_length: int, option: Callable[[str], str]
+) -> str:
     going = plan["totals"]["counts"]["remove"]
     because = "since %s is stop and a guard refused something." % option("on_refused")
     if state == "stopped":
@@ -85,13 +87,13 @@ def _told(plan, state, confirmed, stops, digest_length, option):
     )
 
 
-def _retired(vms):
+def _retired(vms: list[dict[str, Any]]) -> str:
     """The VMs of which backups go because they have moved or are gone, by name."""
     names = [formats.shown(vm["vm"]["name"]) or vm["vm"]["uuid"] for vm in vms if vm["status"] == "retired"]
     return "; retired: %s" % formats.listed(names, NAMED) if names else ""
 
 
-def _nothing(plan):
+def _nothing(plan: dict[str, Any]) -> str:
     stay, vms = plan["totals"]["counts"]["keep"], sum(plan["totals"]["vms"].values())
     if stay:
         who, does = ("the only backup", "stays") if stay == 1 else ("all %d backups" % stay, "stay")
@@ -103,12 +105,12 @@ def _nothing(plan):
     )
 
 
-def _there(counts):
+def _there(counts: dict[str, int]) -> str:
     stay = counts["keep"] + counts["refused"]
     return "the one other backup is there" if stay == 1 else "all %d other backups are there" % stay
 
 
-def _damaged(damaged) -> Iterator[str]:
+def _damaged(damaged: list[dict[str, Any]]) -> Iterator[str]:
     """The VMs of which nothing is known, by name, and what is wrong with the first."""
     if damaged:
         names = ", ".join(formats.shown(one["name"] or one["uuid"]) for one in damaged[:NAMED])
@@ -121,7 +123,7 @@ def _damaged(damaged) -> Iterator[str]:
         )
 
 
-def _refusals(refusals, option) -> Iterator[str]:
+def _refusals(refusals: list[dict[str, Any]], option: Callable[[str], str]) -> Iterator[str]:
     """Guard by guard what was refused, and the option with which one run may do it all the same."""
     allow = {}
     for refusal in refusals:
