@@ -217,7 +217,7 @@ def worker_sources() -> bytes:
     return b"%010d" % len(data) + data
 
 
-async def main(queue: asyncio.Queue, args: dict[str, Any]) -> None:
+async def main(queue: Any, args: dict[str, Any]) -> None:
     """Send events to the queue until the source is cancelled. Raises ValueError or ConnectionError for what no new attempt can mend."""
     sources = [Host(queue, *settings) for settings in read_arguments(args)]
     tasks = [asyncio.ensure_future(source.run()) for source in sources]
@@ -270,7 +270,7 @@ def read_arguments(args: dict[str, Any]) -> list[tuple[dict[str, Any], list[dict
     return [(connection, specifications, float(heartbeat), bool(args.get("snapshot"))) for connection in connections]
 
 
-def _connection(host, where) -> dict[str, Any]:
+def _connection(host: Any, where: str) -> dict[str, Any]:
     if not isinstance(host, dict) or not isinstance(host.get("name"), str) or not host["name"]:
         raise ValueError(
             "%s must be a dictionary with a name, such as {name: node-a, command: [ssh, node-a]}, not %r."
@@ -296,7 +296,7 @@ def _connection(host, where) -> dict[str, Any]:
     return connection
 
 
-def _known(given, known, where):
+def _known(given: dict[str, Any], known: list[str], where: str) -> None:
     for key in given:
         if key not in known:
             near = difflib.get_close_matches(str(key), known, 1)
@@ -313,7 +313,14 @@ class Lost(Exception):
 class Host:
     """The events of one host, whatever becomes of its connections."""
 
-    def __init__(self, queue: asyncio.Queue, connection, specifications, heartbeat=0.0, snapshot=False):
+    def __init__(
+        self,
+        queue: Any,
+        connection: dict[str, Any],
+        specifications: list[dict[str, Any]],
+        heartbeat: float = 0.0,
+        snapshot: bool = False,
+    ) -> None:
         self.queue, self.connection, self.specifications, self.heartbeat, self.snapshot = (
             queue,
             connection,
@@ -340,7 +347,7 @@ class Host:
             await asyncio.sleep(random.uniform(0, pause))
             pause = min(pause * 2, LONGEST_PAUSE)
 
-    async def _once(self):
+    async def _once(self) -> None:
         """From a new process to its end."""
         worker = await self._start()
         try:
@@ -359,11 +366,11 @@ class Host:
         finally:
             await worker.end()
 
-    def _wait_at_most(self, worker):
+    def _wait_at_most(self, worker: Worker) -> float:
         ends = [worker.last_check + CHECK] + ([worker.last_beat + self.heartbeat] if self.heartbeat else [])
         return max(0.0, min(ends) - time.monotonic())
 
-    async def _handle(self, line, worker, matches):
+    async def _handle(self, line: dict[str, Any] | None, worker: Worker, matches: list[Specification]) -> None:
         now = time.monotonic()
         if line is None:
             if now - worker.last_check >= CHECK:
@@ -385,7 +392,7 @@ class Host:
         elif line["kind"] == "lost":
             raise Lost()
 
-    def _complete(self, event):
+    def _complete(self, event: dict[str, Any]) -> dict[str, Any]:
         """An event with what takes more than the event to know."""
         key = uuid_key(event["issuer_id"])
         if event["vm"] is None and key and key.strip("0-") and key != uuid_key(self.server["uuid"]):
@@ -394,7 +401,7 @@ class Host:
 
     # -- what is sent
 
-    async def _tell(self, kind, **more):
+    async def _tell(self, kind: str, **more: Any) -> None:
         self.number += 1
         await self.queue.put(
             {
@@ -411,7 +418,7 @@ class Host:
             }
         )
 
-    async def _tell_gap(self, reason, count):
+    async def _tell_gap(self, reason: str, count: int | None) -> None:
         now = time.time()
         since, self.last_good = self.last_good, now
         if since is not None:
@@ -424,13 +431,13 @@ class Host:
                 count=count,
             )
 
-    async def _tell_snapshot(self, worker):
+    async def _tell_snapshot(self, worker: Worker) -> None:
         listed = await self._vms(worker)
         await self._tell("snapshot", vms=[{key: vm[key] for key in ("uuid", "name", "type", "state")} for vm in listed])
 
     # -- names and numbers
 
-    async def _ready(self, worker):
+    async def _ready(self, worker: Worker) -> list[dict[str, Any]]:
         """The specifications with UUIDs and codes in the place of names."""
         listed = None
         ready = []
@@ -455,18 +462,18 @@ class Host:
             ready.append(one)
         return ready
 
-    async def _vms(self, worker):
+    async def _vms(self, worker: Worker) -> list[dict[str, Any]]:
         """By objects: reading their texts takes a library that a rulebook's host need not have."""
         listed = [
             entry["vm"]
             for entry in (await self._call(worker, "list_vms", types=["vm", "ct"], of="node", texts=False))["entries"]
         ]
-        self.names = {uuid_key(vm["uuid"]): vm["name"] for vm in listed if vm["uuid"]}
+        self.names = {uuid_key(vm["uuid"]) or "": vm["name"] for vm in listed if vm["uuid"]}
         return listed
 
     # -- the worker
 
-    async def _start(self):
+    async def _start(self) -> Worker:
         """A worker that has loaded the SDK. Raises ConnectionError where no Python can, the first time; afterwards it is Lost."""
         candidates = []
         for command in [self.python] if self.python else self._commands():
@@ -506,7 +513,7 @@ class Host:
             raise Lost()
         raise ConnectionError("%s: %s" % (self.name, interpreters.unavailable_message(candidates)))
 
-    def _commands(self):
+    def _commands(self) -> list[list[str]]:
         """The interpreters worth a try, each behind the host's command."""
         given, command = self.connection["sdk_python"], self.connection["command"] or []
         pythons = (
@@ -514,7 +521,7 @@ class Host:
         )
         return [[*command, python] for python in pythons]
 
-    def _opening(self):
+    def _opening(self) -> dict[str, Any]:
         connection = self.connection
         paths = [connection["sdk_path"]] if connection["sdk_path"] else [None, *interpreters.SDK_PATHS]
         login = {key: connection[key] for key in ("host", "port", "username", "password", "security_level")}
@@ -529,7 +536,7 @@ class Host:
             "spool": None,
         }
 
-    async def _call(self, worker, name, **arguments):
+    async def _call(self, worker: Worker, name: str, **arguments: Any) -> Any:
         """Do a call of the worker. Raises ConnectionError for what is permanent, and Lost."""
         try:
             return await worker.call(name, arguments)
@@ -544,14 +551,15 @@ class Host:
 class Worker:
     """The process of the SDK: lines in, lines out."""
 
-    def __init__(self, process):
-        self.process, self.errors, self.numbers, self.waiting = process, bytearray(), 0, []
-        self.reading: asyncio.Future | None = None
+    def __init__(self, process: Any) -> None:
+        self.process, self.errors, self.numbers = process, bytearray(), 0
+        self.waiting: list[dict[str, Any]] = []
+        self.reading: asyncio.Future[dict[str, Any]] | None = None
         self.last_check = self.last_beat = time.monotonic()
         self.reader = asyncio.ensure_future(self._keep_errors())
 
     @classmethod
-    async def start(cls, command, opening) -> Worker:
+    async def start(cls, command: list[str], opening: dict[str, Any]) -> Worker:
         """Start it and open it. What is secret goes through its standard input."""
         words = [*command, "-c", BOOT]
         if _is_ssh(command):  # which joins its words for a shell on the other side
@@ -561,11 +569,11 @@ class Worker:
             *words, stdin=pipe, stdout=pipe, stderr=pipe, limit=LONGEST_LINE, start_new_session=True
         )
         worker = cls(process)
-        process.stdin.write(worker_sources())
+        worker.process.stdin.write(worker_sources())
         worker.say(**opening)
         return worker
 
-    def say(self, **line):
+    def say(self, **line: Any) -> None:
         """One line to it; one that has ended hears nothing, and its own words tell why."""
         with contextlib.suppress(OSError, RuntimeError):
             self.process.stdin.write(json.dumps(line).encode("ascii") + b"\n")
@@ -582,7 +590,7 @@ class Worker:
         read, self.reading = self.reading, None
         return read.result()
 
-    async def _line(self):
+    async def _line(self) -> dict[str, Any]:
         while True:
             try:
                 data = await self.process.stdout.readline()
@@ -596,7 +604,7 @@ class Worker:
                     if isinstance(line, dict) and isinstance(line.get("kind"), str):
                         return line
 
-    async def call(self, name, arguments) -> Any:
+    async def call(self, name: str, arguments: dict[str, Any]) -> Any:
         """Do one call; events that come meanwhile are kept. Raises CallError and Lost."""
         self.numbers += 1
         number = self.numbers
@@ -615,7 +623,7 @@ class Worker:
         finally:
             self.waiting = kept + self.waiting
 
-    async def _keep_errors(self):
+    async def _keep_errors(self) -> None:
         while True:
             piece = await self.process.stderr.read(4096)
             if not piece:
@@ -625,7 +633,8 @@ class Worker:
 
     async def end(self) -> None:
         """End it: in good order if it can, in any case."""
-        process, helpers = self.process, [self.reader]
+        process = self.process
+        helpers: list[asyncio.Future[Any]] = [self.reader]
         try:
             with contextlib.suppress(OSError, RuntimeError):
                 process.stdin.close()
@@ -640,7 +649,7 @@ class Worker:
             for helper in helpers:
                 helper.cancel()
 
-    async def _drain(self):
+    async def _drain(self) -> None:
         """Take what it still says, or it could not come to its end."""
         if self.reading:  # one of these at a time
             self.reading.cancel()
@@ -654,7 +663,7 @@ def _is_ssh(command: list[str]) -> bool:
     return any(pathlib.PurePath(word).name == "ssh" for word in command[:-1])
 
 
-def _types(specifications) -> list[int] | None:
+def _types(specifications: list[dict[str, Any]]) -> list[int] | None:
     """The numbers of the types that can matter; None for all."""
     if not specifications or any(one["types"] is None for one in specifications):
         return None
@@ -670,7 +679,7 @@ if __name__ == "__main__":
     class _Printer:
         """Stands for the queue: ``python prl_events.py '{"events": ["vm_*"]}'`` shows what comes."""
 
-        async def put(self, event):
+        async def put(self, event: dict[str, Any]) -> None:
             print(json.dumps(event), flush=True)
 
     asyncio.run(main(_Printer(), json.loads(sys.argv[1]) if len(sys.argv) > 1 else {}))
