@@ -3,13 +3,13 @@ import shutil
 import pytest
 
 from tests.harness import Stub
-from tests.integration.near import NearStub
+from tests.integration.in_process import InProcessStub
 
 
 @pytest.fixture
 def stub(tmp_path):
     """A stub server without any VM or backup."""
-    return NearStub(tmp_path)
+    return InProcessStub(tmp_path)
 
 
 @pytest.fixture(scope="session")

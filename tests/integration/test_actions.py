@@ -13,7 +13,7 @@ from ansible_collections.prlsdk.core.plugins.plugin_utils._retention.overrides i
 from prl_stub import store
 
 from tests.harness import COLLECTIONS, STUB_SDK, ansible, playbook, run_module
-from tests.integration.near import NearStub
+from tests.integration.in_process import InProcessStub
 from tests.integration.server import Vm, outcomes, raw_remove
 
 POLICY = {"timezone": "UTC", "last": 5, "grace": "0h", "max_remove_share": 1.0}
@@ -27,7 +27,7 @@ PRUNE, CHECK, PAGE = (
 @pytest.fixture
 def server(tmp_path_factory):
     """Three VMs, vm-0001 to vm-0003, with three weekly chains each."""
-    stub = NearStub(tmp_path_factory.mktemp("server"))
+    stub = InProcessStub(tmp_path_factory.mktemp("server"))
     stub(
         "demo",
         "--now",

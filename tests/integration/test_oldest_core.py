@@ -12,7 +12,7 @@ from ansible_collections.prlsdk.core.plugins.filter.backup_list import backup_li
 from ansible_collections.prlsdk.core.plugins.filter.retention_plan import retention_plan
 
 from tests.harness import ROOT, STUB_SDK, environment
-from tests.integration.near import NearStub
+from tests.integration.in_process import InProcessStub
 from tests.pythons import interpreters
 from tests.venvs import python_of
 
@@ -54,7 +54,7 @@ def oldest():
 @pytest.fixture
 def server(tmp_path):
     """Two VMs with three weekly chains each, the newest of today."""
-    stub = NearStub(tmp_path)
+    stub = InProcessStub(tmp_path)
     stub(
         "demo",
         "--now",
@@ -72,7 +72,7 @@ def server(tmp_path):
 @pytest.fixture
 def fixed(tmp_path):
     """As ``server``, but as of NOW."""
-    stub = NearStub(tmp_path)
+    stub = InProcessStub(tmp_path)
     stub("demo", "--now", NOW, "--vms", "2", "--weeks", "3", "--increments", "6")
     return stub
 

@@ -10,9 +10,9 @@ import time
 import pytest
 
 from tests.harness import STUB_SDK, alive
-from tests.integration.near import NearStub
+from tests.integration.fork_server import ForkServer
+from tests.integration.in_process import InProcessStub
 from tests.integration.server import ids, small_server
-from tests.integration.zygote import Zygote
 
 # Three VMs with four chains of a full and four increments each. Of two VMs the three older chains go whole (30), of the third VM the
 # four increments of every chain (16), and of the first VM's newest chain the four increments (4).
@@ -22,7 +22,7 @@ CHAINS, INCREMENTS = 4, 4
 class Scene:
     def __init__(self, folder):
         self.folder = folder
-        self.stub = NearStub(folder)
+        self.stub = InProcessStub(folder)
         self.vms = small_server(self.stub, vms=3, weeks=CHAINS, increments=INCREMENTS)
         self.before = ids(self.stub)
         self.wanted = [
@@ -38,7 +38,7 @@ class Scene:
         self.asked |= {identity for vm, chain in increments for identity in chain[1:]}
         assert len(self.asked) == 50
         self.chains = [chain for vm in self.vms for chain in vm.chains]
-        self.zygote = Zygote(folder)
+        self.fork_server = ForkServer(folder)
 
     def state(self, name):
         """A server in the same state as the first one."""
@@ -61,7 +61,7 @@ class Scene:
     def work(self, state, name):
         """The result of a whole run of the module."""
         folder = self.folder / name
-        self.zygote.wait(self.zygote.start("module", folder, state, self.options(folder)))
+        self.fork_server.wait(self.fork_server.start("module", folder, state, self.options(folder)))
         return json.loads((folder / "output").read_text())
 
 
@@ -69,7 +69,7 @@ class Scene:
 def scene(tmp_path_factory):
     scene = Scene(tmp_path_factory.mktemp("killed"))
     yield scene
-    scene.zygote.close()
+    scene.fork_server.close()
 
 
 def listed(state):
@@ -93,7 +93,7 @@ def fault(state, action, value, nth, call="*"):
 
 def settle(scene, state):
     """Let the server finish what it was at when its client died."""
-    other = object.__new__(NearStub)
+    other = object.__new__(InProcessStub)
     other.state = state
     other("tasks")
 
@@ -171,10 +171,10 @@ def test_module_killed_at_a_call_takes_its_worker_along(scene, position):
     name = "module-%d" % position
     state, folder = scene.state(name), scene.folder / name
     fault(state, "hang", "", position)
-    module = scene.zygote.start("module", folder, state, scene.options(folder))
+    module = scene.fork_server.start("module", folder, state, scene.options(folder))
     worker = hanging_worker(state, position)
     os.kill(module, signal.SIGKILL)
-    scene.zygote.wait(module)
+    scene.fork_server.wait(module)
     end = time.monotonic() + 10
     while alive(worker):
         assert time.monotonic() < end, "the worker outlived its module"

@@ -11,7 +11,7 @@ import time
 import pytest
 
 from tests.harness import BIN, ROOT, playbook
-from tests.integration.near import NearStub
+from tests.integration.in_process import InProcessStub
 
 BOOK = "prlsdk.core.retention"
 POLICY = {"timezone": "UTC", "last": 5, "grace": "0h", "max_remove_share": 1.0}
@@ -20,7 +20,7 @@ POLICY = {"timezone": "UTC", "last": 5, "grace": "0h", "max_remove_share": 1.0}
 @pytest.fixture
 def stub(tmp_path_factory):
     """As conftest.py's, but near."""
-    return NearStub(tmp_path_factory.mktemp("server"))
+    return InProcessStub(tmp_path_factory.mktemp("server"))
 
 
 @pytest.fixture

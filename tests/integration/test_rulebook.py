@@ -13,7 +13,7 @@ import time
 import pytest
 
 from tests.harness import ROOT, STUB_SDK, alive
-from tests.integration.near import NearStub
+from tests.integration.in_process import InProcessStub
 from tests.venvs import python_of
 
 RULES = [
@@ -49,7 +49,7 @@ def test_a_state_that_changes_reaches_a_rule_also_after_a_lost_connection_and_an
     rulebook, tmp_path
 ):
     (tmp_path / "server").mkdir()
-    stub = NearStub(tmp_path / "server")
+    stub = InProcessStub(tmp_path / "server")
     stub("demo", "--vms", "2", "--weeks", "1", "--increments", "1")
     (tmp_path / "inventory.yml").write_text(
         json.dumps({"all": {"hosts": {"localhost": {"ansible_connection": "local"}}}})

@@ -12,7 +12,7 @@ import time
 import pytest
 
 from tests.harness import ROOT, STUB_SDK, alive
-from tests.integration.near import NearStub
+from tests.integration.in_process import InProcessStub
 from tests.pythons import interpreters
 
 PATH = ROOT / "extensions" / "eda" / "plugins" / "event_source" / "prl_events.py"
@@ -282,7 +282,7 @@ def test_a_wrong_argument_is_named_at_once(args, says):
 @pytest.fixture
 def node(tmp_path, monkeypatch):
     (tmp_path / "server").mkdir()
-    stub = NearStub(tmp_path / "server")
+    stub = InProcessStub(tmp_path / "server")
     stub("demo", "--vms", "2", "--weeks", "1", "--increments", "1")
     monkeypatch.setenv("PRL_STUB_STATE", str(stub.state))
     return stub
