@@ -170,14 +170,16 @@ class ActionModule(BackupAction):
         """Write the files; whether the result in them is another one than before."""
         if self._task.check_mode:
             return False
-        changed = False
+        changed, path = False, ""
         try:
             if self.options["report_dir"]:
+                path = self.options["report_dir"]
                 folder = _report_files.ReportFolder(self.options["report_dir"])
                 folder.prepare()
                 for suffix, text in ((".json", files.as_json), (".junit.xml", files.as_junit)):
                     changed |= _report_files.write(folder.of_host(self.host, suffix), text(self.host, found, error))
             if self.options["metrics_dir"]:
+                path = self.options["metrics_dir"]
                 folder = _report_files.ReportFolder(self.options["metrics_dir"])
                 folder.prepare()
                 # Whatever serves them runs as another user. They have the time of the check, which is no change of the result.
@@ -186,6 +188,6 @@ class ActionModule(BackupAction):
                 )
         except OSError as problem:
             raise Failed(
-                "The files of the check cannot be written to %s: %s." % (folder.path, problem.strerror or problem)
+                "The files of the check cannot be written to %s: %s." % (path, problem.strerror or problem)
             ) from problem
         return changed

@@ -86,7 +86,7 @@ class ActionModule(ControllerAction):
 
 
 #: What a report that is not one of ours, or was damaged, makes of the code that reads it.
-BROKEN = (OSError, ValueError, LookupError, TypeError, AttributeError, InputError)
+BROKEN = (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError, InputError)
 
 
 def _unreadable(host: str, error: Any) -> dict[str, Any]:

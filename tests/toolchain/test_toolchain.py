@@ -2,6 +2,7 @@
 
 import os
 import pathlib
+import re
 import shutil
 import subprocess
 import sys
@@ -79,6 +80,14 @@ def test_sanity(tmp_path):
     )
     # "No tests applicable" also ends with status 0.
     assert "validate-modules" in done.stdout, done.stdout[-2000:]
+
+
+def test_units_run_by_ansible_test(tmp_path):
+    collection = ansible_test.copy_collection(tmp_path)
+    python = "%d.%d" % sys.version_info[:2]
+    targets = ["tests/unit/plugins/plugin_utils/text/", "tests/unit/plugins/module_utils/test_time_durations.py"]
+    done = ansible_test.run(["units", "--color", "no", "--python", python, *targets], collection)
+    assert done.returncode == 0 and re.search(r"[1-9][0-9]+ passed", done.stdout), done.stdout[-2000:]
 
 
 @pytest.mark.parametrize("scenario", SCENARIOS)

@@ -20,3 +20,7 @@ hypothesis.settings.register_profile(
     "soak", max_examples=50000, deadline=None, suppress_health_check=list(hypothesis.HealthCheck)
 )
 hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "default"))
+
+
+def pytest_configure(config):
+    config.addinivalue_line("markers", "property: a property of hypothesis; `make soak` runs it with 50,000 examples")

@@ -78,8 +78,8 @@ def _numbered(table: str, prefix: str) -> Dict[str, int]:
 
 #: The vendor's name of each event type -> its number.
 NUMBERS = dict(_numbered(_DISPATCHER, _DISPATCHER_PREFIX), **_numbered(_OTHERS, _PREFIX))
-# Second names that the vendor gives to the same numbers.
-_SYNONYMS = {"PET_DSP_EVT_VM_STATESAVED": 100016, "PET_DSP_EVT_VM_STATERESTORED": 100017}
+#: Further names of event types -> their numbers.
+ALIASES = {"PET_DSP_EVT_VM_STATESAVED": 100016, "PET_DSP_EVT_VM_STATERESTORED": 100017}
 
 
 def short(name: str) -> str:
@@ -91,7 +91,7 @@ def short(name: str) -> str:
 _NAMES = {number: short(name) for name, number in NUMBERS.items()}
 # Everything that may be written for a type, in lower case.
 _SPELLINGS = {}
-for _name, _number in list(NUMBERS.items()) + list(_SYNONYMS.items()):
+for _name, _number in list(NUMBERS.items()) + list(ALIASES.items()):
     _SPELLINGS.update({_name.lower(): _number, short(_name): _number})
 
 _STATE_CHANGED = (

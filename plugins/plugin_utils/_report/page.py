@@ -51,7 +51,7 @@ def make_page(report: Any, expected: Iterable[str] = ()) -> dict[str, Any]:
     """What the templates of the report draw.
 
     :arg report: ``title``, ``generated_at`` and ``hosts``, a list of what prl_backup_prune writes: ``host``, ``started``, ``finished``, ``status``,
-        ``message``, ``check_mode``, ``plan`` (as :func:`groups.make_plans` returns it, or None) and ``applied`` (the ``backups`` of prl_backup, or None).
+        ``message``, ``check_mode``, ``plan`` (as :func:`overrides.make_plans` returns it, or None) and ``applied`` (the ``backups`` of prl_backup, or None).
     :arg expected: names of hosts; those that ``hosts`` does not have are on the page all the same, as hosts without a report.
     :returns: plain dictionaries, lists, texts and numbers; texts are safe to show but not yet escaped.
     :raises InputError: names what is not there or not what it must be.

@@ -1,7 +1,7 @@
 # Copyright (c) The prlsdk.core developers
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The rules of a policy as a rule slots: a rung for each, with a slot for every backup that it keeps or could keep."""
+"""The rules of a policy as rows: one for each, with a slot for every backup that it keeps or could keep."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from ansible_collections.prlsdk.core.plugins.plugin_utils._retention.rules impor
 
 from .._text import formats
 
-#: Slots that a rung shows. What is beyond is counted and said.
+#: Slots that a row shows. What is beyond is counted and said.
 SLOTS = 60
 
 
 def slots_of_rules(policy: dict[str, Any], backups: list[tuple[dict[str, Any], datetime.date]]) -> list[dict[str, Any]]:
-    """A rung for each rule of a normalised policy, given a VM's backups, newest first, each with the policy's day that it is of."""
+    """A row for each rule of a normalised policy, given a VM's backups, newest first, each with the policy's day that it is of."""
     holders: dict[tuple[str | None, str], dict[int, list[Any]]] = {}
     extra: dict[tuple[str | None, str], list[Any]] = {}
     for backup, day in backups:
@@ -32,7 +32,7 @@ def slots_of_rules(policy: dict[str, Any], backups: list[tuple[dict[str, Any], d
             elif code in ("within", "window_start", "oldest"):
                 extra.setdefault((reason.get("tag"), reason["rule"]), []).append((backup, reason, day))
     return [
-        _rung(tag, name, setting, holders.get((tag, name), {}), extra.get((tag, name), []))
+        _row(tag, name, setting, holders.get((tag, name), {}), extra.get((tag, name), []))
         for tag, name, setting in rules(policy)
     ]
 
@@ -62,7 +62,7 @@ def rule_text(name: str, setting: Any, tag: str | None = None) -> str:
     )
 
 
-def _rung(tag: str | None, name: str, setting: Any, held: Any, extra: Any) -> dict[str, Any]:
+def _row(tag: str | None, name: str, setting: Any, held: Any, extra: Any) -> dict[str, Any]:
     amount = setting.get("count", setting.get("duration")) if isinstance(setting, dict) else setting
     slots = [_slot(rank, held[rank]) for rank in sorted(held)]
     filled = len(slots)

@@ -1,4 +1,4 @@
 # Copyright (c) The prlsdk.core developers
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Compliance: whether every VM has a restorable backup that is young enough. Pure functions, ``now`` is passed in."""
+"""Plans, compliance and their summaries as lines for a terminal. Pure functions."""
