@@ -563,6 +563,10 @@ sdk:
       sample: /usr/bin/python3.9
 """
 
+from ansible_collections.prlsdk.core.plugins.module_utils._python import require_python3
+
+require_python3()
+
 from ansible_collections.prlsdk.core.plugins.module_utils._argspec import long_timeout_option, storage_option
 from ansible_collections.prlsdk.core.plugins.module_utils._module.base import make_module, run_change
 from ansible_collections.prlsdk.core.plugins.module_utils._module.prl_backup import change_backups

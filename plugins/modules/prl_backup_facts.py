@@ -367,6 +367,10 @@ sdk:
       sample: /usr/bin/python3.9
 """
 
+from ansible_collections.prlsdk.core.plugins.module_utils._python import require_python3
+
+require_python3()
+
 from ansible_collections.prlsdk.core.plugins.module_utils._argspec import backup_options, storage_option
 from ansible_collections.prlsdk.core.plugins.module_utils._module.base import make_module, run
 from ansible_collections.prlsdk.core.plugins.module_utils._module.prl_backup_facts import gather_facts

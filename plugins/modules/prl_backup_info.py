@@ -486,6 +486,10 @@ sdk:
       sample: /usr/bin/python3.9
 """
 
+from ansible_collections.prlsdk.core.plugins.module_utils._python import require_python3
+
+require_python3()
+
 from ansible_collections.prlsdk.core.plugins.module_utils import _packed
 from ansible_collections.prlsdk.core.plugins.module_utils._argspec import backup_options, storage_option
 from ansible_collections.prlsdk.core.plugins.module_utils._module.base import make_module, run
@@ -494,8 +498,8 @@ from ansible_collections.prlsdk.core.plugins.module_utils._module.prl_backup_inf
 
 def argument_spec():
     """The options beside the connection's."""
-    return dict(
-        backup_options(),
+    options = dict(backup_options(), **storage_option())
+    options.update(
         packed={"type": "bool", "default": False},
         backup_ids={"type": "list", "elements": "str"},
         newer_than={"type": "str"},
@@ -503,8 +507,8 @@ def argument_spec():
         latest_only={"type": "bool", "default": False},
         limit={"type": "int"},
         offset={"type": "int", "default": 0},
-        **storage_option(),
     )
+    return options
 
 
 def main():

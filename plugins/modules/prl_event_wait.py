@@ -475,6 +475,10 @@ sdk:
 
 import functools
 
+from ansible_collections.prlsdk.core.plugins.module_utils._python import require_python3
+
+require_python3()
+
 from ansible_collections.prlsdk.core.plugins.module_utils import _signals
 from ansible_collections.prlsdk.core.plugins.module_utils._argspec import storage_option
 from ansible_collections.prlsdk.core.plugins.module_utils._module.base import make_module, run

@@ -221,6 +221,10 @@ sdk:
       sample: /usr/bin/python3.9
 """
 
+from ansible_collections.prlsdk.core.plugins.module_utils._python import require_python3
+
+require_python3()
+
 from ansible_collections.prlsdk.core.plugins.module_utils._argspec import vm_options
 from ansible_collections.prlsdk.core.plugins.module_utils._module.base import make_module, run
 from ansible_collections.prlsdk.core.plugins.module_utils._module.prl_vm_info import gather_vms

@@ -187,3 +187,19 @@ def test_the_compliance_role_judges_in_check_mode(oldest, server):
     )
     assert done.returncode == 0, done.stdout[-3000:]
     assert not [call for call in server.calls() if call["mutating"]]
+
+
+@pytest.mark.parametrize("module", ["prl_vm_info", "prl_backup_info", "prl_backup", "prl_event_wait"])
+def test_a_python_that_is_too_old_for_the_modules_is_told_what_to_do(oldest, server, tmp_path, module):
+    old = interpreters().get("2.7")
+    if not old:
+        pytest.skip("there is no Python 2.7")
+    task = {"prlsdk.core." + module: {"state": "present", "vm": "x"} if module == "prl_backup" else {}}
+    if module == "prl_event_wait":
+        task = {"prlsdk.core.prl_event_wait": {"events": [{"type": "vm_*"}]}}
+    book = tmp_path / "play.yml"
+    book.write_text(json.dumps([{"hosts": "localhost", "gather_facts": False, "tasks": [task]}]))
+    done = run(oldest, server, book, "-e", "ansible_python_interpreter=" + old)
+    assert done.returncode == 2
+    assert "need Python 3.6 or later on the target host" in done.stdout and "ansible_python_interpreter" in done.stdout
+    assert "SyntaxError" not in done.stdout

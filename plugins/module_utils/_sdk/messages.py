@@ -208,14 +208,16 @@ def explain(error: Dict[str, Any], asked: Optional[str] = None) -> str:
     act = ACTS.get(error["operation"], error["operation"] or "").format(subject=error["subject"])
     if error.get("storage"):
         act = act.replace("Logging in to ", "Logging in to the storage ", 1)
-    code = error["symbol"] if error["code"] is None else "%s, 0x%08X" % (error["symbol"], error["code"])
+    code = error["symbol"] or ""
+    if code and error["code"] is not None:
+        code = "%s, 0x%08X" % (code, error["code"])
     call, symbol = error["operation"], error["symbol"]
     advice = ADVICE_TO.get((asked, call, symbol)) or ADVICE_FOR.get((call, symbol)) or ADVICE.get(symbol, "")
     if call in NOT_TWICE and LOST.match(symbol):
         advice = ADVICE_FOR_LOST
     if error.get("storage"):
         advice = ADVICE_FOR_STORAGE.get(symbol, advice)
-    parts = ["%s failed: %s" % (act, error["message"]) if act else error["message"], "(%s)." % code, advice]
+    parts = ["%s failed: %s" % (act, error["message"]) if act else error["message"], "(%s)." % code if code else "", advice]
     return printable(" ".join(part for part in parts if part))
 
 

@@ -14,10 +14,12 @@ import sys
 import threading
 
 import pytest
+from ansible_collections.prlsdk.core.plugins.module_utils._backups import tree
 from ansible_collections.prlsdk.core.plugins.module_utils._backups.tree import parse
 from ansible_collections.prlsdk.core.plugins.module_utils._errors import TreeError
 
-ROOT = pathlib.Path(__file__).resolve().parents[5]
+#: The folder that has ansible_collections in it.
+COLLECTIONS = pathlib.Path(tree.__file__).parents[6]
 CANARY = "canary-5a1f"
 LAUGHS = "".join(f'<!ENTITY l{n} "{f"&l{n - 1};" * 10}">' for n in range(1, 20))
 VM = "<VmItem><VmType>0</VmType><Uuid>{11111111-1111-4111-8111-111111111111}</Uuid><Name>%s</Name></VmItem>"
@@ -168,8 +170,9 @@ FLOODS = {
 }
 
 FLOOD = """
-import json, resource, runpy, sys, time
-runpy.run_path(sys.argv[1])  # conftest.py: makes the checkout importable
+import json, resource, sys, time
+sys.path.insert(0, sys.argv[1])
+from ansible_collections.prlsdk.core.plugins.module_utils._backups import tree
 from ansible_collections.prlsdk.core.plugins.module_utils._backups.tree import parse
 from ansible_collections.prlsdk.core.plugins.module_utils._errors import TreeError
 
@@ -202,7 +205,7 @@ print(json.dumps(results))
 
 def flood(cases):
     run = subprocess.run(
-        [sys.executable, "-c", FLOOD, str(ROOT / "conftest.py")],
+        [sys.executable, "-c", FLOOD, str(COLLECTIONS)],
         input=json.dumps(cases),
         capture_output=True,
         text=True,
