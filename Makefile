@@ -24,9 +24,10 @@ soak: $(VENV)/.dev $(COLLECTION)  ## the property tests with 50,000 examples eac
 bench: $(VENV)/.dev $(COLLECTION)  ## print the benchmarks of tests/bench
 	$(BIN)/python -m tests.bench
 
-format: $(VENV)/.dev  ## format the Python code
+format: $(VENV)/.dev  ## format the Python code, and put in what modules document alike
 	$(BIN)/ruff check --fix-only --quiet .
 	$(BIN)/ruff format .
+	$(BIN)/python tests/toolchain/shared_returns.py
 
 lint: $(VENV)/.dev $(COLLECTION)  ## every linter, without the tests
 	$(BIN)/python -m pytest -n $(WORKERS) tests/toolchain -k lint

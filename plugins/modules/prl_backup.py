@@ -524,7 +524,7 @@ candidates:
       type: list
       elements: dict
 server:
-  description: The server that was asked. With O(storage), the node that passed the request on.
+  description: The server that was asked; where a backup server is named, the node that passed the request on.
   returned: success, when it was asked
   type: dict
   contains:

@@ -101,12 +101,28 @@ ansible_facts:
                   sample: true
             omitted:
               description:
-                - How many backups of this VM filters left out. Always 0 here.
+                - How many backups of this VM were left out by an option of M(prlsdk.core.prl_backup_info) that chooses single backups, or by its limit.
+                  A tree with more than 0 is not a whole one and nothing can be planned on it.
               type: int
               sample: 0
             others:
-              description: What other nodes have of the same VM. Always V(null) here, because the chains of all nodes are gathered.
+              description:
+                - What other nodes have of the same VM on this server, when it was gathered with O(owner=this_node).
+                - V(null) where that is not known, which is with O(owner=any), with a limit, or with an option that chooses single backups.
               type: dict
+              contains:
+                chains:
+                  description: How many chains.
+                  type: int
+                  sample: 2
+                backups:
+                  description: How many backups.
+                  type: int
+                  sample: 15
+                newest:
+                  description: When the newest one was made that can be restored and is not from the future, ISO 8601 in UTC; V(null) if there is none.
+                  type: str
+                  sample: "2026-11-21T01:00:12Z"
             chains:
               description: The chains, oldest first.
               type: list
@@ -199,7 +215,7 @@ ansible_facts:
                       elements: str
                       sample: [harddisk.hdd.2.qcow2]
         summary:
-          description: Counts over everything that matched.
+          description: Counts over everything that matched, also what a limit left out.
           returned: when O(gather) has V(summary)
           type: dict
           contains:
@@ -240,17 +256,41 @@ ansible_facts:
               type: str
               sample: "2026-11-21T03:00:52Z"
         raw:
-          description: The XML as the server sent it, one entry for each answer, as M(prlsdk.core.prl_backup_info) returns it.
-          returned: when O(gather) has V(raw)
+          description: The XML as the server sent it, for reports of defects. One entry for each answer.
+          returned: when O(gather) has V(raw), also if the task fails because the XML is damaged
           type: list
           elements: dict
+          contains:
+            uuid:
+              description: The VM that was asked for; empty for the whole tree.
+              type: str
+              sample: ""
+            xml:
+              description: The text.
+              type: str
+              sample: <BackupTree dyn_lists="VmItem 0" id="-1"/>
         damaged:
-          description: >-
-            The VMs whose answer could not be read, as M(prlsdk.core.prl_backup_info) returns them. It is not known whether they have backups. Empty
-            unless O(on_damaged=skip).
+          description:
+            - The VMs whose answer could not be read. It is not known whether they have backups, and nothing in this result counts them. Empty unless
+              O(on_damaged=skip).
+            - P(prlsdk.core.retention_plan#filter) and P(prlsdk.core.backup_compliance#filter) take this list.
           returned: success
           type: list
           elements: dict
+          contains:
+            uuid:
+              description: UUID with braces, as the server was asked for it.
+              type: str
+              sample: "{9531985d-5d9d-49f8-9818-e811892f902b}"
+            name:
+              description: The name that the node knows it by; V(null) where all O(vms) are given by UUID, and for a VM that is gone from the node.
+              type: str
+              sample: web-01
+            message:
+              description: What is wrong with the answer.
+              type: str
+              sample: >-
+                The backups of VM web-01 ({9531985d-5d9d-49f8-9818-e811892f902b}), asked of localhost, cannot be read. The server's backup tree is damaged …
         gathered_at:
           description: When the facts were gathered, by the clock of the target host, in UTC.
           type: str
@@ -328,8 +368,8 @@ candidates:
       type: list
       elements: dict
 server:
-  description: The server that was asked. With O(storage), the node that passed the request on.
-  returned: success
+  description: The server that was asked; where a backup server is named, the node that passed the request on.
+  returned: success, when it was asked
   type: dict
   contains:
     uuid:
@@ -350,7 +390,7 @@ server:
       sample: Virtuozzo Hybrid Server 9
 sdk:
   description: The SDK that was used. Also on failure, once it was loaded.
-  returned: success
+  returned: success, when it was asked
   type: dict
   contains:
     version:

@@ -165,14 +165,14 @@ backup_trees:
           sample: true
     omitted:
       description:
-        - How many backups of this VM O(newer_than), O(older_than), O(backup_ids), O(latest_only), O(limit) or O(offset) left out. A tree with more
-          than 0 is not a whole one and nothing can be planned on it.
+        - How many backups of this VM were left out by an option of M(prlsdk.core.prl_backup_info) that chooses single backups, or by its limit.
+          A tree with more than 0 is not a whole one and nothing can be planned on it.
       type: int
       sample: 0
     others:
       description:
         - What other nodes have of the same VM on this server, when it was gathered with O(owner=this_node).
-        - V(null) where that is not known, which is with O(owner=any), O(limit), or an option that chooses single backups.
+        - V(null) where that is not known, which is with O(owner=any), with a limit, or with an option that chooses single backups.
       type: dict
       contains:
         chains:
@@ -286,7 +286,7 @@ packed_trees:
   type: str
   sample: "6b1f...:eAGLjgUAARUAuQ=="
 summary:
-  description: Counts over everything that matched, also what O(limit) left out.
+  description: Counts over everything that matched, also what a limit left out.
   returned: when O(gather) has V(summary)
   type: dict
   contains:
@@ -447,8 +447,8 @@ candidates:
       type: list
       elements: dict
 server:
-  description: The server that was asked. With O(storage), the node that passed the request on.
-  returned: success
+  description: The server that was asked; where a backup server is named, the node that passed the request on.
+  returned: success, when it was asked
   type: dict
   contains:
     uuid:
@@ -469,7 +469,7 @@ server:
       sample: Virtuozzo Hybrid Server 9
 sdk:
   description: The SDK that was used. Also on failure, once it was loaded.
-  returned: success
+  returned: success, when it was asked
   type: dict
   contains:
     version:

@@ -434,8 +434,8 @@ candidates:
       type: list
       elements: dict
 server:
-  description: The server that was asked.
-  returned: success
+  description: The server that was asked; where a backup server is named, the node that passed the request on.
+  returned: success, when it was asked
   type: dict
   contains:
     uuid:
@@ -456,7 +456,7 @@ server:
       sample: Virtuozzo Hybrid Server 9
 sdk:
   description: The SDK that was used. Also on failure, once it was loaded.
-  returned: success
+  returned: success, when it was asked
   type: dict
   contains:
     version:

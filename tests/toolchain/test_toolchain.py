@@ -9,7 +9,7 @@ import sys
 
 import pytest
 
-from tests.toolchain import ansible_test
+from tests.toolchain import ansible_test, shared_returns
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 BIN = pathlib.Path(sys.executable).parent
@@ -38,6 +38,10 @@ def run(*command, **environment):
 
 def test_ansible_lint_production_profile():
     run("ansible-lint", "--offline", "--profile", "production", "--strict")
+
+
+def test_shared_return_values_lint():
+    assert shared_returns.main(["--check"]) == 0
 
 
 def test_ruff_lint():

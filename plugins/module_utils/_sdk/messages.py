@@ -217,7 +217,11 @@ def explain(error: Dict[str, Any], asked: Optional[str] = None) -> str:
         advice = ADVICE_FOR_LOST
     if error.get("storage"):
         advice = ADVICE_FOR_STORAGE.get(symbol, advice)
-    parts = ["%s failed: %s" % (act, error["message"]) if act else error["message"], "(%s)." % code if code else "", advice]
+    parts = [
+        "%s failed: %s" % (act, error["message"]) if act else error["message"],
+        "(%s)." % code if code else "",
+        advice,
+    ]
     return printable(" ".join(part for part in parts if part))
 
 
