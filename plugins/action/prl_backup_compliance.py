@@ -32,7 +32,7 @@ class ActionModule(BackupAction):
     OPTIONS = {
         "objective": {"type": "raw", "required": True},
         "overrides": {"type": "list", "elements": "dict", "default": []},
-        "exclude": {"type": "list", "elements": "dict", "default": []},
+        "exclude": {"type": "list", "elements": "raw", "default": []},
         "templates": {"type": "bool", "default": False},
         "types": {"type": "list", "elements": "str", "choices": ["vm", "ct"], "default": ["vm", "ct"]},
         "owner": {"type": "str", "choices": ["any", "this_node"], "default": "any"},

@@ -51,8 +51,8 @@ class ActionModule(BackupAction):
     OPTIONS = {
         "policy": {"type": "dict"},
         "overrides": {"type": "list", "elements": "dict", "default": []},
-        "exclude": {"type": "list", "elements": "dict", "default": []},
-        "retired": {"type": "list", "elements": "dict", "default": []},
+        "exclude": {"type": "list", "elements": "raw", "default": []},
+        "retired": {"type": "list", "elements": "raw", "default": []},
         "guards": {"type": "dict", "default": {}},
         "confirm": {"type": "raw"},
         "owner": {"type": "str", "choices": ["any", "this_node"], "default": "this_node"},

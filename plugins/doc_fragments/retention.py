@@ -264,13 +264,13 @@ options:
         type: dict
         required: true
   exclude:
-    description: VMs whose backups are never removed, whatever the overrides say. Each entry is written like O(overrides[].match).
+    description: VMs whose backups are never removed, whatever the overrides say. Each entry is a glob for names, or a dictionary like O(overrides[].match).
     type: list
-    elements: dict
+    elements: raw
     default: []
   retired:
     description:
-      - VMs that are gone for good. Each entry is written like O(overrides[].match).
+      - VMs that are gone for good. Each entry is a glob for names, or a dictionary like O(overrides[].match).
       - >-
         Once the newest backup of such a VM is older than O(policy.retire_after), all its chains are removed but for those that hold a pinned backup, and for
         backups that are from the future or have no full. The last restorable backup goes, too. O(policy.min_restorable), O(policy.grace) and the guards but
@@ -278,7 +278,7 @@ options:
       - A VM that is registered on the node is never retired, and there is a warning. Neither is one of which it is not known whether it is registered, or
         what other nodes have of it. So the trees must be gathered with C(owner=this_node) and C(scope=all).
     type: list
-    elements: dict
+    elements: raw
     default: []
   guards:
     description:

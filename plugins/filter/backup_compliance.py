@@ -76,9 +76,9 @@ options:
         type: dict
         required: true
   exclude:
-    description: VMs that are not checked, and orphans that are not reported. Each entry is written like O(overrides[].match).
+    description: VMs that are not checked, and orphans that are not reported. Each entry is a glob for names, or a dictionary like O(overrides[].match).
     type: list
-    elements: dict
+    elements: raw
     default: []
   fail_on:
     description: Which findings are violations. The others are notices.

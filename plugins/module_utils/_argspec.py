@@ -51,8 +51,6 @@ def storage_option() -> Dict[str, Any]:
         "storage": {
             "type": "dict",
             "options": options,
-            "required_by": {"host": ["username", "password"]},
-            "required_if": [("default", False, ["host"])],
         }
     }
 
@@ -60,7 +58,7 @@ def storage_option() -> Dict[str, Any]:
 def vm_options() -> Dict[str, Any]:
     """Which VMs: the options that prl_vm_info and the gathering of backups share."""
     return {
-        "vms": {"type": "list", "elements": "str"},
+        "vms": {"type": "list", "elements": "str", "aliases": ["vm"]},
         "types": {"type": "list", "elements": "str", "choices": ["vm", "ct"], "default": ["vm", "ct"]},
         "missing": {"type": "str", "choices": ["ok", "fail"], "default": "ok"},
     }

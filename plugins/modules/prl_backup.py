@@ -90,7 +90,7 @@ options:
     default: true
   backups:
     description:
-      - The backups to remove; required with O(state=absent).
+      - The backups to remove. With O(state=absent), this or O(backup_ids) is required. A plain text is the ID of one.
       - The list C(remove) of a plan by the filter P(prlsdk.core.retention_plan#filter) is such a list.
     type: list
     elements: dict
@@ -149,6 +149,13 @@ options:
           - Permit that this removal takes the last restorable backup of its VM. O(allow_remove_last) permits it for every VM of the task.
         type: bool
         default: false
+  backup_ids:
+    description:
+      - The backups to remove, as plain IDs. A full backup is removed with its whole chain only if O(dependents=remove), or if all IDs of the chain
+        are listed.
+    type: list
+    elements: str
+    aliases: [backup_id]
   dependents:
     description:
       - What to do about backups that depend on one in O(backups), and are not listed themselves.
@@ -594,6 +601,7 @@ def argument_spec():
         max_age={"type": "str"},
         wait={"type": "bool", "default": True},
         backups={"type": "list", "elements": "dict", "options": entry},
+        backup_ids={"type": "list", "elements": "str", "aliases": ["backup_id"]},
         dependents={"type": "str", "choices": ["refuse", "remove"], "default": "refuse"},
         allow_remove_last={"type": "bool", "default": False},
         on_error={"type": "str", "choices": ["stop", "continue"], "default": "stop"},
@@ -605,8 +613,13 @@ def argument_spec():
 
 
 def main():
-    required = [("state", "present", ["vm"]), ("state", "absent", ["backups"])]
-    run_change(make_module(argument_spec(), required_if=required), change_backups)
+    module = make_module(
+        argument_spec(),
+        plain_texts={"backups": "id"},
+        required_if=[("state", "present", ["vm"]), ("state", "absent", ["backups", "backup_ids"], True)],
+        mutually_exclusive=[("backups", "backup_ids")],
+    )
+    run_change(module, change_backups)
 
 
 if __name__ == "__main__":

@@ -54,9 +54,9 @@ options:
     default: []
   exclude:
     description:
-      - VMs that are not checked, and orphans that are not reported. Each entry is written like a C(match) of O(overrides).
+      - VMs that are not checked, and orphans that are not reported. Each entry is a glob for names, or a dictionary like a C(match) of O(overrides).
     type: list
-    elements: dict
+    elements: raw
     default: []
   templates:
     description:

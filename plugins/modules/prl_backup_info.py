@@ -31,6 +31,7 @@ options:
       - The ID of a chain's full backup means the full backup alone, not the chain.
     type: list
     elements: str
+    aliases: [backup_id]
   newer_than:
     description:
       - Only backups made at this moment or later.
@@ -501,7 +502,7 @@ def argument_spec():
     options = dict(backup_options(), **storage_option())
     options.update(
         packed={"type": "bool", "default": False},
-        backup_ids={"type": "list", "elements": "str"},
+        backup_ids={"type": "list", "elements": "str", "aliases": ["backup_id"]},
         newer_than={"type": "str"},
         older_than={"type": "str"},
         latest_only={"type": "bool", "default": False},

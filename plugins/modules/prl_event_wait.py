@@ -39,7 +39,8 @@ attributes:
 options:
   events:
     description:
-      - What to wait for. An event fits an entry when it fits all that the entry gives.
+      - What to wait for. An event fits an entry when it fits all that the entry gives. A plain text is the same as a dictionary with this
+        O(events[].type).
       - What does not fit is dropped in the SDK's process on the target host and never reaches Ansible.
     type: list
     elements: dict
@@ -518,7 +519,7 @@ def argument_spec():
 
 
 def main():
-    module = make_module(argument_spec())
+    module = make_module(argument_spec(), plain_texts={"events": "type", "fail_on": "type"})
     _signals.exit_when_stdout_closes()
     run(
         module,

@@ -25,6 +25,7 @@ options:
       - A name that more than one VM has is an error that lists them. A glob may fit any number of VMs.
     type: list
     elements: str
+    aliases: [vm]
   types:
     description:
       - V(vm) for virtual machines, V(ct) for containers.

@@ -73,16 +73,24 @@ def named_like(glob: str, vms: Iterable[Any]) -> List[Any]:
     return [vm for vm in vms if vm["name"] and fnmatch.fnmatchcase(vm["name"], glob)]
 
 
-def find_registered(client: Any, types: Iterable[str], wanted: Optional[List[str]]) -> Tuple[List[Any], List[str]]:
-    """(the VMs that the node knows, or those of them that the words mean; the words that mean none)."""
+def names_of(vms: Iterable[Any]) -> List[str]:
+    """The names of listed VMs that have one."""
+    return [vm["name"] for vm in vms if vm["name"]]
+
+
+def find_registered(
+    client: Any, types: Iterable[str], wanted: Optional[List[str]]
+) -> Tuple[List[Any], List[str], List[str]]:
+    """(the VMs that the node knows, or those of them that the words mean; the words that mean none; the names that there are)."""
     vms, unknown = client.vms(types), []
+    names = names_of(vms)
     if wanted is not None:
         found = resolve_globs(wanted, vms)
         chosen = {id(vm): vm for _word, fits, _glob in found for vm in fits}
         vms = list(chosen.values())
         unknown = [word for word, fits, _glob in found if not fits]
     client.complete(vms, "state", "template", "home", "backup_directory")
-    return vms, unknown
+    return vms, unknown, names
 
 
 # --- which trees ------------------------------------------------------------------------------------------------------------
@@ -93,7 +101,7 @@ def fetch_trees(client: Any, types: Iterable[str], wanted: Optional[List[str]], 
 
     server; trees [{text, uuid ('' for the whole tree), name (None where it is not known), directory}]; wanted [[word, uuid or None]] when VMs
     were named, where a glob comes once for each VM that it fits and once with None for those that only the whole tree knows;
-    registered: UUIDs of the VMs that the node knows (None when nobody had to ask); unread: whether the UUID of some could not be read.
+    registered: UUIDs of the VMs that the node knows (None when nobody had to ask); names: their names (likewise); unread: whether the UUID of some could not be read.
     """
     whole = known = kept = spellings = None
     if (
@@ -119,7 +127,14 @@ def fetch_trees(client: Any, types: Iterable[str], wanted: Optional[List[str]], 
         found.append({"text": text, "uuid": uuid, "name": names.get(uuid_key(uuid)), "directory": directory})
     # All requests go through the node; its uuid tells the backups that it made.
     unread = any(not vm["uuid"] for vm in known or ())
-    return {"server": client.server, "trees": found, "registered": registered, "unread": unread, "wanted": words}
+    return {
+        "server": client.server,
+        "trees": found,
+        "registered": registered,
+        "unread": unread,
+        "wanted": words,
+        "names": None if known is None else names_of(known),
+    }
 
 
 def only_uuids(words: Optional[List[str]]) -> bool:

@@ -7,12 +7,12 @@ The numbers are the vendor's (PrlEventsValues.h). Which events a server really s
 Virtuozzo 9; it is told where somebody asks for one that never comes.
 """
 
-import difflib
 import fnmatch
 import re
-from typing import Any, Dict, Iterable, List, Optional, Tuple, Union
+from typing import Any, Dict, List, Optional, Tuple, Union
 
 from ansible_collections.prlsdk.core.plugins.module_utils._errors import InputError
+from ansible_collections.prlsdk.core.plugins.module_utils._suggestion import did_you_mean
 
 # Each line: the number of the first, then names in a row. The first table's names begin with PET_DSP_EVT_, the second's with PET_.
 _DISPATCHER = """
@@ -179,7 +179,7 @@ def types_of(written: Any, option: str) -> Tuple[Optional[List[int]], List[str]]
         silent = all(name_of(number) in NEVER_SENT for number in numbers)
         return numbers, _warnings(numbers[:1], option) if silent else []
     if word not in _SPELLINGS:
-        raise InputError("%s: there is no event type '%s'.%s" % (option, written, nearest(word, _SPELLINGS)))
+        raise InputError("%s: there is no event type '%s'.%s" % (option, written, did_you_mean(word, _SPELLINGS)))
     return [_SPELLINGS[word]], _warnings([_SPELLINGS[word]], option)
 
 
@@ -191,12 +191,6 @@ def _warnings(numbers: List[int], option: str) -> List[str]:
         elif name in MISLEADING:
             found.append("%s: %s may not be what you want: %s." % (option, name, MISLEADING[name]))
     return found
-
-
-def nearest(word: str, known: Iterable[str]) -> str:
-    """A half sentence that suggests what was meant, or nothing."""
-    near = difflib.get_close_matches(word, list(known), 3, 0.6)
-    return " Did you mean %s?" % " or ".join(near) if near else ""
 
 
 def whole(value: Any) -> Optional[int]:
@@ -265,7 +259,7 @@ def condition(name: str, wanted: Any, option: str) -> Dict[str, Any]:
         if key not in _CONDITIONS:
             raise InputError(
                 "%s: there is no condition '%s'; there are %s.%s"
-                % (option, key, ", ".join(_CONDITIONS), nearest(str(key), _CONDITIONS))
+                % (option, key, ", ".join(_CONDITIONS), did_you_mean(str(key), _CONDITIONS))
             )
     given = {key: value for key, value in wanted.items() if value is not None}
     if not given:
@@ -330,7 +324,7 @@ def answer(value: Any, option: str) -> int:
     if word not in ANSWERS:
         raise InputError(
             "%s: there is no answer '%s'; there are %s.%s"
-            % (option, value, ", ".join(sorted(ANSWERS)), nearest(word, ANSWERS))
+            % (option, value, ", ".join(sorted(ANSWERS)), did_you_mean(word, ANSWERS))
         )
     return ANSWERS[word]
 

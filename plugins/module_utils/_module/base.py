@@ -28,9 +28,18 @@ class Module(AnsibleModule):
     _needs_folder = False
     params: Dict[str, Any]
 
-    def __init__(self, **more: Any) -> None:
+    def __init__(self, plain_texts: Optional[Dict[str, str]] = None, **more: Any) -> None:
         _signals.clean_up_on_signal()
+        # Lists of dictionaries in which a plain text stands for a dictionary with this one key.
+        self._plain_texts = plain_texts or {}
         super().__init__(**more)
+
+    def _load_params(self) -> None:
+        super()._load_params()
+        for option, key in self._plain_texts.items():
+            self.params[option] = as_dictionaries(self.params.get(option), key)
+            if self.params[option] is None:
+                del self.params[option]
 
     def _log_invocation(self) -> None:
         # Ansible's own fails on these with a traceback.
@@ -66,6 +75,20 @@ class Module(AnsibleModule):
             self._needs_folder = False
 
 
+def as_dictionaries(value: Any, key: str) -> Any:
+    """An option as Ansible gets it, with a dictionary in the place of each plain text in its list; texts that Ansible can parse stay."""
+    if isinstance(value, str) and value.strip() and is_plain(value) and not value.lstrip().startswith("["):
+        value = [text.strip() for text in value.split(",")]
+    if not isinstance(value, list):
+        return value
+    return [{key: entry} if isinstance(entry, str) and is_plain(entry) else entry for entry in value]
+
+
+def is_plain(text: str) -> bool:
+    """Whether a text is neither JSON nor key=value."""
+    return ":" not in text and "=" not in text
+
+
 def make_module(options: Dict[str, Any], **more: Any) -> "Module":
     """An AnsibleModule with the connection's options beside its own ones; check mode is supported by all."""
     specification = connection_options()
@@ -85,11 +108,17 @@ def run(
 
     ``progress(operation, subject)`` is told of each call of the SDK. With ``read_only`` no call is made that could change something.
     """
+    without_effect = login_without_host(module.params)
     # The worker inherits the environment, and needs no secret from there.
     os.environ.pop(ENVIRONMENT["password"], None)
     failure = client = None
     try:
         try:
+            if without_effect:
+                raise InputError(
+                    "%s: has no effect without 'host': the login would be that of the local user. Set 'host' too, or leave it out."
+                    % without_effect
+                )
             client = connect(module, read_only or module.check_mode, progress)
             with client:
                 result = act(module.params, client)
@@ -107,6 +136,16 @@ def run(
         module.exit_json(**result)
     finally:
         _signals.ignore_signals()
+
+
+def login_without_host(params: Dict[str, Any]) -> Optional[str]:
+    """An option of the login that the task has and that means nothing there; what the environment sets may be meant for other tasks."""
+    if params["host"]:
+        return None
+    for name in ("username", "password", "port"):
+        if params[name] is not None and str(params[name]) != os.environ.get(ENVIRONMENT[name]):
+            return name
+    return None
 
 
 def shown(diff: Dict[str, Any]) -> Dict[str, Any]:
@@ -136,6 +175,12 @@ def connect(module: Any, read_only: bool, progress: Optional[Callable[..., Any]]
             raise InputError("storage: 'default: true' and 'host' exclude each other. Keep the one that you mean.")
         storage = {"default": True}
     elif storage:
+        missing = [name for name in ("host", "username", "password") if not storage[name]]
+        if missing:
+            raise InputError(
+                "storage: %s missing. Give host, username and password of the backup server, or 'default: true' for the node's default one."
+                % ("%s is" % missing[0] if len(missing) == 1 else "%s are" % " and ".join(missing))
+            )
         storage = login_of(storage, params["login_timeout"])
     launcher = Launcher(module.private_folder(), params["sdk_python"], params["sdk_path"], params["sdk_mode"])
     return Client(launcher, login_of(params, params["login_timeout"]), storage, params["timeout"], read_only, progress)

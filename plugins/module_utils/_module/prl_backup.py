@@ -21,6 +21,7 @@ from ansible_collections.prlsdk.core.plugins.module_utils._errors import (
 )
 from ansible_collections.prlsdk.core.plugins.module_utils._module.progress import TaskMode
 from ansible_collections.prlsdk.core.plugins.module_utils._sdk.messages import CallError, explain, explain_all, public
+from ansible_collections.prlsdk.core.plugins.module_utils._suggestion import did_you_mean
 from ansible_collections.prlsdk.core.plugins.module_utils._terminal_text import printable
 from ansible_collections.prlsdk.core.plugins.module_utils._xml_text import check_text
 
@@ -49,7 +50,10 @@ def change_backups(params: Dict[str, Any], client: Any, mode: TaskMode) -> Dict[
 
 
 # The options that mean nothing with a state, and would be there because the other one was meant.
-OF_THE_OTHER_STATE = {"present": ("backups", "debts", "stop_after"), "absent": ("type", "description", "max_age")}
+OF_THE_OTHER_STATE = {
+    "present": ("backups", "backup_ids", "debts", "stop_after"),
+    "absent": ("type", "description", "max_age"),
+}
 
 
 def reject_options_of_the_other_state(params: Dict[str, Any]) -> None:
@@ -70,10 +74,14 @@ def create_backup(params: Dict[str, Any], client: Any, mode: TaskMode) -> Dict[s
         with prefix_errors("max_age"):
             newer_than = _time.format_instant(_time.before(int(time.time()), _time.parse_duration(params["max_age"])))
     check_text(params["description"] or "", "description")
-    vm = locate.resolve([word], client.vms())[0][1]
+    vms = client.vms()
+    vm = locate.resolve([word], vms)[0][1]
     if vm is None:
         raise CallError(
-            "UNKNOWN_VM", "There is no VM or container '%s' on %s." % (word, client.server["host"]), subject=word
+            "UNKNOWN_VM",
+            "There is no VM or container '%s' on %s.%s"
+            % (word, client.server["host"], did_you_mean(word, locate.names_of(vms))),
+            subject=word,
         )
     if vm["uuid"] is None:
         raise locate.unreadable(word)
@@ -113,8 +121,11 @@ def create_backup(params: Dict[str, Any], client: Any, mode: TaskMode) -> Dict[s
 def remove_backups(params: Dict[str, Any], client: Any, mode: TaskMode) -> Dict[str, Any]:
     if params["stop_after"] is not None and params["stop_after"] < 0:
         raise InputError("stop_after: must be 0 or more seconds, not %d." % params["stop_after"])
-    wanted = [parse_entry(entry, params["vm"], "backups[%d]" % index) for index, entry in enumerate(params["backups"])]
-    reject_duplicates(wanted)
+    option, listed = "backups", params["backups"]
+    if listed is None:
+        option, listed = "backup_ids", [dict(PLAIN, id=identity) for identity in params["backup_ids"]]
+    wanted = [parse_entry(entry, params["vm"], option, index) for index, entry in enumerate(listed)]
+    reject_duplicates(wanted, option)
     debts = [parse_debt(debt, "debts[%d]" % index) for index, debt in enumerate(params["debts"] or [])]
     if not wanted:
         return {"changed": False, "backups": [], "gone_meanwhile": [], "debts": debts, "unfinished": False}
@@ -243,8 +254,20 @@ def entry_from(index: int, wanted: Dict[str, Any]) -> removal_rules.Entry:
     )
 
 
-def parse_entry(entry: Dict[str, Any], default_vm: Optional[str], option: str) -> Dict[str, Any]:
-    with prefix_errors(option + ".id"):
+# What an entry that is a plain id does not say.
+PLAIN: Dict[str, Any] = {
+    "vm": None,
+    "created": None,
+    "size": None,
+    "action": None,
+    "removes": [],
+    "allow_remove_last": False,
+}
+
+
+def parse_entry(entry: Dict[str, Any], default_vm: Optional[str], listed_in: str, index: int) -> Dict[str, Any]:
+    option = "%s[%d]" % (listed_in, index)
+    with prefix_errors(option + (".id" if listed_in == "backups" else "")):
         uuid, number = parse_backup_id(entry["id"])
     vm = entry["vm"] if entry["vm"] is not None else default_vm
     if vm is not None:
@@ -282,14 +305,14 @@ def parse_debt(debt: Dict[str, Any], option: str) -> Dict[str, str]:
     return {"vm": check_name(debt["vm"], option + ".vm"), "id": identity}
 
 
-def reject_duplicates(wanted: List[Dict[str, Any]]) -> None:
+def reject_duplicates(wanted: List[Dict[str, Any]], option: str) -> None:
     seen: Dict[Any, int] = {}
     for index, entry in enumerate(wanted):
         first = seen.setdefault((entry["id"], entry["vm"]), index)
         if first != index:
             raise InputError(
-                "backups: '%s' is listed twice, as number %d and %d. List each backup once."
-                % (entry["id"], first + 1, index + 1)
+                "%s: '%s' is listed twice, as number %d and %d. List each backup once."
+                % (option, entry["id"], first + 1, index + 1)
             )
 
 

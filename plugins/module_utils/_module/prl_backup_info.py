@@ -14,6 +14,7 @@ from ansible_collections.prlsdk.core.plugins.module_utils._backups import tree a
 from ansible_collections.prlsdk.core.plugins.module_utils._backups.ids import id_key
 from ansible_collections.prlsdk.core.plugins.module_utils._backups.tree import VmTree
 from ansible_collections.prlsdk.core.plugins.module_utils._errors import InputError, PrlError, TreeError, prefix_errors
+from ansible_collections.prlsdk.core.plugins.module_utils._suggestion import did_you_mean
 
 
 def gather_backups(params: Dict[str, Any], client: Any) -> Dict[str, Any]:
@@ -81,10 +82,22 @@ def fill(
         ]
     if "summary" in gather:
         result["summary"] = selected.summary
+    if result["missing"] and params["missing"] != "fail":
+        nowhere = {word for word, uuid in answer["wanted"] or () if uuid is None}
+        result["warnings"] += [
+            "vms: there is no VM '%s' on %s, and no backup of one.%s"
+            % (word, result["server"]["host"], did_you_mean(word, answer["names"] or ()))
+            for word in result["missing"]
+            if word in nowhere
+        ]
     if result["missing"] and params["missing"] == "fail":
         raise InputError(
-            "No backup was found of %s, on %s. Correct 'vms' or 'backup_ids', or set 'missing: ok' to go on without."
-            % (listed(result["missing"]), result["server"]["host"])
+            "No backup was found of %s, on %s.%s Correct 'vms' or 'backup_ids', or set 'missing: ok' to go on without."
+            % (
+                listed(result["missing"]),
+                result["server"]["host"],
+                did_you_mean(result["missing"][0], answer["names"] or ()) if len(result["missing"]) == 1 else "",
+            )
         )
 
 

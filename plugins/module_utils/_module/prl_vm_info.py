@@ -7,21 +7,25 @@ from typing import Any, Dict
 
 from ansible_collections.prlsdk.core.plugins.module_utils._backups import locate
 from ansible_collections.prlsdk.core.plugins.module_utils._errors import InputError
+from ansible_collections.prlsdk.core.plugins.module_utils._suggestion import did_you_mean
 
 
 def gather_vms(params: Dict[str, Any], client: Any) -> Dict[str, Any]:
     """The result of prl_vm_info."""
-    vms, unknown = locate.find_registered(client, params["types"], params["vms"])
+    vms, unknown, names = locate.find_registered(client, params["types"], params["vms"])
     result = {
         "changed": False,
         "vms": sorted(vms, key=lambda vm: (vm["name"] or "", vm["uuid"] or "")),
         "missing": unknown,
         "server": client.server,
     }
+    told = [
+        "vms: %s knows no VM or container '%s'.%s" % (client.server["host"], word, did_you_mean(word, names))
+        for word in unknown
+    ]
     if unknown and params["missing"] == "fail":
         raise InputError(
-            "vms: %s knows no VM or container called %s. Correct the name, or set 'missing: ok' to go on without."
-            % (client.server["host"], ", ".join("'%s'" % word for word in unknown)),
+            "%s Correct the name, or set 'missing: ok' to go on without." % " ".join(told),
             **result,
         )
-    return result
+    return dict(result, warnings=told)

@@ -217,12 +217,10 @@ def explain(error: Dict[str, Any], asked: Optional[str] = None) -> str:
         advice = ADVICE_FOR_LOST
     if error.get("storage"):
         advice = ADVICE_FOR_STORAGE.get(symbol, advice)
-    parts = [
-        "%s failed: %s" % (act, error["message"]) if act else error["message"],
-        "(%s)." % code if code else "",
-        advice,
-    ]
-    return printable(" ".join(part for part in parts if part))
+    said = "%s failed: %s" % (act, error["message"]) if act else error["message"]
+    if code:
+        said = "%s (%s)." % (said[:-1] if said.endswith(".") else said, code)
+    return printable(" ".join(part for part in (said, advice) if part))
 
 
 def explain_all(warnings: Iterable[Dict[str, Any]]) -> List[str]:

@@ -94,8 +94,7 @@ def _groups(policy: Any, overrides: Sequence[Any], limits: Any) -> list[Group]:
     for key in limits:
         if key not in GUARDS:
             raise InputError("guards has %r, which is not a guard; guards are %s" % (key, ", ".join(GUARDS)))
-    if not isinstance(policy, Mapping):
-        policies.read(policy)  # says what it must be
+    default = _policy({**policy, **limits} if isinstance(policy, Mapping) else policy, None)
     groups, names = [], {DEFAULT}
     for number, override in enumerate(overrides):
         where = "overrides[%d]" % number
@@ -112,11 +111,11 @@ def _groups(policy: Any, overrides: Sequence[Any], limits: Any) -> list[Group]:
             raise InputError("%s has no match: say which VMs it is for, by %s" % (where, ", ".join(MATCHES)))
         selector = selectors.read(override["match"], MATCHES, where + ".match")
         groups.append(Group(str(name), selector, _policy({**policy, **own, **limits}, where), []))
-    groups.append(Group(DEFAULT, Selector(), _policy({**policy, **limits}, None), []))
+    groups.append(Group(DEFAULT, Selector(), default, []))
     return groups
 
 
-def _policy(policy: Mapping[str, Any], where: str | None) -> policies.Policy:
+def _policy(policy: Any, where: str | None) -> policies.Policy:
     try:
         return policies.read(policy)
     except InputError as error:

@@ -66,9 +66,10 @@ def read(match: Any, keys: Sequence[str], where: str) -> Selector:
 
 
 def read_all(selectors: Any, keys: Sequence[str], where: str) -> list[Selector]:
-    """A list of them, such as the exclusions; raises as :func:`read` does."""
+    """A list of them, such as the exclusions; a plain text is a glob for names. Raises as :func:`read` does."""
     return [
-        read(match, keys, "%s[%d]" % (where, number)) for number, match in enumerate(_read.read_list(selectors, where))
+        read({"name": match} if isinstance(match, str) else match, keys, "%s[%d]" % (where, number))
+        for number, match in enumerate(_read.read_list(selectors, where))
     ]
 
 

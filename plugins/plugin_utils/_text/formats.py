@@ -187,7 +187,7 @@ _REASONS: dict[str, Callable[[dict[str, Any]], str]] = {
     "tail": lambda given: "tail of a chain that is kept",
     "superseded": lambda given: "%s keeps another one of %s" % (given["rule"], given["bucket"]),
     "beyond_count": lambda given: (
-        "%s is full: it would be number %d of %d" % (given["rule"], given["rank"], given["of"])
+        "%s has its %d, this would be number %d" % (given["rule"], given["of"], given["rank"])
     ),
     "older_than": lambda given: "older than %s by %s" % (given["rule"], span(given["by"])),
     "retired": lambda given: (

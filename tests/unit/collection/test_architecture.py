@@ -17,6 +17,7 @@ COLLECTION = "ansible_collections.prlsdk.core.plugins"
 GROUND = [
     "module_utils/_terminal_text",
     "module_utils/_errors",
+    "module_utils/_suggestion",
     "module_utils/_python",
     "module_utils/_time",
     "module_utils/_xml_text",

@@ -131,6 +131,6 @@ def test_finding_each_of_many_vms_by_its_name_takes_no_look_at_all_of_them(numbe
     vms = [vm(one, Counted("vm-%d" % one)) for one in range(number)]
     Counted.comparisons.clear()
     client = Client(vms)
-    found, unknown = locate.find_registered(client, ["vm"], [Counted("vm-%d" % one) for one in range(number)])
+    found, unknown, _names = locate.find_registered(client, ["vm"], [Counted("vm-%d" % one) for one in range(number)])
     assert found == vms and unknown == []
     assert Counted.comparisons["all"] < 20 * number

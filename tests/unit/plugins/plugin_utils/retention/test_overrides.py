@@ -194,3 +194,24 @@ def test_a_warning_about_one_policy_names_it_and_one_about_all_does_not():
     assert told.startswith("the default policy: weekly changes nothing")
     (told,) = messages(dict(policy, daily=30), {"monthly": 12})
     assert told.startswith("weekly changes nothing"), "it is true of both"
+
+
+def test_a_mistake_in_the_default_policy_is_not_blamed_on_an_override():
+    overrides = [{"name": "databases", "match": {"name": "db-*"}, "policy": {"daily": 30}}]
+    with pytest.raises(InputError) as told:
+        make_plans([], {**POLICY, "dayly": 7}, NOW, overrides)
+    assert str(told.value) == "the policy has an unknown key 'dayly'; did you mean daily?"
+    with pytest.raises(InputError) as told:
+        make_plans([], POLICY, NOW, [{**overrides[0], "policy": {"dayly": 30}}])
+    assert str(told.value).startswith("overrides[0] (databases): the policy has an unknown key 'dayly'")
+
+
+@pytest.mark.parametrize("option", ["exclude", "retired"])
+def test_a_plain_text_is_a_glob_for_names(option):
+    trees = [tree(name, 1) for name in ("test-1", "web-1")]
+    told = [make_plans(trees, POLICY, NOW, **{option: entries}) for entries in (["test-*"], [{"name": "test-*"}])]
+    assert told[0] == told[1]
+    if option == "exclude":
+        assert [one["vm"]["name"] for one in told[0]["excluded"]] == ["test-1"]
+    with pytest.raises(InputError):
+        make_plans(trees, POLICY, NOW, **{option: [""]})
