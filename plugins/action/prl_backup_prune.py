@@ -375,8 +375,7 @@ class Run:
             ) from error
 
     def _report_path(self) -> str:
-        assert self.folder is not None
-        return self.folder.of_host(self.action.host, ".json")
+        return self.folder.of_host(self.action.host, ".json") if self.folder else ""
 
     def _write_report(self, status: str, message: str, finished: Any) -> Any:
         # The plan may have megabytes, and is written again with each slice.

@@ -49,7 +49,7 @@ def read_instant(value: Any) -> int:
     :raises InputError: for anything else.
     """
     if (
-        type(value) is str
+        isinstance(value, str)
         and len(value) == 20
         and value[4] == value[7] == "-"
         and value[10] == "T"

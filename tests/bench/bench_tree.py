@@ -9,6 +9,7 @@ turns, so that a busy machine slows all of them. ``python -m tests.bench.bench_t
 
 from __future__ import annotations
 
+import importlib
 import json
 import os
 import pathlib
@@ -54,10 +55,9 @@ def _bare_cleared(path):
 
 def _start_parser():
     sys.path.insert(0, str(ROOT))
+    importlib.import_module("conftest")  # makes the checkout importable as the collection
     from ansible_collections.prlsdk.core.plugins.module_utils._backups import query as _backup_select
     from ansible_collections.prlsdk.core.plugins.module_utils._backups import tree as _backup_tree
-
-    import conftest  # noqa: F401  makes the checkout importable as the collection
 
     return _backup_select, _backup_tree
 

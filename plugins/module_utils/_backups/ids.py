@@ -49,8 +49,7 @@ def uuid_key(text: str) -> Optional[str]:
 def braced(text: str) -> str:
     """A UUID as it is written, with the braces that the server wants: it compares as text, so that the case has to stay."""
     match = _UUID.match(text)
-    assert match is not None, text
-    return "{%s}" % (match.group(1) or match.group(2))
+    return "{%s}" % (match.group(1) or match.group(2)) if match else text
 
 
 def format_id(uuid: str, number: Optional[int]) -> str:

@@ -72,7 +72,8 @@ class Vm:
     def place_of(self, wanted: str) -> Tuple[Chain, int]:
         """The same of a backup that is there."""
         place = self.place(wanted)
-        assert place is not None, wanted
+        if place is None:
+            raise KeyError(wanted)
         return place
 
     def has_chain(self, wanted: str) -> bool:

@@ -227,12 +227,14 @@ def bucket_within(rule: Rule, candidates: Candidates, context: RuleContext) -> S
 
 
 def _duration(rule: Rule) -> Duration:
-    assert rule.duration is not None  # of a rule that takes one
+    if rule.duration is None:
+        raise TypeError("%s takes no duration" % rule.name)
     return rule.duration
 
 
 def _bucket(rule: Rule) -> Bucket:
-    assert rule.bucket is not None  # of a rule of the table that has one
+    if rule.bucket is None:
+        raise TypeError("%s has no buckets" % rule.name)
     return rule.bucket
 
 

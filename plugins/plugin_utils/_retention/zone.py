@@ -164,5 +164,6 @@ def _day(move: Callable[[datetime.datetime], datetime.datetime], day: int) -> in
 
 
 def _seconds(offset: datetime.timedelta | None) -> int:
-    assert offset is not None  # of a zone it never is
+    if offset is None:
+        raise TypeError("a time without a zone")
     return offset.days * DAY + offset.seconds

@@ -3,8 +3,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Durations: what is accepted, what is refused and how, and the civil calendar."""
 
-from __future__ import annotations
-
 import datetime
 
 import pytest

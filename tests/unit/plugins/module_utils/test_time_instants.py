@@ -3,8 +3,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Instants: every accepted spelling gives the same integer, and what names no instant is refused."""
 
-from __future__ import annotations
-
 import datetime
 
 import pytest

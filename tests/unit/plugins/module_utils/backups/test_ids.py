@@ -2,8 +2,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-from __future__ import annotations
-
 import pytest
 from ansible_collections.prlsdk.core.plugins.module_utils._backups.ids import id_key, looks_like_uuid, parse_backup_id
 from ansible_collections.prlsdk.core.plugins.module_utils._errors import InputError

@@ -3,8 +3,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Documents made to harm the parser. Nothing outside is read, memory and time stay bounded, the error is one sentence."""
 
-from __future__ import annotations
-
 import http.server
 import io
 import json

@@ -3,8 +3,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The incremental parser against a slow and plain reading of the same text with the standard library."""
 
-from __future__ import annotations
-
 import datetime
 import io
 import pathlib

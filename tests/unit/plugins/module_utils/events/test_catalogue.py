@@ -9,7 +9,7 @@ VENDOR = {name: number for name, number in CONSTS.items() if name.startswith(("P
 
 
 def test_every_event_of_the_vendor_has_its_number_and_no_other_is_known():
-    assert dict(_events.NUMBERS, **_events._SYNONYMS) == VENDOR
+    assert dict(_events.NUMBERS, **_events.ALIASES) == VENDOR
     assert len({_events.short(name) for name in VENDOR}) == len(VENDOR), "short names must not clash"
 
 
