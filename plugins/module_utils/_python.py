@@ -18,4 +18,4 @@ def require_python3():
             % (OLDEST + (sys.executable,) + tuple(sys.version_info[:2]))
         )
         sys.stdout.write(json.dumps({"failed": True, "msg": message}) + "\n")
-        sys.exit(1)
+        raise SystemExit(1)

@@ -101,7 +101,8 @@ def fetch_trees(client: Any, types: Iterable[str], wanted: Optional[List[str]], 
 
     server; trees [{text, uuid ('' for the whole tree), name (None where it is not known), directory}]; wanted [[word, uuid or None]] when VMs
     were named, where a glob comes once for each VM that it fits and once with None for those that only the whole tree knows;
-    registered: UUIDs of the VMs that the node knows (None when nobody had to ask); names: their names (likewise); unread: whether the UUID of some could not be read.
+    registered: UUIDs of the VMs that the node knows (None when nobody had to ask); names: their names (likewise); unread: whether the UUID of
+    some could not be read.
     """
     whole = known = kept = spellings = None
     if (

@@ -182,7 +182,7 @@ def test_p05_planning_what_was_kept_removes_nothing_for_the_same_reasons(scene, 
     assert verdicts(second, "refused") == verdicts(first, "refused")
     if moves_the_anchor(policy):
         again = own_reasons(second)
-        assert all(named(reasons) <= named(again[identity]) for identity, reasons in own_reasons(first).items())
+        assert all(rules_of(reasons) <= rules_of(again[identity]) for identity, reasons in own_reasons(first).items())
     elif not follows_the_oldest(policy):
         assert own_reasons(second) == own_reasons(first)
     elif policy["counting"] == "independent":
@@ -198,7 +198,7 @@ def moves_the_anchor(policy):
     return policy["anchor"] == "newest" and not policy["count_pinned"] and policy["merge"] == "allow"
 
 
-def named(reasons):
+def rules_of(reasons):
     return {(reason["code"], reason.get("name") or reason.get("rule"), reason.get("tag")) for reason in reasons}
 
 
