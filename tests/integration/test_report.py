@@ -209,14 +209,14 @@ def test_what_a_vm_shows_is_what_the_plan_says(folder):
     sections = document.xpath("//details[@class='vm']")
     for vm in plan["vms"]:
         (details,) = [
-            each for each in sections if each.xpath("summary/bdi/text()") == [pages.words.shown(vm["vm"]["name"])]
+            each for each in sections if each.xpath("summary/bdi/text()") == [pages.formats.shown(vm["vm"]["name"])]
         ]
         states = [
-            use.get("href").split("-")[-1] for use in details.xpath(".//*[@class='lanes']//*[local-name()='use']")
+            use.get("href").split("-")[-1] for use in details.xpath(".//*[@class='timeline']//*[local-name()='use']")
         ]
         assert states.count("gone") == vm["counts"]["remove"] and states.count("refused") == vm["counts"]["refused"]
         assert states.count("own") == sum(backup["verdict"] == "keep" and backup["own"] for backup in vm["backups"])
-        slots = [use.get("href") for use in details.xpath(".//*[@class='ladder']//*[local-name()='use']")]
+        slots = [use.get("href") for use in details.xpath(".//*[@class='rule-slots']//*[local-name()='use']")]
         assert len(slots) >= 7 + 5 + 3
         assert "#s-empty" in slots, "years without a backup are empty slots"
         if vm["vm"]["name"] == "stopped":

@@ -47,7 +47,7 @@ _LOOKED_AT = operator.itemgetter("chain", "verdict", "created")
 def count(vm: dict[str, Any], odd: bool) -> Figures:
     """Count one entry of a plan's ``vms``.
 
-    The engine's guards count the same of their survey of the inventory, which a plan that was written down and read again does not have:
+    The engine's guards count the same of the inventory, which a plan that was written down and read again does not have:
     it says neither which backups are restorable nor what the guards counted, except of the one that refused. The reasons do say it. They
     are looked at only where the plan warned that the VM is ``odd``, that is, has broken chains or backups from the future: reading all
     reasons of a large plan through Ansible's templates takes long.
