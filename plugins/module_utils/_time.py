@@ -167,10 +167,10 @@ def parse_moment(written: str, now: float) -> int:
 
 
 def format_instant(epoch: float) -> str:
-    """Epoch seconds as ``YYYY-MM-DDTHH:MM:SSZ``, the one spelling that the collection writes."""
+    """Epoch seconds as ``YYYY-MM-DDTHH:MM:SSZ``, the one spelling that the collection writes. Fractions of a second are cut off."""
     if EARLIEST <= epoch <= LATEST:
-        return (EPOCH + datetime.timedelta(0, epoch)).isoformat() + "Z"
-    return to_datetime(epoch).isoformat() + "Z"
+        return (EPOCH + datetime.timedelta(0, epoch)).isoformat("T", "seconds") + "Z"
+    return to_datetime(epoch).isoformat("T", "seconds") + "Z"
 
 
 def before(epoch: float, duration: Duration) -> int:

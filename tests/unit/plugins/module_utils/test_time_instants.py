@@ -112,3 +112,8 @@ def test_a_duration_is_taken_off_an_instant_by_the_calendar_of_utc():
     leap = _time.parse_instant("2024-02-29T03:00:02Z")
     assert _time.format_instant(_time.before(leap, _time.parse_duration("1y30min"))) == "2023-02-28T02:30:02Z"
     assert _time.before(leap, _time.parse_duration("5000y")) == _time.EARLIEST
+
+
+@pytest.mark.parametrize("epoch", [1790000000.999, 1790000000.0, 1790000000])
+def test_fractions_of_a_second_are_not_written(epoch):
+    assert _time.format_instant(epoch) == _time.format_instant(1790000000) and len(_time.format_instant(epoch)) == 20
