@@ -453,17 +453,21 @@ def test_a_message_of_the_worker_may_be_longer_than_the_noise_that_is_kept(node,
     assert long in [vm["name"] for vm in run_module("prl_vm_info", node)["vms"]]
 
 
+# The list and the tree are asked for at the same time: which of the two is told first depends on the moment.
+CONNECTION_LOST = ("PRL_ERR_WS_DISP_CONNECTION_CLOSED", "PRL_ERR_NOT_CONNECTED_TO_DISPATCHER")
+
+
 def test_a_lost_connection_is_found_after_a_local_login(node):
     node("fault", "add", "get_backup_tree", "lose")
     result = failure(node)
-    assert result["error"]["symbol"] == "PRL_ERR_WS_DISP_CONNECTION_CLOSED" and result["error"]["retryable"]
+    assert result["error"]["symbol"] in CONNECTION_LOST and result["error"]["retryable"]
 
 
 def test_a_lost_connection_is_found_after_a_remote_login_though_the_sdk_never_tells(remote):
     remote("fault", "add", "get_backup_tree", "lose")
     start = time.monotonic()
     result = failure(remote, timeout=60, **HOST)
-    assert result["error"]["symbol"] == "PRL_ERR_WS_DISP_CONNECTION_CLOSED" and result["error"]["retryable"]
+    assert result["error"]["symbol"] in CONNECTION_LOST and result["error"]["retryable"]
     assert time.monotonic() - start < 10, "long before the deadline"
 
 
