@@ -20,19 +20,17 @@ def _link_collection():
             pass
 
 
-def _install_collection_finder():
+def _is_found():
+    """Whether the collection is found already, as under ansible-test."""
+    return any(type(finder).__name__ == "_AnsibleCollectionFinder" for finder in sys.meta_path)
+
+
+if not _is_found():
     from ansible.utils.collection_loader._collection_finder import _AnsibleCollectionFinder
 
-    if not any(type(finder).__name__ == "_AnsibleCollectionFinder" for finder in sys.meta_path):
-        _AnsibleCollectionFinder(paths=[str(COLLECTIONS)])._install()
-
-
-#: ansible-test runs the tests in a folder of this name, and finds the collection by itself.
-IN_PLACE = ROOT.parts[-3:] == ("ansible_collections", "prlsdk", "core")
-if not IN_PLACE:
     _link_collection()
     os.environ["ANSIBLE_COLLECTIONS_PATH"] = str(COLLECTIONS)
-    _install_collection_finder()
+    _AnsibleCollectionFinder(paths=[str(COLLECTIONS)])._install()
 
 
 #: Parts of the names of tests that take half a minute and more.

@@ -49,7 +49,9 @@ def uuid_key(text: str) -> Optional[str]:
 def braced(text: str) -> str:
     """A UUID as it is written, with the braces that the server wants: it compares as text, so that the case has to stay."""
     match = _UUID.match(text)
-    return "{%s}" % (match.group(1) or match.group(2)) if match else text
+    if match is None:
+        raise ValueError("%r is no UUID" % (text,))
+    return "{%s}" % (match.group(1) or match.group(2))
 
 
 def format_id(uuid: str, number: Optional[int]) -> str:

@@ -81,9 +81,9 @@ class Backups:
         """Remove one, with the keep-chain flag or without, in ``limit`` seconds."""
         self.client.remove_backup(uuid, backup_id, keep_chain, limit)
 
-    def create(self, uuid: str, wish: Any, limit: float) -> Tuple[Optional[str], List[Dict[str, Any]]]:
+    def create(self, uuid: str, request: Any, limit: float) -> Tuple[Optional[str], List[Dict[str, Any]]]:
         """-> (id, or None if nobody waits for it; warnings)."""
-        if not wish.wait:
+        if not request.wait:
             limit = min(limit, START)
         with Reports(
             self.client, self._progress, "create_vm_backup", uuid, lambda issuer: id_key(issuer) == id_key(uuid)
@@ -95,19 +95,19 @@ class Backups:
                     reports.look,
                     uuid,
                     vm=uuid,
-                    full=wish.full,
-                    description=wish.description,
-                    compress=wish.compress,
+                    full=request.full,
+                    description=request.description,
+                    compress=request.compress,
                 )
             except CallError as failure:
-                if wish.wait or failure.error["symbol"] != TIMEOUT:
+                if request.wait or failure.error["symbol"] != TIMEOUT:
                     raise
                 return None, reports.warnings
             reports.finish()
         return made["id"], made["warnings"] + reports.warnings
 
     def restore(
-        self, uuid: str, backup_id: str, wish: Any, known: List[Dict[str, Any]], limit: float
+        self, uuid: str, backup_id: str, request: Any, known: List[Dict[str, Any]], limit: float
     ) -> Tuple[str, str, List[Dict[str, Any]]]:
         """-> (the VM's uuid, the backup's id, warnings). ``known`` are the VMs of the node."""
         others = {id_key(vm["uuid"]) for vm in known if vm["uuid"]} - {id_key(uuid)}
@@ -122,10 +122,10 @@ class Backups:
                 backup_id,
                 vm=uuid,
                 id=backup_id,
-                copy=wish.copy,
-                name=wish.name,
-                destination=wish.destination,
-                live=wish.live,
+                copy=request.copy,
+                name=request.name,
+                destination=request.destination,
+                live=request.live,
             )
             reports.finish()
         return done["vm"], done["id"], done["warnings"] + reports.warnings

@@ -240,7 +240,9 @@ def in_another_spelling(
     The server compares UUIDs as text, in the case that it stored them in, and its answer to any other is an empty tree. ``registered`` are
     the UUIDs that the node knows, as by_key() gives them; of a VM that is gone only guesses are left.
     """
-    key = uuid_key(uuid) or ""
+    key = uuid_key(uuid)
+    if key is None:
+        return None
     for one in registered.get(key) or ["{%s}" % key, "{%s}" % key.upper()]:
         text = client.tree(one, types) if one != uuid else None
         if text and text.holds_backups():

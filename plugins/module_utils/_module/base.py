@@ -37,9 +37,8 @@ class Module(AnsibleModule):
     def _load_params(self) -> None:
         super()._load_params()
         for option, key in self._plain_texts.items():
-            self.params[option] = as_dictionaries(self.params.get(option), key)
-            if self.params[option] is None:
-                del self.params[option]
+            if option in self.params:
+                self.params[option] = as_dictionaries(self.params[option], key)
 
     def _log_invocation(self) -> None:
         # Ansible's own fails on these with a traceback.

@@ -19,7 +19,7 @@ class Gap(NamedTuple):
     until: str
 
 
-class Figures(NamedTuple):
+class Counts(NamedTuple):
     """One VM, counted. Instants are epoch seconds."""
 
     newest: int | None  # the newest restorable backup that is there
@@ -44,7 +44,7 @@ class Figures(NamedTuple):
 _LOOKED_AT = operator.itemgetter("chain", "verdict", "created")
 
 
-def count(vm: dict[str, Any], odd: bool) -> Figures:
+def count(vm: dict[str, Any], odd: bool) -> Counts:
     """Count one entry of a plan's ``vms``.
 
     The engine's guards count the same of the inventory, which a plan that was written down and read again does not have:
@@ -77,7 +77,7 @@ def count(vm: dict[str, Any], odd: bool) -> Figures:
             stays.append((instant, created))
     counts = vm["counts"]
     going = counts["remove"] + counts["refused"]
-    return Figures(
+    return Counts(
         newest,
         len(chains),
         len(left),

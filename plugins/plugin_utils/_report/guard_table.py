@@ -13,14 +13,14 @@ from ansible_collections.prlsdk.core.plugins.plugin_utils._retention.guards impo
 from ansible_collections.prlsdk.core.plugins.plugin_utils._retention.zone import Zone
 
 from .._text import formats
-from .counts import Figures
+from .counts import Counts
 
 #: VMs of a plan, each with what was counted of it.
-_Pairs = list[tuple[dict[str, Any], Figures]]
+_Pairs = list[tuple[dict[str, Any], Counts]]
 
 
 def table(
-    policy: dict[str, Any], vms: list[dict[str, Any]], counted: list[Figures], now: int, zone: Zone
+    policy: dict[str, Any], vms: list[dict[str, Any]], counted: list[Counts], now: int, zone: Zone
 ) -> list[dict[str, Any]]:
     """A row for each guard that the policy of these VMs sets, with the nearest value and how many plans it refused."""
     rows = [_row(name, policy, list(zip(vms, counted)), now, zone) for name in _NEAREST if policy.get(name) is not None]

@@ -13,35 +13,25 @@ from ansible_collections.prlsdk.core.plugins.plugin_utils._text import formats
 #: Offenders that the message names, and rows of VMs that the table has; with more VMs it leaves out those that are all right.
 NAMED, ROWS = 5, 50
 
+#: Findings in few words, the worst first.
 _SHORT = {
+    "no_vms": "no VM or container",
     "unreadable": "cannot be read",
     "damaged": "backups cannot be read",
-    "no_vms": "no VM or container",
     "never": "never backed up",
     "not_restorable": "nothing restorable",
+    "rpo": "too old",
     "chain_age": "chain too old",
     "chain_length": "chain too long",
     "future": "backups from the future",
     "full_due": "a full is due",
     "new": "new, not backed up yet",
 }
+_RANKS = {code: rank for rank, code in enumerate(_SHORT)}
 _NOTHING = (
     "The node shows no VM or container to this login, so nothing could be checked. Log in as a user who sees them all, mostly with become: true; "
     "where there are none on purpose, take no_vms out of the findings that are violations."
 )
-_ORDER = (
-    "unreadable",
-    "damaged",
-    "never",
-    "not_restorable",
-    "rpo",
-    "chain_age",
-    "chain_length",
-    "future",
-    "full_due",
-    "new",
-)
-_RANKS = {code: rank for rank, code in enumerate(_ORDER)}
 
 
 def worst(
@@ -101,11 +91,11 @@ def table(
         bad = [row for row in rows if row["status"] in ("violation", "notice")][: 2 * ROWS]
         left_out, rows = len(rows) - len(bad), bad
     cells = [("", "VM", "newest", "objective", "chain", "findings")]
-    glyphs = {"violation": "FAIL", "notice": "note", "ok": "ok", "excluded": "skip"}
-    cells += [(glyphs[finding["severity"]], "(the node)", "", "", "", _SHORT[finding["code"]]) for finding in findings]
+    marks = {"violation": "FAIL", "notice": "note", "ok": "ok", "excluded": "skip"}
+    cells += [(marks[finding["severity"]], "(the node)", "", "", "", _SHORT[finding["code"]]) for finding in findings]
     cells += [
         (
-            glyphs[row["status"]],
+            marks[row["status"]],
             _name(row),
             _age(row, now),
             row["objective"]["rpo"],
@@ -117,7 +107,7 @@ def table(
     for orphan in orphans[:ROWS]:
         age = formats.span(max(now - _time.parse_instant(orphan["newest"]), 0))
         cells.append(
-            (glyphs[orphan["severity"]], _name(orphan), age, "", "", "orphan, %s" % formats.size(orphan["size"]))
+            (marks[orphan["severity"]], _name(orphan), age, "", "", "orphan, %s" % formats.size(orphan["size"]))
         )
     widths = [max(len(row[column]) for row in cells) for column in range(5)]
     lines = ["  ".join([text.ljust(width) for text, width in zip(row, widths)] + [row[5]]).rstrip() for row in cells]
@@ -170,8 +160,6 @@ def _why(findings: list[dict[str, Any]], result: dict[str, Any], now: Any) -> st
 
 
 def _short(finding: dict[str, Any], result: dict[str, Any]) -> str:
-    if finding["code"] == "rpo":
-        return "too old"
     if finding["code"] == "chain_length":
         return "chain too long (%d of %d)" % (finding["value"], finding["limit"])
     if finding["code"] == "chain_age":

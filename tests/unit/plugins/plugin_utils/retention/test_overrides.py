@@ -213,5 +213,8 @@ def test_a_plain_text_is_a_glob_for_names(option):
     assert told[0] == told[1]
     if option == "exclude":
         assert [one["vm"]["name"] for one in told[0]["excluded"]] == ["test-1"]
+    else:
+        warned = [one["message"] for one in told[0]["warnings"] if one["code"] == "not_retired"]
+        assert len(warned) == 1 and "test-1" in warned[0], "it is meant, and not known to be gone"
     with pytest.raises(InputError):
         make_plans(trees, POLICY, NOW, **{option: [""]})

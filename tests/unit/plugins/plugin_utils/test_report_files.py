@@ -4,7 +4,7 @@ import re
 
 import hypothesis
 import pytest
-from ansible_collections.prlsdk.core.plugins.plugin_utils._file_name import LONGEST, file_name
+from ansible_collections.prlsdk.core.plugins.plugin_utils._report_files import LONGEST, file_name
 from hypothesis import strategies as st
 
 #: Names that are near each other, or near to what the escape makes.
