@@ -53,6 +53,7 @@ def read_instant(value: Any) -> int:
         and len(value) == 20
         and value[4] == value[7] == "-"
         and value[10] == "T"
+        and value[13] == value[16] == ":"
         and value[-1] == "Z"
     ):
         try:

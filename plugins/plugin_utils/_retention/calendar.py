@@ -147,7 +147,7 @@ class Calendar:
 
     def keys(self, instants: Sequence[int]) -> dict[str, tuple[int, ...]]:
         """The buckets of instants, at least one: a column for each rule."""
-        columns = zip(*[self._keys_in_grain(self.zone.wall(instant) // self._grain) for instant in instants])
+        columns = zip(*[self._keys_in_grain(wall // self._grain) for wall in self.zone.walls(instants)])
         return {bucket.rule: column for bucket, column in zip(self._buckets, columns)}
 
     def key(self, bucket: Bucket, instant: int) -> int:

@@ -49,7 +49,7 @@ def full_due(
             stays[position] = False
     left = list(itertools.compress(range(len(backups)), stays))
     instant = max(now, backups.instant[chains.restorable[-1]] + 1)
-    full = Backup(instant, 1, _NEW, _NEW, FULL, 0, "", "", "")
+    full = Backup(instant, 1, _NEW, _NEW, FULL, 0, "", "", "", "")
     rows = list(itertools.compress(backups.rows(), stays))
     later_rows = sorted([*rows, full])
     later = chain_reader.read(Backups(later_rows))

@@ -5,11 +5,13 @@
 
 from __future__ import annotations
 
+import datetime
 import itertools
 import operator
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
+from ansible_collections.prlsdk.core.plugins.module_utils import _time
 from ansible_collections.prlsdk.core.plugins.module_utils._backups.ids import id_key
 from ansible_collections.prlsdk.core.plugins.module_utils._errors import InputError
 
@@ -33,6 +35,7 @@ class Backup(NamedTuple):
     description: str
     creator: str
     server_uuid: str
+    created: str  # the instant as the collection writes it
 
 
 class Backups(Sequence[Backup]):
@@ -52,6 +55,7 @@ class Backups(Sequence[Backup]):
     description: tuple[str, ...]
     creator: tuple[str, ...]
     server_uuid: tuple[str, ...]
+    created: tuple[str, ...]
 
     def __init__(self, rows: Sequence[_Row]):
         """:arg rows: the values of each, in the order of the fields of :class:`Backup`."""
@@ -60,7 +64,7 @@ class Backups(Sequence[Backup]):
     def _hold(self, columns: tuple[Any, ...]) -> None:
         self.columns = columns
         self.instant, self.position, self.chain, self.id, self.kind, self.size = columns[:6]
-        self.description, self.creator, self.server_uuid = columns[6:]
+        self.description, self.creator, self.server_uuid, self.created = columns[6:]
 
     def __len__(self) -> int:
         return len(self.instant)
@@ -114,7 +118,7 @@ def repeated_ids(vms: Sequence[Vm]) -> dict[str, int]:
 
     Of several in one VM that no other VM has, the first is not counted: it is the one that the others repeat.
     """
-    ids_of = [set(map(plain_id, vm.backups.id)) for vm in vms]
+    ids_of = [set(map(id_key, vm.backups.id)) for vm in vms]
     seen: set[str] = set()
     shared: set[str] = set()
     for ids in ids_of:
@@ -227,7 +231,10 @@ def _plain_rows(chains: Sequence[Any]) -> list[_Row]:
         raise ValueError
     if not {FULL, INCREMENTAL}.issuperset(kinds) or min(positions) < 0 or min(sizes) < 0:
         raise ValueError
-    return list(zip(map(read_instant, created), positions, uuids, ids, kinds, sizes, *texts))
+    moments = [datetime.datetime.fromisoformat(text[:-1]) for text in created]
+    if [moment.isoformat(timespec="seconds") + "Z" for moment in moments] != list(created):
+        raise ValueError
+    return list(zip(map(_time.from_datetime, moments), positions, uuids, ids, kinds, sizes, *texts, created))
 
 
 def _rows(chain: Any, where: str) -> Iterator[_Row]:
@@ -250,7 +257,7 @@ def _row(backup: Any, chain: str, where: str) -> _Row:
     position = _integer(backup, "number", called)
     size = _integer(backup, "size", called)
     texts = [_text(backup, key, called, "") for key in ("description", "creator", "server_uuid")]
-    return (created, position, chain, identity, kind, size, *texts)
+    return (created, position, chain, identity, kind, size, *texts, _time.format_instant(created))
 
 
 def _list(value: Any, where: str) -> Sequence[Any]:

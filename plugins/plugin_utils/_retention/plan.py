@@ -192,12 +192,11 @@ class VmPlan:
 
     def _backups(self) -> list[dict[str, Any]]:
         now, backups = self.planner.now, self.vm.backups
-        created = map(_time.format_instant, backups.instant)
         rows = zip(
             backups.id,
             backups.chain,
             backups.kind,
-            created,
+            backups.created,
             backups.size,
             self.goes,
             self.closure.has_own_reason,
@@ -261,7 +260,7 @@ class VmPlan:
         backups = self.vm.backups
         return {
             "id": backups.id[position],
-            "created": _time.format_instant(backups.instant[position]),
+            "created": backups.created[position],
             "size": backups.size[position],
         }
 

@@ -267,11 +267,11 @@ def _lapses(
         return [NEVER] * number
     if context.taken is not None:  # what a finer rule lets go comes back to this one, at any time
         return [ANY_TIME] * number
-    open_from = first = candidates.calendar.open_from(_bucket(rule), context.now)
+    bucket, span = _bucket(rule), candidates.calendar.span
+    open_from = first = candidates.calendar.open_from(bucket, context.now)
     while first in extremes:
         first += 1
-    span = candidates.calendar.span
-    lapses = [span(_bucket(rule).rule, first + rule.count - rank).start for rank in range(1, number + 1)]
+    lapses = [span(bucket.rule, first + rule.count - rank).start for rank in range(1, number + 1)]
     if rule.pick == "newest":
         for place, key in enumerate(picked):
             if key < open_from:
@@ -287,7 +287,8 @@ def _explained(rule: Rule, ranks: Sequence[int]) -> Explanation:
 
 
 def _spans(rule: Rule, candidates: Candidates, keys: list[int]) -> list[Span]:
-    return [candidates.calendar.span(_bucket(rule).rule, key) for key in keys]
+    bucket, span = _bucket(rule), candidates.calendar.span
+    return [span(bucket.rule, key) for key in keys]
 
 
 def _ranked(rule: Rule, spans: Iterable[Span]) -> list[dict[str, Any]]:
@@ -335,11 +336,8 @@ def _superseded(
 
     :arg kept: bucket -> the position of what the rule keeps of it.
     """
-    keys, ids, name = (
-        candidates.keys(_bucket(rule)),
-        candidates.ids,
-        rule.name,
-    )
+    bucket, ids, name = _bucket(rule), candidates.ids, rule.name
+    keys = candidates.keys(bucket)
     looks_at = candidates.is_full if rule.of == "full" else None
     of_bucket: dict[int, dict[str, Any]] = {}
     reasons: list[dict[str, Any] | None] = []
@@ -355,7 +353,7 @@ def _superseded(
             reason = of_bucket[key] = {
                 "code": "superseded",
                 "rule": name,
-                "bucket": candidates.calendar.span(_bucket(rule).rule, key).label,
+                "bucket": candidates.calendar.span(bucket.rule, key).label,
                 "by": ids[kept[key]],
             }
         reasons.append(reason)

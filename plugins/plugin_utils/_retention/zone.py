@@ -46,16 +46,27 @@ class Zone:
         self._offset_on = functools.cache(self._find_offset)
         self._end_of = functools.cache(self._find_end)
         self._pieces_of = functools.cache(self._find_pieces)
+        self._day_before = functools.cache(_day_before)
+
+    def walls(self, instants: Sequence[int]) -> list[int]:
+        """What the wall clock shows at each instant."""
+        offset_on = self._offset_on
+        return [
+            instant + (self._offset(instant) if (offset := offset_on(instant // DAY)) is None else offset)
+            for instant in instants
+        ]
 
     def wall(self, instant: int) -> int:
-        """What the wall clock shows at an instant."""
-        offset = self._offset_on(instant // DAY)
-        return instant + (self._offset(instant) if offset is None else offset)
+        """What the wall clock shows at one instant."""
+        return self.walls([instant])[0]
 
     def instant(self, wall: int) -> int:
         """The instant at which the wall clock shows ``wall``: the earlier one of two, and for a time that the clock
         skips the one by the offset after the gap. Both err towards the past, which for a window is the keeping side.
         """
+        offset = self._steady_offset(wall // DAY)
+        if offset is not None:
+            return wall - offset
         moment = _time.to_datetime(wall).replace(tzinfo=self._info)
         return wall - max(_seconds(moment.replace(fold=fold).utcoffset()) for fold in (0, 1))
 
@@ -65,7 +76,7 @@ class Zone:
         if _is_exact(duration):
             return instant - exact
         wall = self.wall(instant)
-        return self.instant(_day(duration.calendar_before, wall // DAY) * DAY + wall % DAY) - exact
+        return self.instant(self._day_before(duration, wall // DAY) * DAY + wall % DAY) - exact
 
     def expiry(self, instant: int, duration: Duration, since: int) -> int:
         """:meth:`expiries` of one instant."""
@@ -82,8 +93,7 @@ class Zone:
             return [max(instant + exact, since - 1) for instant in instants]
         edge = self.before(since, duration)
         expiries = []
-        for instant in instants:
-            wall = self.wall(instant + exact)
+        for instant, wall in zip(instants, self.walls([instant + exact for instant in instants])):
             reached, until_its_time_of_day = self._end_of(duration, wall // DAY)
             end = reached + wall % DAY if until_its_time_of_day else reached
             if instant < edge:
@@ -152,6 +162,10 @@ class Zone:
         """The offset of a day of the wall clock, where it is one and the same for a day on either side; else None."""
         around = {self._offset_on(day - 1), self._offset_on(day), self._offset_on(day + 1)}
         return around.pop() if len(around) == 1 else None
+
+
+def _day_before(duration: Duration, day: int) -> int:
+    return _day(duration.calendar_before, day)
 
 
 def _is_exact(duration: Duration) -> bool:

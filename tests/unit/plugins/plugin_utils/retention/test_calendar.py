@@ -10,6 +10,7 @@ import zoneinfo
 
 import pytest
 from ansible_collections.prlsdk.core.plugins.module_utils import _time
+from ansible_collections.prlsdk.core.plugins.module_utils._errors import InputError
 from ansible_collections.prlsdk.core.plugins.plugin_utils._read import read_instant
 from ansible_collections.prlsdk.core.plugins.plugin_utils._retention.calendar import BUCKETS, Calendar
 from ansible_collections.prlsdk.core.plugins.plugin_utils._retention.plan import make_plan
@@ -250,6 +251,21 @@ def test_walls_are_those_of_the_zone_database(zone, away):
 @given(st.integers(_time.EARLIEST - 1, _time.LATEST + 1))
 def test_an_instant_is_read_as_the_modules_read_it(instant):
     assert read_instant(_time.format_instant(instant)) == _time.parse_instant(_time.format_instant(instant))
+
+
+@pytest.mark.parametrize("written", ["2026-01-01T03+01:00Z", "2026-01-01T030000.0Z", "2026-01-01T25:00:00Z"])
+def test_what_only_looks_like_an_instant_is_refused_by_its_place(written):
+    with pytest.raises(InputError) as refused:
+        make_plan([singles([written])], {"last": 1}, "2026-02-01T00:00:00Z")
+    assert "created" in str(refused.value) and written in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    "written", ["2026-01-01T04:00:00+01:00", "2026-01-01T03:00:00.500000Z", "2026-01-01 03:00:00Z"]
+)
+def test_every_spelling_of_an_instant_is_written_in_one(written):
+    (vm,) = make_plan([singles([written])], {"last": 1}, "2026-02-01T00:00:00Z")["vms"]
+    assert [backup["created"] for backup in vm["backups"]] == ["2026-01-01T03:00:00Z"]
 
 
 @pytest.mark.parametrize("created", ["0001-01-01T00:00:00Z", "9999-12-31T23:59:59Z"])
