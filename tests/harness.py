@@ -7,7 +7,7 @@ import subprocess
 import sys
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
-STUB_SDK = ROOT / "tests" / "stub_sdk"
+STUB_SDK = ROOT / "extensions" / "stub_sdk"
 COLLECTIONS = ROOT / ".ansible" / "collections"
 BIN = pathlib.Path(sys.executable).parent
 

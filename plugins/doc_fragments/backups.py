@@ -61,12 +61,12 @@ options:
     default: fail
   gather:
     description:
-      - What to return. V(backups) are the trees, V(summary) the counts. V(disks) and V(files) add to each backup its virtual disks
-        and the names of its image files, and need V(backups). V(raw) is the XML as the server sent it.
+      - What to return. V(backups) are the trees, V(summary) the counts, V(text) a table for people. V(disks) and V(files) add to each backup its
+        virtual disks and the names of its image files, and need V(backups). V(raw) is the XML as the server sent it.
       - V(summary) alone takes little memory on servers of any size.
     type: list
     elements: str
-    choices: [backups, summary, disks, files, raw]
+    choices: [backups, summary, text, disks, files, raw]
     default: [backups, summary]
   missing:
     description:

@@ -74,7 +74,7 @@ def backup_options() -> Dict[str, Any]:
         gather={
             "type": "list",
             "elements": "str",
-            "choices": ["backups", "summary", "disks", "files", "raw"],
+            "choices": ["backups", "summary", "text", "disks", "files", "raw"],
             "default": ["backups", "summary"],
         },
     )

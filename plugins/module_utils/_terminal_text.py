@@ -1,7 +1,8 @@
 # Copyright (c) The prlsdk.core developers
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Text from outside made safe to show: the name of a VM must not move the cursor, add a line or turn the direction of writing."""
+"""What people read in a terminal. Text from outside is made safe to show: the name of a VM must not move the cursor, add a line or turn the
+direction of writing."""
 
 import unicodedata
 from typing import Any, Iterable
@@ -22,6 +23,15 @@ def printable(text: Any) -> str:
 def printable_lines(lines: Iterable[Any]) -> str:
     """One text with a line for each of these texts: only the line breaks between them are real."""
     return "".join("%s\n" % printable(line) for line in lines)
+
+
+def size(count: int) -> str:
+    """Bytes for people: three digits and a binary unit."""
+    amount, units = float(count), ["B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB"]
+    while amount >= 999.5 and len(units) > 1:
+        amount /= 1024
+        del units[0]
+    return ("%d %s" if units[0] == "B" or amount >= 99.5 else "%.1f %s") % (amount, units[0])
 
 
 def _visible(character: str) -> str:

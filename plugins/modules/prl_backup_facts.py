@@ -255,6 +255,18 @@ ansible_facts:
               description: When the newest was made; V(null) if there is none.
               type: str
               sample: "2026-11-21T03:00:52Z"
+        lines:
+          description:
+            - A table for people. One line for each VM or container with its chains, backups, their size and the time of the newest one, then the newest four
+              chains, and what is unusual about it. The last line has the totals.
+            - Names are made safe to show. The layout may change; use the other values in a playbook.
+          returned: when O(gather) has V(text)
+          type: list
+          elements: str
+          sample:
+            - "name    type  chains  backups       size  newest (UTC)      newest chains: ■ full, ● incremental"
+            - "web-01  vm        10       70   431 GiB  2026-11-21 03:00  … ■●●●●●● ■●●●●●● ■●●●●●● ■●●●"
+            - "1 VM, 0 containers: 70 backups in 10 chains, 431 GiB, from 2026-09-12 to 2026-11-21"
         raw:
           description: The XML as the server sent it, for reports of defects. One entry for each answer.
           returned: when O(gather) has V(raw), also if the task fails because the XML is damaged

@@ -9,7 +9,7 @@ import sys
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 DEMO = ROOT / "tests" / "demo"
-STUB_SDK = ROOT / "tests" / "stub_sdk"
+STUB_SDK = ROOT / "extensions" / "stub_sdk"
 STATE = ROOT / "build" / "demo" / "state.sqlite"
 PLAYBOOKS = ("see.yml", "plan.yml", "apply.yml", "comply.yml")
 REPORT = STATE.parent / "report" / "index.html"
@@ -48,9 +48,9 @@ def main():
 NEXT = """\
 That was the stub SDK: the same modules, with a stand-in for the vendor's SDK and its server. Go on with it:
 
-  export PRL_STUB_STATE=$PWD/{state} PRL_SDK_PATH=$PWD/tests/stub_sdk PATH=$PWD/.venv/bin:$PATH
+  export PRL_STUB_STATE=$PWD/{state} PRL_SDK_PATH=$PWD/extensions/stub_sdk PATH=$PWD/.venv/bin:$PATH
   ansible localhost -m prl_backup_info -a 'vms=web-01 latest_only=true'
-  ansible localhost -m prl_backup_info -a 'older_than=8w gather=summary'
+  ansible localhost -m prl_backup_info -a 'vms=web-* gather=text'
   ansible localhost -m prl_vm_info
   ansible-playbook prlsdk.core.retention -e @tests/demo/policy.yml -e backup_retention_hosts=localhost --check --diff
   ansible-doc -t module prlsdk.core.prl_backup_info

@@ -84,6 +84,21 @@ def test_disks_and_files_come_when_asked_for(node):
     assert rich[0]["disks"][0]["size"] > 0 and rich[0]["files"]
 
 
+@pytest.mark.parametrize("module", ["prl_backup_info", "prl_backup_facts"])
+def test_text_is_a_line_for_each_vm_and_brings_no_trees(node, module):
+    result = run_module(module, node, gather=["text"], vms=["web-*"])
+    result = result.get("ansible_facts", {}).get("prl_backups", result)
+    assert "backup_trees" not in result and "summary" not in result
+    head, *lines, totals = result["lines"]
+    assert [line.split()[0] for line in lines] == ["web-%02d" % number for number in range(1, 7)]
+    assert head.startswith("name") and totals.startswith("6 VMs, 0 containers: ")
+
+
+def test_text_says_of_a_vm_that_it_is_gone(node):
+    lines = run_module("prl_backup_info", node, gather=["text"])["lines"]
+    assert [line.split()[0] for line in lines if line.endswith("(the VM is gone)")] == ["decommissioned-win2008"]
+
+
 def test_raw_is_what_the_server_sent_even_if_nothing_can_parse_it(node, tmp_path):
     assert run_module("prl_backup_info", node, vms=["web-01"], gather=["raw"])["raw"][0]["xml"].startswith(
         "<BackupTree "

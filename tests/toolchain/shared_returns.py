@@ -14,7 +14,7 @@ import sys
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 SOURCE = ROOT / "tests" / "toolchain" / "shared_returns.yml"
 EVERY = ("error", "candidates", "server", "sdk")
-TREES = ("backup_trees", "summary", "raw", "damaged")
+TREES = ("backup_trees", "summary", "lines", "raw", "damaged")
 #: Module -> the values, and how deep they stand in its RETURN, in spaces.
 PLACES = {
     "prl_backup": [(EVERY, 0)],

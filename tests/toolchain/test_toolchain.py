@@ -7,17 +7,12 @@ import shutil
 import subprocess
 import sys
 
-import pytest
-
 from tests.toolchain import ansible_test, shared_returns
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 BIN = pathlib.Path(sys.executable).parent
-# What a scenario cannot do without; it is skipped, by name, where the program is missing.
-NEEDS = {"backup_compliance": ["ssh", "sshd"], "backup_info": ["ssh", "sshd"], "backup_retention": ["ssh", "sshd"]}
 # What mypy reads below plugins/. The worker is written for Python 2.7, and has no types.
 TYPED = ("module_utils", "plugin_utils", "modules", "action", "filter", "doc_fragments")
-SCENARIOS = sorted(path.parent.name for path in ROOT.glob("extensions/molecule/*/molecule.yml"))
 
 
 def run(*command, **environment):
@@ -92,11 +87,3 @@ def test_units_run_by_ansible_test(tmp_path):
     targets = ["tests/unit/plugins/plugin_utils/text/", "tests/unit/plugins/module_utils/test_time_durations.py"]
     done = ansible_test.run(["units", "--color", "no", "--python", python, *targets], collection)
     assert done.returncode == 0 and re.search(r"[1-9][0-9]+ passed", done.stdout), done.stdout[-2000:]
-
-
-@pytest.mark.parametrize("scenario", SCENARIOS)
-def test_molecule(scenario, tmp_path):
-    for program in NEEDS.get(scenario, []):
-        if not shutil.which(program, path=os.environ["PATH"] + ":/usr/sbin:/sbin"):
-            pytest.skip("scenario %s needs the program %s" % (scenario, program))
-    run("molecule", "test", "--scenario-name", scenario, MOLECULE_EPHEMERAL_DIRECTORY=str(tmp_path / "m"))

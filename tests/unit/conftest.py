@@ -10,7 +10,7 @@ import sys
 import hypothesis
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-for _folder in (ROOT, ROOT / "tests" / "stub_sdk"):
+for _folder in (ROOT, ROOT / "extensions" / "stub_sdk"):
     if str(_folder) not in sys.path:
         sys.path.insert(0, str(_folder))
 

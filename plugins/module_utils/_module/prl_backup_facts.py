@@ -15,7 +15,7 @@ def gather_facts(params: Dict[str, Any], client: Any) -> Dict[str, Any]:
     gathered_at = _time.format_instant(time.time())
     result = gather_backups(params, client)
     facts: Dict[str, Any] = {
-        key: result.pop(key) for key in ("backup_trees", "summary", "raw", "damaged") if key in result
+        key: result.pop(key) for key in ("backup_trees", "summary", "lines", "raw", "damaged") if key in result
     }
     return {
         "changed": False,

@@ -9,7 +9,7 @@ import time
 from typing import Any, Dict, Iterable, Iterator, List, Optional, Set, Tuple
 
 from ansible_collections.prlsdk.core.plugins.module_utils import _time, _xml_text
-from ansible_collections.prlsdk.core.plugins.module_utils._backups import locate, query
+from ansible_collections.prlsdk.core.plugins.module_utils._backups import locate, query, table
 from ansible_collections.prlsdk.core.plugins.module_utils._backups import tree as trees
 from ansible_collections.prlsdk.core.plugins.module_utils._backups.ids import id_key
 from ansible_collections.prlsdk.core.plugins.module_utils._backups.tree import VmTree
@@ -64,7 +64,11 @@ def fill(
     if params["owner"] == "this_node":
         chosen.update(owner=answer["server"]["uuid"], now=_time.format_instant(time.time()))
     selected = query.select(
-        reader.trees(), query.filters(**chosen), limit=limit, keep="backups" in gather, offset=params.get("offset", 0)
+        reader.trees(),
+        query.filters(**chosen),
+        limit=limit,
+        keep="backups" in gather or "text" in gather,
+        offset=params.get("offset", 0),
     )
     if reader.altered:
         result["warnings"].append(_xml_text.warning(reader.altered))
@@ -73,13 +77,14 @@ def fill(
         selected, chosen["backup_ids"]
     )
     result.update(total=selected.total, truncated=selected.truncated, missing=missing)
+    known = {id_key(uuid) for uuid in answer["registered"] or ()}
+    # One that could not be read may be any.
+    otherwise = None if answer["registered"] is None or answer["unread"] else False
+    registered = [(tree, id_key(tree.uuid) in known or otherwise) for tree in selected.trees]
     if "backups" in gather:
-        known = {id_key(uuid) for uuid in answer["registered"] or ()}
-        # One that could not be read may be any.
-        otherwise = None if answer["registered"] is None or answer["unread"] else False
-        result["backup_trees"] = [
-            trees.as_result(tree, id_key(tree.uuid) in known or otherwise) for tree in selected.trees
-        ]
+        result["backup_trees"] = [trees.as_result(*each) for each in registered]
+    if "text" in gather:
+        result["lines"] = table.lines(registered, selected.summary)
     if "summary" in gather:
         result["summary"] = selected.summary
     if result["missing"] and params["missing"] != "fail":

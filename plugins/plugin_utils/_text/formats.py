@@ -9,6 +9,7 @@ import re
 from collections.abc import Callable
 from typing import Any
 
+from ansible_collections.prlsdk.core.plugins.module_utils import _terminal_text
 from ansible_collections.prlsdk.core.plugins.module_utils._terminal_text import printable
 
 #: Letters of the calendar, and the order in which one of several reasons is shown: the one that reaches farthest back first.
@@ -66,6 +67,9 @@ MEANINGS = {
     "pinned": "pinned only",
 }
 
+#: Bytes for people.
+size = _terminal_text.size
+
 _RANKS = {name: rank for rank, name in enumerate(LETTERS)}
 
 _INSTANT = re.compile("[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z")
@@ -75,15 +79,6 @@ def shown(text: Any, limit: int = 200) -> str:
     """A text from outside on one line: printable, and cut where it would flood the page."""
     text = "" if text is None else printable(text)
     return text if len(text) <= limit else text[: limit - 1] + "…"
-
-
-def size(count: int) -> str:
-    """Bytes for people: three digits and a binary unit."""
-    amount, units = float(count), ["B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB"]
-    while amount >= 999.5 and len(units) > 1:
-        amount /= 1024
-        del units[0]
-    return ("%d %s" if units[0] == "B" or amount >= 99.5 else "%.1f %s") % (amount, units[0])
 
 
 def count(number: int, noun: str) -> str:

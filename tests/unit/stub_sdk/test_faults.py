@@ -48,7 +48,7 @@ def test_every_python(client, state, version):
     # The command line runs there as well.
     listed = subprocess.run(
         [python, "-m", "prl_stub", "tree"],
-        cwd=HERE.parents[1] / "stub_sdk",
+        cwd=HERE.parents[2] / "extensions" / "stub_sdk",
         capture_output=True,
         check=False,
         env=dict(os.environ, PYTHONDONTWRITEBYTECODE="1"),

@@ -6,7 +6,7 @@ import sys
 import pytest
 from ansible_collections.prlsdk.core.plugins.module_utils._sdk import vm_list
 
-sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[4] / "stub_sdk"))
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[5] / "extensions" / "stub_sdk"))
 from prl_stub import entry  # noqa: E402
 
 STATES = {"805306372": "running", "805306373": "paused"}

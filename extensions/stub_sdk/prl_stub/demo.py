@@ -17,6 +17,7 @@ from prl_stub.tree import escape, join_disks
 
 FULL, INCREMENTAL = 2048, 4096
 WEEK, DAY = 7 * 86400, 86400
+SEED = 20240229
 OWN_DIRECTORY = "/mnt/backup/erp"
 
 # name, kind (VmType in the tree), state
@@ -30,27 +31,31 @@ NODE = (
 )
 
 
-def build(store, server, now=None, weeks=10, count=None, increments=6):
-    """Fill a server; returns (VMs, backups). ``count`` makes that many plain VMs instead of the named ones."""
+def build(store, server, now=None, weeks=10, count=None, increments=6, node=None, seed=SEED):
+    """Fill a server; returns (VMs, backups). ``count`` makes that many plain VMs instead of the named ones.
+
+    ``node`` has the VMs and made the backups, which lie on ``server``; the same one if it is not given.
+    """
     now = int(time.time()) if now is None else now
-    source = random.Random(20240229)
-    node = NODE if count is None else [("vm-%04d" % number, 0, "running") for number in range(1, count + 1)]
+    owner = node or server
+    source = random.Random(seed)
+    machines = NODE if count is None else [("vm-%04d" % number, 0, "running") for number in range(1, count + 1)]
     made = 0
     with store.write() as db:
-        for position, (name, kind, state) in enumerate(node):
-            made += _machine(db, server, source, position, name, kind, state, now, weeks, increments)
-    return len(node), made
+        for position, (name, kind, state) in enumerate(machines):
+            made += _machine(db, server, owner, source, position, name, kind, state, now, weeks, increments)
+    return len(machines), made
 
 
 def _uuid(source):
     return "{%s}" % uuid.UUID(int=source.getrandbits(128), version=4)
 
 
-def _machine(db, server, source, position, name, kind, state, now, weeks, increments):
+def _machine(db, server, owner, source, position, name, kind, state, now, weeks, increments):
     vm_uuid = _uuid(source)
     directory = OWN_DIRECTORY if name == "erp" else ""
     if state != "gone":
-        vms.add(db, server["name"], name, vm_uuid, vms.CT if kind else vms.VM, state, directory=directory)
+        vms.add(db, owner["name"], name, vm_uuid, vms.CT if kind else vms.VM, state, directory=directory)
     if name == "fresh-install":
         return 0
     folder = directory or server["directory"]
@@ -63,11 +68,11 @@ def _machine(db, server, source, position, name, kind, state, now, weeks, increm
         if state == "gone":
             start -= 12 * WEEK  # its last backup is about as old as its removal
         numbers = [number for number in range(2, increments + 2) if start + (number - 1) * DAY <= now]
-        made += _chain(db, server, source, catalogue, name, vm_uuid, start, numbers, week)
+        made += _chain(db, owner, source, catalogue, name, vm_uuid, start, numbers, week)
     return made
 
 
-def _chain(db, server, source, catalogue, name, vm_uuid, start, numbers, week):
+def _chain(db, owner, source, catalogue, name, vm_uuid, start, numbers, week):
     chain_uuid = _uuid(source)
     last = numbers[-1] if numbers else 0
     if name == "gitlab":
@@ -89,14 +94,14 @@ def _chain(db, server, source, catalogue, name, vm_uuid, start, numbers, week):
     db.executemany(
         ITEM,
         [
-            _row(chain, server, source, number, backup_id, size, when, text, flags, disks)
+            _row(chain, owner, source, number, backup_id, size, when, text, flags, disks)
             for number, backup_id, size, when, text, flags in items
         ],
     )
     return len(items)
 
 
-def _row(chain, server, source, number, backup_id, size, when, text, flags, disks):
+def _row(chain, owner, source, number, backup_id, size, when, text, flags, disks):
     stamp = clock.stamp(when + source.randrange(60))
     middle = "" if number == 1 else ".%d" % number
     files = "\n".join("%s%s.qcow2" % (disk[0], middle) for disk in disks)
@@ -104,8 +109,8 @@ def _row(chain, server, source, number, backup_id, size, when, text, flags, disk
         chain,
         number,
         backup_id,
-        escape(server["host"]),
-        server["uuid"],
+        escape(owner["host"]),
+        owner["uuid"],
         stamp,
         "root",
         size,

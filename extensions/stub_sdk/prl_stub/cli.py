@@ -9,6 +9,7 @@ __metaclass__ = type
 
 import argparse
 import os
+import shlex
 import sys
 import time
 
@@ -23,13 +24,14 @@ from prl_stub import (
     questions,
     servers,
     sessions,
+    setup,
     store,
     tasks,
     treeload,
     vms,
 )
 from prl_stub.numbers import CONSTS, ERRORS
-from prl_stub.text import braced, dumps, to_str
+from prl_stub.text import braced, dumps, loads, to_str
 
 
 class UserError(Exception):
@@ -45,6 +47,8 @@ def main(argv=None):
             raise UserError("name the state file with --state or %s" % store.VARIABLE)
         if options.command == "init":
             return options.run(store.create(path), options)
+        if options.command == "setup":
+            return options.run(path)
         if not os.path.exists(path):
             raise UserError("%s does not exist: make it with `python -m prl_stub --state %s init`" % (path, path))
         state = store.Store(path)
@@ -60,7 +64,7 @@ def _parser():
     parser.add_argument("--state", help="the state file (default: the environment variable PRL_STUB_STATE)")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND")
     commands.required = True
-    for add in (_init, _server, _load, _demo, _vm, _fault, _lock, _unlock, _log, _tree, _sessions, _disconnect, _emit, _question, _handles, _set, _tasks):
+    for add in (_init, _setup, _server, _load, _demo, _vm, _fault, _lock, _unlock, _log, _tree, _sessions, _disconnect, _emit, _question, _handles, _set, _tasks):
         add(commands)
     return parser
 
@@ -85,7 +89,7 @@ def _vm_of(state, server, text):
     return row
 
 
-# -- init, server
+# -- init, setup, server
 
 
 def _init(commands):
@@ -108,6 +112,20 @@ def _run_init(state, options):
 def _set_user(state, server, user, password):
     with state.write() as db:
         db.execute("INSERT OR REPLACE INTO users VALUES (?, ?, ?)", (server, user, password))
+
+
+def _setup(commands):
+    text = "make a node unless it is there: a JSON object on standard input that describes it, with the commands to run then"
+    _command(commands, "setup", _run_setup, text)
+
+
+def _run_setup(path):
+    try:
+        description = loads(getattr(sys.stdin, "buffer", sys.stdin).read().decode("utf-8"))
+        made = setup.apply(path, description, lambda words: main(["--state", path] + words))
+    except (ValueError, setup.SetupError) as error:
+        raise UserError("setup: %s" % error)
+    print("made" if made else "unchanged")
 
 
 def _server(commands):

@@ -7,6 +7,8 @@ from __future__ import absolute_import, division, print_function
 
 __metaclass__ = type
 
+import collections
+
 try:
     from xml.etree.cElementTree import iterparse  # Python 2: the fast one has a name of its own
 except ImportError:
@@ -31,6 +33,24 @@ def load(store, source, server, directory):
                 chains = []
                 element.clear()
     return seen
+
+
+Machine = collections.namedtuple("Machine", "kind uuid name newest maker")
+
+
+def machines(source):
+    """[Machine] of a tree: its VMs, when the newest backup of each was made, and the UUID of the node that made it."""
+    found = []
+    items = []
+    for _event, element in iterparse(source, ("end",)):
+        if element.tag in ("BackupItem", "PartialBackupItem"):
+            items.append((_text(element, "DateTime"), _text(element, "ServerUuid")))
+        elif element.tag == "VmItem":
+            newest, maker = max(items or [("", "")])
+            found.append(Machine(int(element.findtext("VmType")), _text(element, "Uuid"), _text(element, "Name"), newest, maker))
+            items = []
+            element.clear()
+    return found
 
 
 def _add_vm(db, server, directory, element, chains):
