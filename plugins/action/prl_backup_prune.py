@@ -41,7 +41,7 @@ GOOD = ("removed", "already_absent")
 #: Reasons of a removal that was not attempted after which the next slice may be asked for.
 GOES_ON = ("stop_after", "chain_failed")
 #: What the role has beside the options: its own variables, the playbook's, and its result.
-OF_THE_ROLE = ("report", "report_page", "report_title", "hosts", "result")
+OF_THE_ROLE = ("report", "report_page", "report_title", "compliance_dir", "hosts", "result")
 SETTINGS = ("policy", "overrides", "exclude", "retired", "guards")
 
 
@@ -113,6 +113,7 @@ class Run:
         self.status, self.failed, self.unreachable = "failed", True, False
         self.plan: dict[str, Any] = {}  # none yet
         self.plan_text = "null"
+        self.gone: list[str] = []  # UUIDs of VMs that the node does not know any more
         self.outcomes: list[dict[str, Any]] | None = None
         self.debts: list[dict[str, str]] = []
         self.lines: list[str] = []
@@ -246,6 +247,7 @@ class Run:
         except Unreachable as failure:
             raise Unreachable("The host could not be reached to gather its backups. %s" % failure) from failure
         self.plan = self._make_plan(trees, damaged)
+        self.gone = [tree["vm"]["uuid"] for tree in trees if tree["vm"].get("registered") is False]
         self.plan_text = _json(self.plan)
         show = self.options["show"]
         if show != "none":
@@ -386,6 +388,8 @@ class Run:
             "status": status,
             "message": message,
             "check_mode": self.check,
+            "variables": {name: self.options[name] for name in SETTINGS},
+            "gone": self.gone,
         }
         text = '%s,"plan":%s,"applied":%s,"debts":%s}\n' % (
             _json(head)[:-1],

@@ -23,6 +23,7 @@ class ActionModule(ControllerAction):
     OPTIONS = {
         "report_dir": {"type": "str", "required": True},
         "hosts": {"type": "list", "elements": "str", "required": True},
+        "compliance_dir": {"type": "str", "default": ""},
         "since": {"type": "str"},
         "title": {"type": "str", "default": "Backup retention"},
     }
@@ -36,6 +37,7 @@ class ActionModule(ControllerAction):
         folder = _report_files.ReportFolder(options["report_dir"])
         path = folder.path + "/index.html"
         hosts = list(dict.fromkeys(options["hosts"]))
+        self.compliance = self._compliance(hosts)
         reports = [report for report in (self._report(folder, host, since) for host in hosts) if report]
         try:
             folder.prepare()
@@ -49,6 +51,22 @@ class ActionModule(ControllerAction):
         if not self.ad_hoc:
             self.tell("The page of all hosts: %s" % path)
         return {"changed": False, "page": path, "hosts_without_report": without}
+
+    def _compliance(self, hosts: list[str]) -> dict[str, Any]:
+        """By host the reports of prl_backup_compliance that are there and can be read."""
+        if not self.options["compliance_dir"]:
+            return {}
+        folder = _report_files.ReportFolder(self.options["compliance_dir"])
+        found = {}
+        for host in hosts:
+            try:
+                report = json.loads(_report_files.read(folder.of_host(host, ".json")) or "null")
+                if report is not None:
+                    render({"hosts": [{"host": host}]}, (), {host: report})
+                    found[host] = report
+            except BROKEN:
+                found[host] = {"error": "The report of the compliance check cannot be read."}
+        return found
 
     @staticmethod
     def _since(text: Any) -> int | None:
@@ -74,7 +92,7 @@ class ActionModule(ControllerAction):
     def _page(self, reports: list[dict[str, Any]], hosts: list[str]) -> str:
         head = {"title": self.options["title"], "generated_at": _time.format_instant(time.time())}
         try:
-            return render(dict(head, hosts=reports), hosts)
+            return render(dict(head, hosts=reports), hosts, self.compliance)
         except BROKEN:
             # A report that cannot be drawn must not cost the other hosts their page.
             for place, report in enumerate(reports):
@@ -82,7 +100,7 @@ class ActionModule(ControllerAction):
                     render(dict(head, hosts=[report]))
                 except BROKEN as error:
                     reports[place] = _unreadable(report["host"], error)
-            return render(dict(head, hosts=reports), hosts)
+            return render(dict(head, hosts=reports), hosts, self.compliance)
 
 
 #: What a report that is not one of ours, or was damaged, makes of the code that reads it.

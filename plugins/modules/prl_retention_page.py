@@ -43,6 +43,12 @@ options:
     type: list
     elements: str
     required: true
+  compliance_dir:
+    description:
+      - The folder on the controller that has the reports of the compliance check, as O(prlsdk.core.prl_backup_compliance#module:report_dir). What it found
+        then stands on the page beside the retention. Hosts that were not checked are left alone.
+    type: str
+    default: ""
   since:
     description:
       - Reports of runs that started before this moment count as missing, so that the report of an earlier run is not taken for one of this run. An ISO 8601

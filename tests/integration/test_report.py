@@ -183,7 +183,7 @@ def test_names_are_text(folder):
     assert "db-1\\u202egpj" in names, "marks that turn the direction of writing are not shown"
     assert EVIL in [text.strip() for text in document.xpath("//details/summary/bdi/text()")]
     assert document.xpath("//h1/text()") == ["Retention of <b>everything</b>"]
-    assert any("<img src=x" in text for text in document.xpath("//p[@class='message']/text()"))
+    assert any("<img src=x" in text for text in document.xpath("//p[contains(@class, 'message')]/text()"))
     assert "It said <no> & meant it." in document.xpath("//table[contains(@class, 'problems')]//td/text()")
 
 
@@ -198,9 +198,9 @@ def test_every_mark_has_a_title(folder):
     ]
     assert len(marks) > 1000
     for mark in marks:
-        holder = next(ancestor for ancestor in mark.iterancestors() if ancestor.tag in ("g", "svg"))
-        name = holder.get("aria-label") or (holder[0].text if holder[0].tag == "title" else "")
-        assert name.strip(), lxml.html.tostring(holder)[:300]
+        holders = [ancestor for ancestor in mark.iterancestors() if ancestor.tag in ("g", "svg")]
+        names = [holder.get("aria-label") or (holder[0].text if holder[0].tag == "title" else "") for holder in holders]
+        assert any(name.strip() for name in names), lxml.html.tostring(holders[0])[:300]
 
 
 def test_what_a_vm_shows_is_what_the_plan_says(folder):
@@ -212,7 +212,7 @@ def test_what_a_vm_shows_is_what_the_plan_says(folder):
             each for each in sections if each.xpath("summary/bdi/text()") == [pages.formats.shown(vm["vm"]["name"])]
         ]
         states = [
-            use.get("href").split("-")[-1] for use in details.xpath(".//*[@class='timeline']//*[local-name()='use']")
+            use.get("href").split("-")[-1] for use in details.xpath(".//*[@class='marks']//*[local-name()='use']")
         ]
         assert states.count("gone") == vm["counts"]["remove"] and states.count("refused") == vm["counts"]["refused"]
         assert states.count("own") == sum(backup["verdict"] == "keep" and backup["own"] for backup in vm["backups"])
@@ -222,7 +222,6 @@ def test_what_a_vm_shows_is_what_the_plan_says(folder):
         if vm["vm"]["name"] == "stopped":
             assert vm["status"] == "refused" and "max_staleness" in details.text_content()
     assert document.xpath("//*[@class='calendar']//*[@href='#d-ring']"), "a pinned backup has a ring"
-    assert "Then: removed" in lxml.html.tostring(document, encoding="unicode")
     gone = sum(len(entry["removed"]) for entry in rich()["hosts"][0]["applied"])
     assert "3 failed, %d removed" % gone in document.text_content(), "a chain counts as all of its backups"
 

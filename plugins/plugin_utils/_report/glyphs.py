@@ -15,13 +15,20 @@ from .outcomes import Outcome
 
 STATES = ("own", "needed", "refused", "gone")  # the best first
 STATE_TEXTS = {
-    "own": "keep",
-    "needed": "keep, only as needed",
-    "refused": "would go, but a guard refused it",
-    "gone": "remove",
+    False: {
+        "own": "to keep",
+        "needed": "to keep, only as needed",
+        "refused": "not removed: a guard refused it",
+        "gone": "to be removed",
+    },
+    True: {
+        "own": "kept",
+        "needed": "kept, only as needed",
+        "refused": "not removed: a guard refused it",
+        "gone": "removed",
+    },
 }
-#: Reasons that a title tells. It counts what is beyond; the table of all backups has every one.
-REASONS = 3
+"""By whether the plan was applied to the VM, what each state is called."""
 
 
 class Glyph(NamedTuple):
@@ -32,25 +39,9 @@ class Glyph(NamedTuple):
     day: int  # the policy's day, counted from 1970-01-01
     state: str  # one of STATES
     pinned: bool
-    letter: str
+    letters: list[str]
     why: list[str]
     outcome: Outcome | None
-
-    @property
-    def title(self) -> str:
-        """All of it in a sentence or two."""
-        backup = self.backup
-        why = "; ".join(self.why[:REASONS])
-        if len(self.why) > REASONS:
-            why += "; and %d more" % (len(self.why) - REASONS)
-        text = "%s, %s, %s. %s: %s" % (
-            formats.when(backup["created"]),
-            backup["type"],
-            formats.size(backup["size"]),
-            STATE_TEXTS[self.state].capitalize(),
-            why,
-        )
-        return "%s. Then: %s" % (text, self.outcome.text) if self.outcome else text
 
 
 def glyphs_of(vm: dict[str, Any], calendar: Calendar, outcomes: dict[str, Outcome]) -> list[Glyph]:
@@ -67,5 +58,5 @@ def _mark(backup: dict[str, Any], instant: int, day: int, outcome: Outcome | Non
     reasons, verdict = backup["reasons"], backup["verdict"]
     state = {"remove": "gone", "refused": "refused"}.get(verdict) or ("own" if backup["own"] else "needed")
     pinned = any(reason["code"] == "pinned" for reason in reasons)
-    letter = formats.letter(reasons) if verdict == "keep" else ""
-    return Glyph(backup, instant, day, state, pinned, letter, formats.why(backup) or ["no rule looked at it"], outcome)
+    letters = formats.letters(reasons) if verdict == "keep" else []
+    return Glyph(backup, instant, day, state, pinned, letters, formats.why(backup) or ["no rule looked at it"], outcome)

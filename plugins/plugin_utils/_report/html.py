@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import pathlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import jinja2
@@ -16,7 +16,7 @@ from .page import make_page
 TEMPLATES = pathlib.Path(__file__).with_name("templates")
 
 
-def render(report: Any, expected: Iterable[str] = ()) -> str:
+def render(report: Any, expected: Iterable[str] = (), compliance: Mapping[str, Any] | None = None) -> str:
     """The page of a report; the arguments and what is raised are those of :func:`page.make_page`."""
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(str(TEMPLATES)),
@@ -25,4 +25,4 @@ def render(report: Any, expected: Iterable[str] = ()) -> str:
         lstrip_blocks=True,
         undefined=jinja2.StrictUndefined,
     )
-    return environment.get_template("report.html.j2").render(page=make_page(report, expected))
+    return environment.get_template("report.html.j2").render(page=make_page(report, expected, compliance))

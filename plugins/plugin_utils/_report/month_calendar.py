@@ -1,7 +1,7 @@
 # Copyright (c) The prlsdk.core developers
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The backups of a VM on a calendar of months: one glyph for each day that has a backup."""
+"""The backups of a VM on a calendar of months: one mark for each day that has a backup, with the letters of all rules that keep one of it."""
 
 from __future__ import annotations
 
@@ -11,7 +11,10 @@ from typing import Any
 from .._text import formats
 from .glyphs import STATE_TEXTS, STATES, Glyph
 
+#: At most this many months, the newest ones.
 MONTHS = 13
+#: So many letters fit on a day; where there are more, a plus stands for the rest.
+LETTERS = 3
 _EPOCH = datetime.date(1970, 1, 1)
 
 
@@ -20,66 +23,64 @@ def date_of(day: int) -> datetime.date:
     return _EPOCH + datetime.timedelta(days=day)
 
 
-def month_calendar(glyphs: list[Glyph], today: int) -> dict[str, Any]:
-    """Thirteen months, the newest last: cells of 7 columns (Monday first), one glyph for each day that has a backup."""
+def month_calendar(glyphs: list[Glyph], today: int, done: bool) -> dict[str, Any]:
+    """The months from the first backup on, the newest last: cells of 7 columns (Monday first), one for each day that has a backup.
+
+    ``before``: backups that are older than the first of :data:`MONTHS`. ``done``: whether the plan was applied.
+    """
     by_day: dict[int, list[Glyph]] = {}
     for glyph in glyphs:
         by_day.setdefault(glyph.day, []).append(glyph)
-    last = max([today, *by_day]) if by_day and max(by_day) - today < 31 else today
-    date = date_of(last)
+    last = date_of(max([today, *by_day]) if by_day and max(by_day) - today < 31 else today)
+    oldest = date_of(min([today, *by_day]))
+    number = min((last.year - oldest.year) * 12 + last.month - oldest.month + 1, MONTHS)
     months = []
-    for back in reversed(range(MONTHS)):
-        year, month = divmod(date.year * 12 + date.month - 1 - back, 12)
-        months.append(_month(year, month + 1, by_day))
+    for back in reversed(range(number)):
+        year, month = divmod(last.year * 12 + last.month - 1 - back, 12)
+        months.append(_month(year, month + 1, by_day, today, done))
     first = datetime.date(months[0]["year"], months[0]["month"], 1)
     before = sum(len(those) for day, those in by_day.items() if day < (first - _EPOCH).days)
     return {"months": months, "before": before}
 
 
-def _month(year: int, month: int, by_day: dict[int, list[Glyph]]) -> dict[str, Any]:
+def _month(year: int, month: int, by_day: dict[int, list[Glyph]], today: int, done: bool) -> dict[str, Any]:
     first = datetime.date(year, month, 1)
     length = ((first.replace(day=28) + datetime.timedelta(days=4)).replace(day=1) - first).days
     start, lead = (first - _EPOCH).days, first.weekday()
-    cells, backups = [], 0
+    cells = []
     for number in range(length):
         those = by_day.get(start + number)
         if those:
-            backups += len(those)
             row, column = divmod(lead + number, 7)
             cells.append(_cell(column, row, first.replace(day=number + 1), those))
+    row, column = divmod(lead + today - start, 7)
     return {
         "year": year,
         "month": month,
         "label": first.strftime("%Y-%m"),
         "shape": "%d-%d" % (length, lead),
-        "title": "%s: %s" % (first.strftime("%Y-%m"), formats.backups(backups) if backups else "no backup"),
+        "title": "%s: %s" % (first.strftime("%Y-%m"), _counted(by_day, range(start, start + length), done)),
         "cells": sorted(cells, key=lambda cell: cell["pinned"]),  # a ring reaches over its neighbours
+        "today": {"x": column, "y": row} if 0 <= today - start < length else None,
     }
+
+
+def _counted(by_day: dict[int, list[Glyph]], days: range, done: bool) -> str:
+    states = [glyph.state for day in days for glyph in by_day.get(day, ())]
+    parts = ["%d %s" % (states.count(state), STATE_TEXTS[done][state]) for state in STATES if state in states]
+    return "%s (%s)" % (formats.backups(len(states)), ", ".join(parts)) if states else "no backup"
 
 
 def _cell(column: int, row: int, date: datetime.date, those: list[Glyph]) -> dict[str, Any]:
-    best = min(
-        those, key=lambda glyph: (STATES.index(glyph.state), not glyph.letter, _reach(glyph.letter), -glyph.instant)
-    )
-    if len(those) == 1:
-        title = best.title
-    else:
-        counts = [
-            "%d %s" % (number, STATE_TEXTS[state])
-            for state in STATES
-            for number in [sum(glyph.state == state for glyph in those)]
-            if number
-        ]
-        title = "%s: %s (%s). Best: %s" % (date.isoformat(), formats.backups(len(those)), ", ".join(counts), best.title)
+    letters = [letter for letter in formats.LETTERS.values() if any(letter in glyph.letters for glyph in those)]
     return {
         "x": column,
         "y": row,
-        "state": best.state,
-        "letter": best.letter,
+        "state": min((glyph.state for glyph in those), key=STATES.index),
+        "letters": "".join(letters) if len(letters) <= LETTERS else "".join(letters[: LETTERS - 1]) + "+",
         "pinned": any(glyph.pinned for glyph in those),
-        "title": title,
+        "title": "%s: %s" % (date.isoformat(), ", ".join(_NAMES[letter] for letter in letters)) if letters else "",
     }
 
 
-def _reach(letter: str) -> int:
-    return list(formats.LETTERS.values()).index(letter) if letter else len(formats.LETTERS)
+_NAMES = {letter: formats.MEANINGS[name] for name, letter in formats.LETTERS.items()}

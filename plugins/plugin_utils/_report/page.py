@@ -5,11 +5,15 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
+import yaml
 from ansible_collections.prlsdk.core.plugins.module_utils import _time
+from ansible_collections.prlsdk.core.plugins.module_utils._backups.ids import id_key
 from ansible_collections.prlsdk.core.plugins.module_utils._errors import InputError
+from ansible_collections.prlsdk.core.plugins.module_utils._terminal_text import printable
 from ansible_collections.prlsdk.core.plugins.plugin_utils._retention import policy as policies
 from ansible_collections.prlsdk.core.plugins.plugin_utils._retention.calendar import Calendar, calendar
 from ansible_collections.prlsdk.core.plugins.plugin_utils._retention.guards import in_words
@@ -22,8 +26,8 @@ from .outcomes import Outcomes
 
 #: Up to this many VMs on the page all of them are drawn; beyond, only those with removals, refusals or failures.
 ALL_DRAWN = 40
-#: At most this many VMs are drawn, and none more once this many backups were.
-DRAWN, DRAWN_BACKUPS = 100, 10000
+#: At most this many VMs are drawn, and none more once this many backups were: about 1 MB.
+DRAWN, DRAWN_BACKUPS = 100, 2500
 #: What of a policy that is no rule and no guard the page shows.
 SETTINGS = (
     "grace",
@@ -40,18 +44,26 @@ SETTINGS = (
 LISTED = 100
 
 NO_REPORT = "no report"
-_BAD = ("failed", "refused", NO_REPORT)
+_BAD = ("failed", "mismatch", "guarded", "running", NO_REPORT)
+#: After these nothing of the plan is left to do.
+_DONE = ("applied", "nothing")
+#: Before these nothing of the plan was done, and a confirmation would do it.
+_WAITS = ("planned", "predicted", "mismatch")
+#: Digits of a digest that name a plan.
+_DIGITS = 16
 _LOST = (
     "This run has no report of the host. It could not be reached, was left out, or its turn had not come yet. "
     "Nothing is known of its backups here; the output of the run tells why."
 )
 
 
-def make_page(report: Any, expected: Iterable[str] = ()) -> dict[str, Any]:
+def make_page(report: Any, expected: Iterable[str] = (), compliance: Mapping[str, Any] | None = None) -> dict[str, Any]:
     """What the templates of the report draw.
 
     :arg report: ``title``, ``generated_at`` and ``hosts``, a list of what prl_backup_prune writes: ``host``, ``started``, ``finished``, ``status``,
         ``message``, ``check_mode``, ``plan`` (as :func:`overrides.make_plans` returns it, or None) and ``applied`` (the ``backups`` of prl_backup, or None).
+        ``variables`` are the options that the plan was made of, and ``gone`` the UUIDs of VMs that the node does not know; both may be absent.
+    :arg compliance: by the name of a host the report of prl_backup_compliance, where there is one.
     :arg expected: names of hosts; those that ``hosts`` does not have are on the page all the same, as hosts without a report.
     :returns: plain dictionaries, lists, texts and numbers; texts are safe to show but not yet escaped.
     :raises InputError: names what is not there or not what it must be.
@@ -62,9 +74,15 @@ def make_page(report: Any, expected: Iterable[str] = ()) -> dict[str, Any]:
         raise InputError("report.hosts must be a list, one dictionary for each host")
     missing = _missing(hosts, expected)
     hosts = [*hosts, *missing]
-    pages = [Host(number, _mapping(host, "report.hosts[%d]" % number)) for number, host in enumerate(hosts)]
+    checked = compliance or {}
+    pages = [
+        Host(number, _mapping(host, "report.hosts[%d]" % number), checked.get(host.get("host")))
+        for number, host in enumerate(hosts)
+    ]
     everything = sum(len(page.vms) for page in pages)
     left_out = _draw(pages, everything <= ALL_DRAWN)
+    # What went wrong comes first.
+    pages.sort(key=lambda page: page.host.get("status") not in _BAD)
     sections = [page.section() for page in pages]
     plans = [page for page in pages if page.plan]
     return {
@@ -72,7 +90,10 @@ def make_page(report: Any, expected: Iterable[str] = ()) -> dict[str, Any]:
         "generated_at": formats.moment(report.get("generated_at")),
         "hosts": sections,
         "totals": _totals(pages),
-        "done": bool(plans) and all(page.host.get("status") == "applied" for page in plans),
+        "done": bool(plans) and all(page.done for page in plans),
+        "mixed": any(page.done or (page.outcomes.applied and not page.outcomes.predicted) for page in plans),
+        "confirm": _confirmation(pages),
+        "checked": any(page.checked for page in pages),
         "letters": _legend(sections),
         "shapes": sorted(
             {month["shape"] for section in sections for vm in section["details"] for month in vm["calendar"]["months"]}
@@ -86,9 +107,12 @@ def make_page(report: Any, expected: Iterable[str] = ()) -> dict[str, Any]:
 class Host:
     """One host of the report."""
 
-    def __init__(self, number: int, host: Mapping[str, Any]) -> None:
+    def __init__(self, number: int, host: Mapping[str, Any], checked: Any = None) -> None:
         self.number = number
         self.host = host
+        self.checked = Checked(checked) if checked else None
+        self.done = host.get("status") in _DONE and not host.get("check_mode")
+        self.gone = {id_key(uuid) for uuid in host.get("gone") or ()}
         self.plan: dict[str, Any] | None = host.get("plan") or None
         where = "report.hosts[%d].plan" % number
         vms = _mapping(self.plan, where).get("vms") if self.plan else []
@@ -118,13 +142,14 @@ class Host:
         """Draw a VM; the number of backups that it took."""
         vm = self.vms[place]
         group = self.groups[vm.get("group")]
-        drawn = vm_details.draw(vm, group.policy, self.now, group.calendar, self.outcomes.by_id)
+        done = self.done or self.outcomes.status(place, vm) == "done"
+        drawn = vm_details.draw(vm, group.policy, self.now, group.calendar, self.outcomes.by_id, done)
         self.drawings[place] = drawn
         return drawn["glyphs"]
 
     def section(self) -> dict[str, Any]:
         """The host's part of the page."""
-        rows = [self._row(place) for place in range(len(self.vms))]
+        rows = {place: self._row(place) for place in self._order()}
         host = self.host
         section = {
             "anchor": "host-%d" % self.number,
@@ -134,8 +159,11 @@ class Host:
             "status": formats.shown(host.get("status")),
             "bad": host.get("status") in _BAD,
             "message": formats.shown(host.get("message"), 2000),
-            "vms": rows,
-            "details": [dict(rows[place], **self.drawings[place]) for place in sorted(self.drawings)],
+            "done": self.done,
+            "vms": list(rows.values()),
+            "details": [dict(row, **self.drawings[place]) for place, row in rows.items() if place in self.drawings],
+            "checked": self.checked.section() if self.checked else None,
+            "variables": _yaml(host.get("variables")),
             "check_mode": self.outcomes.predicted,
             "applied": self.outcomes.section(),
             "plan": None,
@@ -143,6 +171,13 @@ class Host:
         if self.plan:
             section["plan"] = self._plan(self.plan)
         return section
+
+    def _order(self) -> list[int]:
+        """The places of the VMs: what failed, what was refused, and the others."""
+        return sorted(
+            range(len(self.vms)),
+            key=lambda place: (place not in self.outcomes.failed, self.vms[place]["status"] != "refused", place),
+        )
 
     def _plan(self, plan: dict[str, Any]) -> dict[str, Any]:
         warnings = [formats.shown(warning["message"], 500) for warning in plan["warnings"]]
@@ -185,6 +220,10 @@ class Host:
             "name": formats.shown(vm["vm"]["name"] or vm["vm"]["uuid"]),
             "uuid": formats.shown(vm["vm"]["uuid"]),
             "group": formats.shown(vm.get("group")),
+            "gone": id_key(vm["vm"]["uuid"]) in self.gone,
+            "done": self.done or self.outcomes.status(place, vm) == "done",
+            "open": place in self.outcomes.failed or vm["status"] == "refused",
+            "checked": self.checked.of_vm(vm["vm"]["uuid"]) if self.checked else None,
             "type": "container" if vm["vm"]["type"] == "ct" else "VM",
             "status": vm["status"],
             "told": self.outcomes.status(place, vm),
@@ -202,6 +241,37 @@ class Host:
             else "fewer than two restore points stay",
             "freed": formats.size(vm["bytes"]["freed"] or vm["bytes"]["refused"]) if vm["status"] != "nothing" else "",
             "drawn": place in self.drawings,
+        }
+
+
+class Checked:
+    """What prl_backup_compliance found on a host."""
+
+    def __init__(self, report: Any) -> None:
+        self.report = _mapping(report, "compliance")
+        self._findings = {
+            id_key(vm["uuid"]): [finding for finding in vm["findings"] if finding["severity"] == "violation"]
+            for vm in self.report.get("vms") or ()
+        }
+
+    def of_vm(self, uuid: str) -> dict[str, Any]:
+        """What a VM's row says of it; a VM that was not checked, such as one that is gone, has no text."""
+        found = self._findings.get(id_key(uuid))
+        text = "" if found is None else ", ".join(formats.shown(one["message"], 200) for one in found) or "complies"
+        return {"text": text, "bad": bool(found)}
+
+    def section(self) -> dict[str, Any]:
+        """The host's line."""
+        bad = sum(bool(found) for found in self._findings.values())
+        text = "%d of %s do not comply" % (bad, "%d VMs and containers" % len(self._findings))
+        error = self.report.get("error")
+        return {
+            "text": formats.shown(error, 500)
+            if error
+            else text
+            if bad
+            else "all %d VMs and containers comply" % len(self._findings),
+            "bad": bool(error) or bad > 0,
         }
 
 
@@ -224,6 +294,25 @@ def _groups(plan: dict[str, Any]) -> dict[str | None, Group]:
             read = policies.read(policy)
             groups[name] = Group(policy, zone, calendar(zone, read.day_start_seconds, read.week_start))
     return groups
+
+
+def _confirmation(pages: list[Host]) -> str:
+    """What a run needs to apply the plans that wait, as an argument of a shell; empty if none waits."""
+    digests = [
+        page.plan["digest"][:_DIGITS]
+        for page in pages
+        if page.plan and page.plan["totals"]["counts"]["remove"] and page.host.get("status") in _WAITS
+    ]
+    return "-e '%s'" % json.dumps({"backup_retention_confirm": digests}) if digests else ""
+
+
+def _yaml(variables: Any) -> str:
+    """The variables of the role that the plan was made of, to copy; empty if they are not known."""
+    if not isinstance(variables, Mapping):
+        return ""
+    wanted = {"backup_retention_%s" % name: value for name, value in variables.items() if value}
+    text = yaml.safe_dump(wanted, allow_unicode=True, default_flow_style=None, sort_keys=False, width=120)
+    return "\n".join(map(printable, text.splitlines()))
 
 
 def _missing(hosts: Iterable[Any], expected: Iterable[str]) -> list[dict[str, Any]]:

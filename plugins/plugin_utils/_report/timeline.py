@@ -27,13 +27,13 @@ class Scale(NamedTuple):
     end: int
 
     def __call__(self, instant: int) -> float:
-        return round(100 * (instant - self.start) / max(self.end - self.start, 1), 2)
+        return round(100 * (instant - self.start) / max(self.end - self.start, 1), 1)
 
 
-def timeline(glyphs: list[Glyph], now: Any, calendar: Calendar) -> dict[str, Any]:
+def timeline(glyphs: list[Glyph], now: Any, calendar: Calendar, done: bool) -> dict[str, Any]:
     """The chains on a time line that is folded like a text: as many rows as it takes, each beginning on a Monday, the newest at the end.
 
-    In a row each chain has a lane for itself only where another one is there at the same time.
+    In a row each chain has a lane for itself only where another one is there at the same time. ``done``: whether the plan was applied.
     """
     chains: dict[str, list[Glyph]] = {}
     for glyph in reversed(glyphs):  # the oldest first
@@ -44,7 +44,7 @@ def timeline(glyphs: list[Glyph], now: Any, calendar: Calendar) -> dict[str, Any
     scales, weeks = _fold(
         min(chain[0].instant for chain in chains.values()), max(*ends, min(now, max(ends) + DAY)), calendar
     )
-    titles = {uuid: _chain_title(chain) for uuid, chain in chains.items()}
+    titles = {uuid: _chain_title(chain, done) for uuid, chain in chains.items()}
     drawn: set[str] = set()
     rows = [_lane_row(scale, weeks, chains, titles, calendar, drawn) for scale in scales]
     period = "a week" if weeks == 1 else "%d weeks" % weeks
@@ -104,22 +104,24 @@ def _segment(
                 "shape": "full" if glyph.backup["type"] == "full" else "inc",
                 "state": glyph.state,
                 "pinned": glyph.pinned,
-                "title": glyph.title,
             }
             for glyph in here
         ],
     }
 
 
-def _chain_title(glyphs: list[Glyph]) -> tuple[str, str]:
+def _chain_title(glyphs: list[Glyph], done: bool) -> tuple[str, str]:
     states = {glyph.state for glyph in glyphs}
     going = states & {"gone", "refused"}
     status = "goes" if states == {"gone"} else "kept" if not going else "refused" if states == {"refused"} else "partly"
-    text = {"goes": "goes as a whole", "kept": "stays", "refused": "would go, refused", "partly": "a part of it goes"}[
-        status
-    ]
+    text = {
+        "goes": "removed as a whole" if done else "to be removed as a whole",
+        "kept": "kept" if done else "to keep",
+        "refused": "not removed: a guard refused it",
+        "partly": "a part of it removed" if done else "a part of it to be removed",
+    }[status]
     total = sum(glyph.backup["size"] for glyph in glyphs)
-    return status, "Chain of %s to %s, %s, %s: %s" % (
+    return status, "Chain from %s to %s, %s, %s: %s" % (
         formats.when(glyphs[0].backup["created"]),
         formats.when(glyphs[-1].backup["created"]),
         formats.backups(len(glyphs)),

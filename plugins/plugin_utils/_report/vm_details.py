@@ -26,30 +26,30 @@ LISTED = 100
 
 
 def draw(
-    vm: dict[str, Any], policy: dict[str, Any], now: int, calendar: Calendar, outcomes: dict[str, Outcome]
+    vm: dict[str, Any], policy: dict[str, Any], now: int, calendar: Calendar, outcomes: dict[str, Outcome], done: bool
 ) -> dict[str, Any]:
-    """Everything that the details of a VM show; ``outcomes`` is what became of backups, by id."""
+    """Everything that the details of a VM show; ``outcomes``: what became of backups, by id; ``done``: whether the plan was applied to it."""
     glyphs = glyphs_of(vm, calendar, outcomes)
     return {
-        "calendar": month_calendar(glyphs, calendar.day(now)),
-        "timeline": timeline(glyphs, now, calendar),
+        "calendar": month_calendar(glyphs, calendar.day(now), done),
+        "timeline": timeline(glyphs, now, calendar, done),
         "rule_slots": rule_slots.slots_of_rules(policy, [(glyph.backup, date_of(glyph.day)) for glyph in glyphs]),
-        "bytes": _bytes(vm, now),
+        "bytes": _bytes(vm, now, done),
         "removals": _removals(vm, outcomes),
-        "backups": backup_table.chains(glyphs),
+        "backups": backup_table.chains(glyphs, done),
         "glyphs": len(glyphs),
-        "letters": sorted({glyph.letter for glyph in glyphs if glyph.letter}),
+        "letters": sorted({letter for glyph in glyphs for letter in glyph.letters}),
     }
 
 
-def _bytes(vm: dict[str, Any], now: Any) -> dict[str, Any]:
+def _bytes(vm: dict[str, Any], now: Any, done: bool) -> dict[str, Any]:
     sizes = vm["bytes"]
     total = sum(sizes.values())
     parts, x = [], 0.0
     names = (
-        ("own", "kept for its own sake"),
-        ("needed", "kept only as needed"),
-        ("freed", "freed by the plan"),
+        ("own", "kept for its own sake" if done else "to keep for its own sake"),
+        ("needed", "kept only as needed" if done else "to keep only as needed"),
+        ("freed", "freed" if done else "to be freed"),
         ("refused", "not freed: refused"),
     )
     for name, text in names:
@@ -72,7 +72,7 @@ def _bytes(vm: dict[str, Any], now: Any) -> dict[str, Any]:
 
 
 def _due(chain: dict[str, Any], now: Any) -> dict[str, Any]:
-    at = "when, nobody can say"
+    at = "date unknown"
     if chain["when"] is not None:
         at = "at once" if chain["when"] == _time.format_instant(now) else "not before %s" % formats.when(chain["when"])
     return {"text": "%s, %s" % (formats.backups(chain["backups"]), formats.size(chain["size"])), "when": at}

@@ -128,10 +128,10 @@ def reason_name(reason: dict[str, Any]) -> str:
     return reason["rule"] if code in ("within", "window_start") else code
 
 
-def letter(reasons: list[dict[str, Any]]) -> str:
-    """The letter of the reason that reaches farthest back; empty where others need it and nothing else holds it."""
-    names = [name for name in map(reason_name, reasons) if name in _RANKS]
-    return LETTERS[min(names, key=_RANKS.__getitem__)] if names else ""
+def letters(reasons: list[dict[str, Any]]) -> list[str]:
+    """The letters of the reasons, the one that reaches farthest back first; none where others need it and nothing else holds it."""
+    names = {name for name in map(reason_name, reasons) if name in _RANKS}
+    return [LETTERS[name] for name in sorted(names, key=_RANKS.__getitem__)]
 
 
 def reason(given: dict[str, Any]) -> str:
@@ -180,7 +180,7 @@ _REASONS: dict[str, Callable[[dict[str, Any]], str]] = {
     "broken": lambda given: "its chain has no full",
     "active_chain": lambda given: "newest of the active chain",
     "tail": lambda given: "tail of a chain that is kept",
-    "superseded": lambda given: "%s keeps another one of %s" % (given["rule"], given["bucket"]),
+    "superseded": lambda given: "%s keeps another of %s" % (given["rule"], given["bucket"]),
     "beyond_count": lambda given: (
         "%s has its %d, this would be number %d" % (given["rule"], given["of"], given["rank"])
     ),

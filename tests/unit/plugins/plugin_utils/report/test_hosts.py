@@ -16,12 +16,12 @@ def test_a_host_without_a_record_is_listed_as_one():
     page = rendered(host(plan(), "node-b"), expected=["node-a", "node-b", "<b>node-c"])
     (table,) = page.xpath("//h2[.='Hosts']/following-sibling::div[1]/table")
     rows = [[text(cell) for cell in row[:3]] for row in table.xpath("tbody/tr")]
-    assert rows == [["node-b", "planned", "1"], ["node-a", "no report", "–"], ["<b>node-c", "no report", "–"]]
+    assert rows == [["node-a", "no report", "–"], ["<b>node-c", "no report", "–"], ["node-b", "planned", "1"]]
     assert "2 of 3 hosts have no report." in text(page)
     sections = page.xpath("//section[@class='host']")
-    assert [text(section.xpath("h2/bdi")[0]) for section in sections] == ["node-b", "node-a", "<b>node-c"]
-    assert text(sections[1].xpath("h2/span")[0]) == "no report" and "Nothing is known of its backups" in text(
-        sections[1]
+    assert [text(section.xpath("h2/bdi")[0]) for section in sections] == ["node-a", "<b>node-c", "node-b"]
+    assert text(sections[0].xpath("h2/span")[0]) == "no report" and "Nothing is known of its backups" in text(
+        sections[0]
     )
 
 

@@ -23,7 +23,7 @@ def test_every_backup_of_a_drawn_vm_is_in_a_table_with_its_verdict_and_all_its_r
     planned = plan(tree(1, "a"), tree(2, "b"), **RULES)
     for vm, rows in zip(planned["vms"], every(rendered(host(planned)))):
         assert len(rows) == len(vm["backups"]) == 42
-        told = [(text(row[0]), text(row[4]), text(row[5])) for row in rows]
+        told = [(text(row[0]), text(row[3]), text(row[4])) for row in rows]
         assert told == [
             (
                 backup["created"][:16].replace("T", " "),
@@ -40,7 +40,7 @@ def test_the_table_names_each_backup_by_its_chain():
     (table,) = page.xpath("//details[summary[.='All backups (42), by chain']]//table")
     headings = [text(heading) for heading in table.xpath("tbody/tr/th")]
     assert len(headings) == 6 and headings[0] == "Chain {00000001-0000-4000-8000-000000000001}"
-    assert [text(row[1]) for row in every(page)[0][:7]] == [".7", ".6", ".5", ".4", ".3", ".2", ""]
+    assert [text(row[1]) for row in every(page)[0][:7]] == [".7", ".6", ".5", ".4", ".3", ".2", "full"]
 
 
 def test_the_table_says_what_became_of_a_backup_and_marks_what_did_not_work():
@@ -48,11 +48,11 @@ def test_the_table_says_what_became_of_a_backup_and_marks_what_did_not_work():
     entries = applied(planned)
     entries[0].update(outcome="busy", removed=[])
     (rows,) = every(rendered(host(planned, applied=entries)))
-    verdicts = [text(row[4]) for row in rows]
+    verdicts = [text(row[3]) for row in rows]
     assert verdicts.count("removed") == 28 and verdicts.count("not removed, in use") == 7, (
         "the whole chain was asked for"
     )
-    assert {text(row[4]) for row in rows if row[4].get("class") == "bad"} == {"not removed, in use"}
+    assert {text(row[3]) for row in rows if row[3].get("class") == "bad"} == {"not removed, in use"}
 
 
 def test_what_went_of_a_chain_before_it_failed_is_told_as_gone():
@@ -61,19 +61,19 @@ def test_what_went_of_a_chain_before_it_failed_is_told_as_gone():
     chain = entries[0]["removed"]
     entries[0].update(outcome="failed", removed=chain[:2])
     (rows,) = every(rendered(host(planned, applied=entries)))
-    verdicts = [text(row[4]) for row in rows]
+    verdicts = [text(row[3]) for row in rows]
     assert verdicts.count("removed") == 30 and verdicts.count("failed") == 5
 
 
 def test_a_refused_backup_is_told_as_refused():
     (rows,) = every(rendered(host(plan(max_remove_share=0.5))))
-    assert sum(text(row[4]) == "refused" for row in rows) == 35
+    assert sum(text(row[3]) == "refused" for row in rows) == 35
 
 
 def test_no_drawing_hides_the_names_of_its_marks():
     """What is in an image is presentation only, and names in it are told to nobody."""
     page = rendered(host(plan(**RULES)))
-    assert len(page.xpath("//*[@role='group'][@aria-label]//*[local-name()='g']")) > 50
+    assert len(page.xpath("//*[@role='group'][@aria-label]//*[local-name()='g']")) > 5
     assert not page.xpath("//*[@role='img']//*[local-name()='g']")
     assert all(image[0].tag == "title" and image[0].text for image in page.xpath("//*[@role='img']"))
 

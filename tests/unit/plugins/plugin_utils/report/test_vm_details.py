@@ -19,7 +19,7 @@ def details(*trees, **policy):
 
 def test_the_title_of_a_chain_says_which_clock_it_is_in():
     titles = {segment["title"] for row in details()["timeline"]["rows"] for segment in row["segments"]}
-    assert "Chain of 2026-11-15 23:30 UTC to 2026-11-21 23:30 UTC, 7 backups, 110 B: stays" in titles
+    assert "Chain from 2026-11-15 23:30 UTC to 2026-11-21 23:30 UTC, 7 backups, 110 B: to keep" in titles
 
 
 def test_what_an_age_keeps_is_labelled_with_the_day_of_the_policy():
@@ -33,8 +33,8 @@ def test_what_an_age_keeps_is_labelled_with_the_day_of_the_policy():
 
 def test_the_days_of_the_calendar_begin_when_the_policy_says():
     months = details(day_start="02:00")["calendar"]["months"]
-    assert "2026-11: 21 backups" in [month["title"] for month in months], "half past midnight belongs to the day before"
-    assert "2026-11: 22 backups" in [month["title"] for month in details()["calendar"]["months"]]
+    assert months[-1]["title"].startswith("2026-11: 21 backups ("), "half past midnight belongs to the day before"
+    assert details()["calendar"]["months"][-1]["title"].startswith("2026-11: 22 backups (")
 
 
 def test_every_rule_of_the_engine_has_a_letter_and_a_meaning():
@@ -62,3 +62,23 @@ def test_instants_are_written_alike_and_other_texts_left_alone():
     page = make_page(dict(report(host(plan(), finished="yesterday")), generated_at="2026-11-22T09:00:05Z"))
     assert page["generated_at"] == "2026-11-22 09:00 UTC"
     assert (page["hosts"][0]["started"], page["hosts"][0]["finished"]) == ("2026-11-22 06:00 UTC", "yesterday")
+
+
+def test_the_calendar_begins_at_the_first_backup_and_has_thirteen_months_at_most():
+    assert [month["label"] for month in details()["calendar"]["months"]] == ["2026-10", "2026-11"]
+    long = details(tree(weeks=80))["calendar"]
+    assert len(long["months"]) == 13 and long["months"][0]["label"] == "2025-11" and long["before"] > 0
+
+
+def test_the_calendar_marks_today_and_shows_every_rule_of_a_day():
+    (month,) = details(tree(weeks=2), daily=3, weekly=2, monthly=1)["calendar"]["months"]
+    # 2026-11-22 in Berlin is a Sunday, in the fourth row of a month that begins on a Sunday.
+    assert month["today"] == {"x": 6, "y": 3}
+    letters = {(cell["x"], cell["y"]): cell["letters"] for cell in month["cells"]}
+    titles = {(cell["x"], cell["y"]): cell["title"] for cell in month["cells"]}
+    assert letters[6, 3] == "MW+" and letters[5, 3] == "D"
+    assert titles[6, 3].startswith("2026-11-22: monthly, weekly, daily, ")
+
+
+def test_a_month_that_is_over_has_no_today():
+    assert [month["today"] is not None for month in details()["calendar"]["months"]] == [False, True]
