@@ -25,6 +25,9 @@ OF_THE_ROLE = ("hosts", "result")
 
 UNUSED = "No VM or container of this host fits the override %s. If that is a typing error, what it was meant for has the default objective."
 
+#: What follows a file's name that cannot be written.
+ANOTHER = "Let the user of the controller write there, or name another folder."
+
 
 class ActionModule(BackupAction):
     """The action behind the task ``prlsdk.core.prl_backup_compliance``."""
@@ -48,41 +51,47 @@ class ActionModule(BackupAction):
         "now": {"type": "str", "default": ""},
     }
 
+    EXAMPLES = {"overrides": "[{name: databases, match: {name: db-*}, objective: {rpo: 1h}}]"}
+
     def conduct(self) -> dict[str, Any]:
-        """Look, check, and write the files, which say so if the check could not be made."""
+        """Look, check, show, and write the files, which say so if the check could not be made."""
         self.refuse_misspelled_variables(OF_THE_ROLE)
-        found, error, unreachable = None, None, False
+        found, error, unreachable = None, "", False
+        self.unwritten: list[str] = []
         now = int(time.time())
         try:
             now = self._now()
             found = self._check(now)
         except InputError as problem:
-            error = problem.message
+            error = "%s Nothing was checked." % self.placed(problem)
         except Failed as problem:
-            error, unreachable = str(problem), isinstance(problem, Unreachable)
-        changed = self._write(found, error and printable(error), now)
+            error, unreachable = "The check could not be made. %s" % problem, isinstance(problem, Unreachable)
+        error = printable(error)
         if found is None:
+            changed = self._write(None, error, now)
             return {
                 "changed": changed,
                 "compliant": False,
-                "msg": "The check could not be made. %s" % error,
+                "msg": " ".join([error, *self.unwritten]),
                 "unreachable" if unreachable else "failed": True,
             }
-        failed = self.options["fail"] and not found["compliant"]
         if not self.ad_hoc:
-            self.tell(
-                "%s:" % self.host, *found["table"], "", *([] if failed else ["%s: %s" % (self.host, found["message"])])
-            )
-        self.warnings += [UNUSED % printable(name) for name in found["unused"]]
+            self.tell("%s:" % self.host, *found["table"], "")
+        changed = self._write(found, None, now)
+        failed = bool(self.unwritten) or (self.options["fail"] and not found["compliant"])
+        if not failed and not self.ad_hoc:
+            self.tell("%s: %s" % (self.host, found["message"]))
+        self.warnings += [UNUSED % printable(name.removeprefix("override ")) for name in found["unused"]]
         return {
             "changed": changed,
             **{
                 key: found[key]
                 for key in ("checked_at", "compliant", "message", "totals", "findings", "orphans", "unused")
+                if key != "message" or not failed  # which 'msg' has, and Ansible shows a failed result as a whole
             },
             "vms": [vm for vm in found["vms"] if vm["findings"]],
             **({"lines": found["table"]} if self.ad_hoc or not failed else {}),
-            **({"failed": True, "msg": found["message"]} if failed else {}),
+            **({"failed": True, "msg": " ".join([found["message"], *self.unwritten])} if failed else {}),
         }
 
     def _now(self) -> int:
@@ -147,8 +156,8 @@ class ActionModule(BackupAction):
             try:
                 folder.prepare()
                 _report_files.write(path, json.dumps({"first_seen": known}, indent=1, sort_keys=True) + "\n")
-            except OSError as error:
-                raise Failed("The state file %s cannot be written: %s." % (path, error.strerror or error)) from error
+            except OSError as error:  # costs no verdict
+                self._note_unwritten("state_dir", path, error)
         if not grace:
             return {}
         instants = {uuid: _time.parse_instant(first) for uuid, first in known.items() if first is not None}
@@ -158,36 +167,49 @@ class ActionModule(BackupAction):
     def _read_state(path: str) -> dict[str, str] | None:
         try:
             text = _report_files.read(path)
-            return None if text is None else dict(json.loads(text)["first_seen"])
-        except (OSError, ValueError, KeyError, TypeError) as error:
+            if text is None:
+                return None
+            seen = dict(json.loads(text)["first_seen"])
+            for uuid, first in seen.items():
+                with prefix_errors("first_seen of %s" % uuid):
+                    if first is not None:
+                        _time.parse_instant(first)
+        except (OSError, ValueError, KeyError, TypeError, InputError) as error:
+            said = getattr(error, "strerror", None) or str(error)
             raise Failed(
-                "The state file %s cannot be read: %s. Correct it, or remove it to begin anew." % (path, error)
+                "The state file %s cannot be used: %s. Correct it, or remove it: then every VM counts as known from the next check on."
+                % (path, said.rstrip("."))
             ) from error
+        return seen
 
     # -- files
 
     def _write(self, found: dict[str, Any] | None, error: str | None, now: Any) -> bool:
-        """Write the files; whether the result in them is another one than before."""
+        """Write the files; whether the result in them is another one than before. What cannot be written is noted, and costs no other file."""
         if self._task.check_mode:
             return False
-        changed, path = False, ""
-        try:
-            if self.options["report_dir"]:
-                path = self.options["report_dir"]
-                folder = _report_files.ReportFolder(self.options["report_dir"])
+        changed = False
+        if self.options["report_dir"]:
+            folder = _report_files.ReportFolder(self.options["report_dir"])
+            try:
                 folder.prepare()
                 for suffix, text in ((".json", files.as_json), (".junit.xml", files.as_junit)):
                     changed |= _report_files.write(folder.of_host(self.host, suffix), text(self.host, found, error))
-            if self.options["metrics_dir"]:
-                path = self.options["metrics_dir"]
-                folder = _report_files.ReportFolder(self.options["metrics_dir"])
+            except OSError as problem:
+                self._note_unwritten("report_dir", folder.path, problem)
+        if self.options["metrics_dir"]:
+            folder = _report_files.ReportFolder(self.options["metrics_dir"])
+            try:
                 folder.prepare()
                 # Whatever serves them runs as another user. They have the time of the check, which is no change of the result.
                 _report_files.write(
                     folder.of_host(self.host, ".prom"), files.as_metrics(self.host, found, now), mode=0o644
                 )
-        except OSError as problem:
-            raise Failed(
-                "The files of the check cannot be written to %s: %s." % (path, problem.strerror or problem)
-            ) from problem
+            except OSError as problem:
+                self._note_unwritten("metrics_dir", folder.path, problem)
         return changed
+
+    def _note_unwritten(self, option: str, path: str, error: OSError) -> None:
+        self.unwritten.append(
+            "%s: %s cannot be written: %s. %s" % (self.option(option), path, error.strerror or error, ANOTHER)
+        )

@@ -21,6 +21,7 @@ from ansible_collections.prlsdk.core.plugins.module_utils._terminal_text import 
 from ansible_collections.prlsdk.core.plugins.plugin_utils import _report_files
 from ansible_collections.prlsdk.core.plugins.plugin_utils._action import BackupAction, Failed, ModuleFailed, Unreachable
 from ansible_collections.prlsdk.core.plugins.plugin_utils._retention.overrides import make_plans
+from ansible_collections.prlsdk.core.plugins.plugin_utils._retention.rules import RULES
 from ansible_collections.prlsdk.core.plugins.plugin_utils._retention.verify import verify_plan
 from ansible_collections.prlsdk.core.plugins.plugin_utils._text import formats
 from ansible_collections.prlsdk.core.plugins.plugin_utils._text.plan import DETAILS, plan_lines
@@ -42,6 +43,17 @@ GOOD = ("removed", "already_absent")
 GOES_ON = ("stop_after", "chain_failed")
 #: What the role has beside the options: its own variables, the playbook's, and its result.
 OF_THE_ROLE = ("report", "report_page", "report_title", "compliance_dir", "hosts", "result")
+#: Variables that somebody may set with a confirmation and that would not do what they say: (names, what does it).
+HOPED_FOR = (
+    (
+        ("dry_run", "dryrun", "check", "check_mode", "check_only", "noop", "plan_only", "simulate"),
+        "For a plan alone run with --check, or leave {confirm} empty.",
+    ),
+    (
+        ("include", "only", "select", "vm", "vms"),
+        "The role plans for all VMs of the host but those in {exclude}: name there what is to be left out.",
+    ),
+)
 SETTINGS = ("policy", "overrides", "exclude", "retired", "guards")
 
 
@@ -77,9 +89,18 @@ class ActionModule(BackupAction):
         "report_dir": {"type": "str", "default": ""},
     }
 
+    EXAMPLES = {
+        "policy": "{timezone: Europe/Berlin, daily: 7, weekly: 4}",
+        "overrides": "[{name: databases, match: {name: db-*}, policy: {daily: 30}}]",
+        "guards": "{max_remove: 20}",
+    }
+
     def conduct(self) -> dict[str, Any]:
         """One run."""
-        return Run(self).result()
+        result = Run(self).result()
+        if result.get("failed") or result.get("unreachable"):
+            del result["message"]  # Ansible shows a failed result as a whole, and 'msg' has it
+        return result
 
 
 class Confirmation:
@@ -128,15 +149,15 @@ class Run:
         except Failed as failure:
             message, self.unreachable, self.failed = str(failure), isinstance(failure, Unreachable), True
         except InputError as error:
-            message = "The retention policy cannot be used, so nothing was changed: %s" % error.message
-            message += "" if message.endswith((".", "?", "!")) else "."
+            message = "%s Nothing was changed." % self.action.placed(error, "policy")
         message = printable(message)
         if self.folder:
             try:
                 self._write_report(self.status, message, _now())
             except OSError as error:
                 self.failed = True
-                unwritten = "The report of the host could not be written to %s: %s." % (
+                unwritten = "%s: the report of the host could not be written to %s: %s." % (
+                    self.action.option("report_dir"),
                     self._report_path(),
                     error.strerror or error,
                 )
@@ -150,8 +171,8 @@ class Run:
         if not options["policy"]:
             raise Failed(
                 "No retention policy is set, so nothing was looked at and nothing was changed. Set %s to what you want to keep, for example "
-                "{timezone: Europe/Berlin, daily: 7, weekly: 4, monthly: 12}. A first run with nothing else shows the plan and removes nothing."
-                % self.action.option("policy")
+                "{timezone: Europe/Berlin, daily: 7, weekly: 4, monthly: 12}. A first run with nothing else shows the plan and removes nothing.%s"
+                % (self.action.option("policy"), self._rules_as_variables())
             )
         try:
             self.confirmation = Confirmation(options["confirm"], self.action.option("confirm"))
@@ -160,6 +181,7 @@ class Run:
         for name in ("gather_timeout", "remove_timeout"):
             if options[name] < 1:
                 raise Failed("%s must be 1 or more seconds, not %d." % (self.action.option(name), options[name]))
+        self._refuse_hoped_for()
         if options["busy_timeout"] < 0:
             raise Failed(
                 "%s must be 0 or more seconds, not %d." % (self.action.option("busy_timeout"), options["busy_timeout"])
@@ -177,6 +199,32 @@ class Run:
         # Whether somebody has to look: what a guard refused was meant to go.
         self.failed = options["on_refused"] != "continue" and self.confirmation.given and bool(self.plan["refusals"])
         return self._conclusion(self.status if removes else "predicted" if self.check else "planned")
+
+    def _rules_as_variables(self) -> str:
+        """A sentence on a rule that was set as a variable of its own."""
+        for rule in RULES:
+            if self.action.set_variable(rule):
+                return " %s is no variable of the role: write it as %s: {%s: ...}." % (
+                    self.action.option(rule),
+                    self.action.option("policy"),
+                    rule,
+                )
+        return ""
+
+    def _refuse_hoped_for(self) -> None:
+        """Fail where a variable that the role does not have was to keep backups from being removed. Raises Failed."""
+        if not self.confirmation.given or self.check:
+            return
+        for names, instead in HOPED_FOR:
+            for name in names:
+                if self.action.set_variable(name):
+                    raise Failed(
+                        "%s is set, which is no variable of the role, so nothing was changed. %s"
+                        % (
+                            self.action.option(name),
+                            instead.format(**{key: self.action.option(key) for key in self.options}),
+                        )
+                    )
 
     def _check_retirement(self, plan: dict[str, Any]) -> None:
         """What would never happen is not left to be waited for."""
@@ -210,7 +258,13 @@ class Run:
         )
 
     def _wait(self) -> None:
-        for wanted in self.options["wait"]:
+        for place, wanted in enumerate(self.options["wait"]):
+            try:
+                _time.parse_moment(wanted["newer_than"], time.time())
+            except InputError as error:
+                raise Failed(
+                    "%s[%d].newer_than: %s." % (self.action.option("wait"), place, error.message.rstrip("."))
+                ) from error
             try:
                 waited = self.action.run_module(
                     "prl_event_wait",
@@ -221,6 +275,12 @@ class Run:
                     on_timeout="continue",
                     timeout=self.options["wait_timeout"],
                 )
+            except ModuleFailed as failure:
+                # The module has it in a list of its own.
+                there = "%s[%d].vm: " % (self.action.option("wait"), place)
+                raise ModuleFailed(
+                    re.sub("^(events.0.|satisfied_by).vm: ", there, str(failure)), failure.result
+                ) from failure
             except Unreachable as failure:
                 raise Unreachable(
                     "The host could not be reached while it was waited for a backup; nothing was changed. %s" % failure
@@ -372,8 +432,9 @@ class Run:
         except OSError as error:
             folder, self.folder = self.folder, None
             raise Failed(
-                "The reports cannot be written to %s, so nothing was looked at and nothing was changed: %s. Let the user of the controller write there, or "
-                "set %s to another folder." % (folder.path, error.strerror or error, self.action.option("report_dir"))
+                "%s: the reports cannot be written to %s, so nothing was looked at and nothing was changed: %s. Let the user of the controller write "
+                "there, or name another folder."
+                % (self.action.option("report_dir"), folder.path, error.strerror or error)
             ) from error
 
     def _report_path(self) -> str:

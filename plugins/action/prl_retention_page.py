@@ -44,7 +44,8 @@ class ActionModule(ControllerAction):
             _report_files.write(path, self._page(reports, hosts))
         except OSError as error:
             raise Failed(
-                "The page of all hosts could not be written to %s: %s." % (path, error.strerror or error)
+                "%s: the page of all hosts could not be written to %s: %s."
+                % (self.option("report_dir"), path, error.strerror or error)
             ) from error
         there = {report["host"] for report in reports if report.get("status") != NO_REPORT}
         without = [host for host in hosts if host not in there]

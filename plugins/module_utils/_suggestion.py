@@ -4,20 +4,36 @@
 """What somebody may have meant who wrote a name that is not there."""
 
 import difflib
-from typing import Dict, Iterable
+from typing import Any, Dict, Iterable, List
 
 # Of many names so many are compared; more take longer than a message is worth.
 COMPARED = 10000
 
 
-def did_you_mean(word: str, known: Iterable[str], most: int = 3) -> str:
-    """A question that begins with a blank and suggests the nearest of the known words; an empty text where none is near.
+def nearest(word: Any, known: Iterable[str], most: int = 3, alike: float = 0.6) -> List[str]:
+    """The known words that are spelled like this one, the nearest first. ``alike`` is from 0 (anything) to 1 (the same).
 
     Upper and lower case count as the same. Of a glob its plain part is compared.
     """
     by_key: Dict[str, str] = {}
     for name in sorted(set(known))[:COMPARED]:
         by_key.setdefault(name.lower(), name)
-    plain = word.strip("*?").lower()
-    near = difflib.get_close_matches(plain, list(by_key), most, 0.6) if plain else []
-    return " Did you mean %s?" % " or ".join(by_key[key] for key in near) if near else ""
+    plain = str(word).strip("*?").lower()
+    return [by_key[key] for key in difflib.get_close_matches(plain, list(by_key), most, alike)] if plain else []
+
+
+def did_you_mean(word: Any, known: Iterable[str], most: int = 3) -> str:
+    """A question that begins with a blank and suggests the nearest of the known words; an empty text where none is near."""
+    near = nearest(word, known, most)
+    return " Did you mean %s?" % " or ".join(near) if near else ""
+
+
+def unknown_key(where: str, key: Any, known: Iterable[str]) -> str:
+    """What is wrong with a key that a dictionary does not take, with the nearest that it does take, or all of them."""
+    known = list(known)
+    near = nearest(key, known, 1, 0.5)
+    return "%s has an unknown key %r; %s" % (
+        where,
+        key,
+        "did you mean %s?" % near[0] if near else "known are %s" % ", ".join(known),
+    )

@@ -185,8 +185,8 @@ compliant:
   returned: always
   type: bool
 message:
-  description: One sentence that says how many do not comply and names the worst.
-  returned: if the check was made
+  description: One sentence that says how many do not comply and names the worst. Of a task that has failed C(msg) has it.
+  returned: if the task has not failed
   type: str
   sample: "1 of 28 VMs and containers do not comply: fresh-install (never backed up)."
 checked_at:

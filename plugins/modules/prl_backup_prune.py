@@ -215,14 +215,14 @@ status:
     - V(planned), the plan removes something and was not confirmed. V(predicted), check mode asked the server about each removal. V(applied), the
       removal was done and verified. V(nothing), the plan removes nothing.
     - V(guarded), guards refused everything that the plan would remove, or O(on_refused=stop). V(mismatch), the digest is not the confirmed one.
-      V(failed), see RV(message). After V(mismatch) and V(guarded) nothing was removed.
+      V(failed), see C(msg). After V(mismatch) and V(guarded) nothing was removed.
     - A report has V(running) while a run removes, and afterwards if it was killed.
   returned: always
   type: str
   sample: planned
 message:
-  description: The result in words, and what to do next.
-  returned: always
+  description: The result in words, and what to do next. Of a task that has failed C(msg) has it.
+  returned: if the task has not failed
   type: str
   sample: >-
     Plan only, nothing was changed. 12 backups of 3 VMs (41.2 GiB) would go. To apply exactly this plan add 'confirm: 5a0c1d2e3f405162'; to apply

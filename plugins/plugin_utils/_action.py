@@ -5,17 +5,20 @@
 
 from __future__ import annotations
 
-import difflib
+import re
 from collections.abc import Iterable
 from typing import Any
 
-from ansible.errors import AnsibleConnectionFailure, AnsibleError
+from ansible.errors import AnsibleActionFail, AnsibleConnectionFailure, AnsibleError
 from ansible.plugins.action import ActionBase
-from ansible_collections.prlsdk.core.plugins.module_utils import _argspec, _packed
+from ansible_collections.prlsdk.core.plugins.module_utils import _argspec, _option_errors, _packed
 from ansible_collections.prlsdk.core.plugins.module_utils._errors import InputError
+from ansible_collections.prlsdk.core.plugins.module_utils._suggestion import nearest
 from ansible_collections.prlsdk.core.plugins.module_utils._terminal_text import printable
 
 COLLECTION = "prlsdk.core."
+#: Statuses of a shell that could not start a program: it may not, or it is not there.
+NOT_STARTED = (126, 127)
 #: Ansible's own name for what the command ``ansible`` runs.
 AD_HOC = "Ansible Ad-Hoc"
 
@@ -44,13 +47,21 @@ class ControllerAction(ActionBase):
     _supports_async = False
 
     OPTIONS: dict[str, Any] = {}
+    #: What may be written for options whose dictionaries the specification does not describe.
+    EXAMPLES: dict[str, str] = {}
 
     def run(self, tmp: Any = None, task_vars: Any = None) -> dict[str, Any]:
         """Check the options, and conduct."""
         super().run(tmp, task_vars)
         self.task_vars = task_vars or {}
         self.warnings: list[Any] = []
-        checked, options = self.validate_argument_spec(self.specification())
+        try:
+            checked, options = self.validate_argument_spec(self.specification())
+        except AnsibleActionFail:
+            said = _option_errors.explain(self._task.args, self.specification(), self._called, self.EXAMPLES)
+            if said is None:
+                raise
+            return {"failed": True, "msg": printable(said)}
         self.options = {name: options.get(name) for name in self.OPTIONS}
         try:
             result = self.conduct()
@@ -60,7 +71,7 @@ class ControllerAction(ActionBase):
                 "msg": printable(str(failure)),
             }
         except InputError as error:
-            result = {"failed": True, "msg": error.message}
+            result = {"failed": True, "msg": self.placed(error)}
         if self.warnings:
             result["warnings"] = [*result.get("warnings", []), *self.warnings]
         return result
@@ -84,6 +95,17 @@ class ControllerAction(ActionBase):
         prefix = role.get_name(include_role_fqcn=False) + "_" if role and role.get_name().startswith(COLLECTION) else ""
         return prefix + name
 
+    def _called(self, name: str) -> str:
+        return self.option(name) if name in self.OPTIONS else name
+
+    def placed(self, error: InputError, inside: str = "") -> str:
+        """The message as a sentence that begins with what the user has set: ``inside``, if it does not begin with an option."""
+        place = re.match("[a-z_]+(?=[^a-z_]|$)", error.message)
+        if place and place.group() in self.OPTIONS:
+            return _sentence(self.option(place.group()) + error.message[place.end() :])
+        said = error.message.replace("the policy has an unknown key", "unknown key", 1) if inside else error.message
+        return _sentence("%s: %s" % (self.option(inside), said) if inside else said)
+
     def refuse_misspelled_variables(self, others: Iterable[str]) -> None:
         """Fail for a variable that is nearly one of the role's: a mistyped list of exclusions costs backups.
 
@@ -94,11 +116,19 @@ class ControllerAction(ActionBase):
         for name in sorted(self.task_vars) if prefix else ():
             word = name[len(prefix) :]
             if name.startswith(prefix) and not word.startswith("_") and word not in known:
-                near = difflib.get_close_matches(word, known, 1, 0.8)
+                near = nearest(word, known, 1, 0.8)
                 if near:
                     raise Failed(
                         "%s is set, which is no variable of the role. Did you mean %s%s?" % (name, prefix, near[0])
                     )
+
+    def set_variable(self, name: str) -> bool:
+        """Whether the role's user has set a variable of this name, which is none of the role's, to something that is true."""
+        prefix = self.option("")
+        value = self.task_vars.get(prefix + name) if prefix else None
+        if isinstance(value, str):
+            value = str(self._templar.template(value)).strip().lower() not in ("", "0", "no", "n", "off", "false", "f")
+        return bool(value)
 
     @property
     def ad_hoc(self) -> bool:
@@ -164,7 +194,8 @@ class BackupAction(ControllerAction):
                 result["backup_trees"] = _packed.unpack(result.pop("packed_trees"))
             except ValueError:
                 result = self.run_module("prl_backup_info", gather=["backups"], **arguments)
-        return result["backup_trees"], result["damaged"], result["server"]
+        damaged = [{**one, "message": self.with_host(one["message"])} for one in result["damaged"]]
+        return result["backup_trees"], damaged, result["server"]
 
     def _reason(self, name: str, result: dict[str, Any]) -> str:
         said = str(result.get("msg") or "")
@@ -177,13 +208,29 @@ class BackupAction(ControllerAction):
                 for line in str(result.get(key) or "").splitlines()
                 if line.strip()
             ]
-            return "The module %s could not be run on %s: it ended with status %s%s." % (
-                name,
-                self.host,
-                result["rc"],
-                " and said: %s" % lines[-1].strip() if lines else "",
+            said_last = lines[-1].strip().rstrip(".") if lines else ""
+            if result["rc"] in NOT_STARTED:
+                return (
+                    "%s: %s could not be started (rc %s%s). Set ansible_python_interpreter to a Python 3.6 or later of that host."
+                    % (self.host, self._interpreter(), result["rc"], ": " + said_last if said_last else "")
+                )
+            return (
+                "The module %s could not be run on %s: %s ended with status %s%s. If that is no Python 3.6 or later, set ansible_python_interpreter."
+                % (name, self.host, self._interpreter(), result["rc"], " and said: " + said_last if said_last else "")
             )
-        return _sentence(said or "The module %s failed and did not say why" % name)
+        return _sentence(self.with_host(said) or "The module %s failed and did not say why" % name)
+
+    def _interpreter(self) -> str:
+        """What runs modules on the target host."""
+        facts = self.task_vars.get("ansible_facts") or {}
+        found = self.task_vars.get("ansible_python_interpreter") or facts.get("discovered_interpreter_python")
+        return str(self._templar.template(found)) if found else "the Python interpreter"
+
+    def with_host(self, said: str) -> str:
+        """What a module said, with the host's name of the inventory where the target host speaks of itself."""
+        if self._task.args.get("host"):
+            return said
+        return re.sub(r"\b(on|of) localhost(?=[.,;:]? |[.,;:]?$)", lambda found: "%s %s" % (found[1], self.host), said)
 
 
 def _text_of(warning: Any) -> str:

@@ -6,12 +6,12 @@
 from __future__ import annotations
 
 import datetime
-import difflib
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ansible_collections.prlsdk.core.plugins.module_utils import _time
 from ansible_collections.prlsdk.core.plugins.module_utils._errors import InputError
+from ansible_collections.prlsdk.core.plugins.module_utils._suggestion import unknown_key
 from jinja2 import Undefined
 
 
@@ -35,11 +35,7 @@ def check_keys(value: Any, keys: Sequence[str], where: str) -> Mapping[Any, Any]
     """A dictionary that has none but these keys; the error about another one suggests the nearest."""
     for key in read_mapping(value, where):
         if key not in keys:
-            near = difflib.get_close_matches(str(key), keys, 1, 0.5)
-            raise InputError(
-                "%s has an unknown key %r; %s"
-                % (where, key, "did you mean %s?" % near[0] if near else "known are %s" % ", ".join(keys))
-            )
+            raise InputError(unknown_key(where, key, keys))
     return value
 
 

@@ -499,7 +499,7 @@ def test_a_pattern_is_read_by_the_modules_python_and_not_by_the_sdks(node, versi
 
 def test_an_unknown_vm_is_told_by_option_and_an_ambiguous_one_with_candidates(node):
     result = failed(run_module("prl_event_wait", node, events=[DONE, dict(DONE, vm="web-99")]), "UNKNOWN_VM")
-    assert "events[1].vm: 'web-99'" in result["msg"]
+    assert "events[1].vm: there is no VM or container 'web-99' on localhost." in result["msg"]
     node("vm", "add", "web-01")
     assert (
         len(

@@ -12,8 +12,9 @@ from ansible_collections.prlsdk.core.plugins.module_utils._backups.tree import V
 from ansible_collections.prlsdk.core.plugins.module_utils._errors import InputError, TreeError
 from ansible_collections.prlsdk.core.plugins.module_utils._sdk.client import BOTH
 from ansible_collections.prlsdk.core.plugins.module_utils._sdk.messages import CallError
+from ansible_collections.prlsdk.core.plugins.module_utils._suggestion import did_you_mean
 
-NOTHING_CALLED = "There is no VM '%s', and no backup of one."
+NOTHING_CALLED = "There is no VM '%s', and no backup of one.%s"
 
 
 def resolve(wanted: Iterable[str], vms: Iterable[Any]) -> List[Tuple[str, Any]]:
@@ -275,6 +276,7 @@ def find_vms(
     """
     found = {word: spelled(client, word) for word in words if uuid_key(word)}
     names = set(words) - set(found)
+    known: List[Any] = []
     if names:
         known = [vm for vm in client.vms() if vm["uuid"]]
         found.update((word, vm["uuid"]) for word, vm in resolve(sorted(names), known) if vm)
@@ -294,7 +296,7 @@ def find_vms(
         if uuids:
             found[word] = uuids[0]
         elif not gone_ok:
-            raise CallError("UNKNOWN_VM", NOTHING_CALLED % word, subject=word)
+            raise CallError("UNKNOWN_VM", NOTHING_CALLED % (word, did_you_mean(word, names_of(known))), subject=word)
     return found, owners
 
 

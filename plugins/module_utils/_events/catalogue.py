@@ -12,7 +12,7 @@ import re
 from typing import Any, Dict, List, Optional, Tuple, Union
 
 from ansible_collections.prlsdk.core.plugins.module_utils._errors import InputError
-from ansible_collections.prlsdk.core.plugins.module_utils._suggestion import did_you_mean
+from ansible_collections.prlsdk.core.plugins.module_utils._suggestion import did_you_mean, unknown_key
 
 # Each line: the number of the first, then names in a row. The first table's names begin with PET_DSP_EVT_, the second's with PET_.
 _DISPATCHER = """
@@ -213,11 +213,22 @@ def number(value: Any, option: str) -> float:
     raise InputError("%s: %r is not a number." % (option, value))
 
 
+#: The keys of an event that is described.
+SPECIFICATION = ("type", "vm", "issuer_id", "issuer_type", "code", "params")
+
+
 def specification(written: Dict[str, Any], option: str) -> Tuple[Dict[str, Any], List[str]]:
     """(one match specification as the worker takes it, warnings) of a dictionary of the module's options. Raises InputError.
 
     ``option`` is its place in the task, such as ``events[0]``, for messages.
     """
+    if not isinstance(written, dict):
+        raise InputError(
+            "%s: %r is no event. Write its type, or a dictionary such as {type: vm_added}." % (option, written)
+        )
+    for key in written:
+        if key not in SPECIFICATION:
+            raise InputError(unknown_key(option, key, SPECIFICATION))
     given = {key: value for key, value in written.items() if value is not None}
     if not given:
         raise InputError(
@@ -229,14 +240,28 @@ def specification(written: Dict[str, Any], option: str) -> Tuple[Dict[str, Any],
         "types": types,
         "vm": given.get("vm"),
         "issuer_id": given.get("issuer_id"),
-        "issuer_type": ISSUERS[given["issuer_type"]] if "issuer_type" in given else None,
+        "issuer_type": _issuer(given["issuer_type"], option + ".issuer_type") if "issuer_type" in given else None,
         "code": code(given["code"], option + ".code") if "code" in given else None,
         "params": {
             name: condition(name, value, "%s.params.%s" % (option, name))
-            for name, value in given.get("params", {}).items()
+            for name, value in _params(given.get("params", {}), option + ".params").items()
         },
     }
     return raw, warnings
+
+
+def _issuer(value: Any, option: str) -> int:
+    if value not in ISSUERS:
+        raise InputError(
+            "%s: there is no %r; there are %s.%s" % (option, value, ", ".join(ISSUERS), did_you_mean(value, ISSUERS, 1))
+        )
+    return ISSUERS[value]
+
+
+def _params(value: Any, option: str) -> Dict[str, Any]:
+    if not isinstance(value, dict):
+        raise InputError("%s: %r is no dictionary. Write one such as {vm_name: web-01}." % (option, value))
+    return value
 
 
 def code(value: Any, option: str) -> Union[int, str]:
@@ -259,7 +284,7 @@ def condition(name: str, wanted: Any, option: str) -> Dict[str, Any]:
         if key not in _CONDITIONS:
             raise InputError(
                 "%s: there is no condition '%s'; there are %s.%s"
-                % (option, key, ", ".join(_CONDITIONS), did_you_mean(str(key), _CONDITIONS))
+                % (option, key, ", ".join(_CONDITIONS), did_you_mean(key, _CONDITIONS))
             )
     given = {key: value for key, value in wanted.items() if value is not None}
     if not given:

@@ -15,6 +15,7 @@ from ansible_collections.prlsdk.core.plugins.module_utils._errors import InputEr
 from ansible_collections.prlsdk.core.plugins.module_utils._events.match import Tally
 from ansible_collections.prlsdk.core.plugins.module_utils._sdk.client import BOTH, GRACE
 from ansible_collections.prlsdk.core.plugins.module_utils._sdk.messages import CallError, WorkerDied
+from ansible_collections.prlsdk.core.plugins.module_utils._suggestion import did_you_mean
 
 # What logging in again may meet while a dispatcher restarts, beside the errors that are always worth another try.
 RESTARTING = ("PRL_ERR_HANDSHAKE_FAILED", "PRL_ERR_SSL_HANDSHAKE_FAILED", "PRL_ERR_DISP_SHUTDOWN_IN_PROCESS")
@@ -94,7 +95,8 @@ class Wait:
             if vm is None:
                 raise CallError(
                     "UNKNOWN_VM",
-                    "%s: '%s' is no VM or container of %s." % (option, word, self._client.server["host"]),
+                    "%s: there is no VM or container '%s' on %s.%s"
+                    % (option, word, self._client.server["host"], did_you_mean(word, locate.names_of(known[0]))),
                     subject=word,
                 )
             return vm["uuid"]

@@ -9,7 +9,7 @@ import re
 from typing import Any, Callable, Dict, Optional
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.prlsdk.core.plugins.module_utils import _signals
+from ansible_collections.prlsdk.core.plugins.module_utils import _option_errors, _signals
 from ansible_collections.prlsdk.core.plugins.module_utils._argspec import ENVIRONMENT, connection_options
 from ansible_collections.prlsdk.core.plugins.module_utils._errors import InputError, PrlError, TemporaryFolderError
 from ansible_collections.prlsdk.core.plugins.module_utils._module.progress import Progress, TaskMode, find_async_file
@@ -32,20 +32,24 @@ class Module(AnsibleModule):
         _signals.clean_up_on_signal()
         # Lists of dictionaries in which a plain text stands for a dictionary with this one key.
         self._plain_texts = plain_texts or {}
+        # What the task has, as long as it has not been accepted.
+        self._given: Optional[Dict[str, Any]] = {}
         super().__init__(**more)
+        self._given = None
 
     def _load_params(self) -> None:
         super()._load_params()
         for option, key in self._plain_texts.items():
             if option in self.params:
                 self.params[option] = as_dictionaries(self.params[option], key)
+        self._given = dict(self.params)
 
     def _log_invocation(self) -> None:
         # Ansible's own fails on these with a traceback.
         for name in sorted(self.params):
             if _HALF.search(json.dumps(self.params[name], ensure_ascii=False, default=str)):
                 error = InputError("%s: has half of a surrogate pair, which is no character. Correct the text." % name)
-                self.params = {}
+                self.params, self._given = {}, None
                 self.fail_json(msg=error.message, **error.result)
         super()._log_invocation()
 
@@ -55,6 +59,8 @@ class Module(AnsibleModule):
     def fail_json(self, msg: Any, **more: Any) -> None:
         if self._needs_folder:  # older releases of ansible-core end here where newer ones raise an exception
             raise TemporaryFolderError("There is no temporary folder. %s." % str(msg).rstrip("."))
+        if self._given:
+            msg = _option_errors.explain(self._given, self.argument_spec) or msg
         super().fail_json(msg=printable(msg), **more)
 
     def private_folder(self) -> str:

@@ -157,7 +157,7 @@ def remove_backups(params: Dict[str, Any], client: Any, mode: TaskMode) -> Dict[
         "debts": report["debts"],
         "unfinished": any(backup["reason"] == "stop_after" for backup in told),
         "server": client.server,
-        "warnings": [locate.NOTHING_CALLED % name for name in unknown] + backups.warnings(),
+        "warnings": unknown + backups.warnings(),
     }
     if mode.diff:
         result["diff"] = diff(report["before"], report["after"])
@@ -208,19 +208,22 @@ def prepare_removal(
         [(uuids.get(debt["vm"], debt["vm"]), debt["id"]) for debt in debts],
         client.running_at_login,
     )
+    missed = [word for word in sorted(named) if word not in uuids]
+    called = locate.names_of(client.vms()) if missed else []
+    nothing = {word: locate.NOTHING_CALLED % (word, did_you_mean(word, called)) for word in missed}
     # Of a VM that is gone, with all its backups, nothing is left to remove; a slip in the name is told by the backup that is still there.
     unknown = [entry for entry in entries if entry.vm and entry.vm not in uuids]
     there = locate.search(client, {entry.key for entry in unknown}, set())[0] if unknown else {}
     for entry in unknown:
         if entry.key in there:
-            raise CallError("UNKNOWN_VM", locate.NOTHING_CALLED % entry.vm, subject=entry.vm)
+            raise CallError("UNKNOWN_VM", nothing[str(entry.vm)], subject=entry.vm)
     for entry in entries:
         if entry.vm in uuids:
             entry.vm = uuids[entry.vm]
             continue
         if entry.vm:
             name, entry.vm = entry.vm, None
-            removing.settle(entry, removal_rules.Verdict("already_absent", "unknown_vm", locate.NOTHING_CALLED % name))
+            removing.settle(entry, removal_rules.Verdict("already_absent", "unknown_vm", nothing[name]))
             continue
         fits = owners.get(entry.key, [])
         if len(fits) == 1:
@@ -236,7 +239,7 @@ def prepare_removal(
             )
         else:
             removing.settle(entry, removal_rules.Verdict("already_absent", None, None))
-    return removing, sorted(named - set(uuids))
+    return removing, [nothing[word] for word in missed]
 
 
 def entry_from(index: int, wanted: Dict[str, Any]) -> removal_rules.Entry:

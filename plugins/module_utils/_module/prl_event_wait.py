@@ -190,14 +190,33 @@ def event_in_words(event: Dict[str, Any]) -> str:
 
 
 def time_out_message(params: Dict[str, Any], raw: Dict[str, Any], result: Dict[str, Any]) -> str:
-    lacking = raw["missing"]
+    seconds = "1 second" if params["timeout"] == 1 else "%d seconds" % params["timeout"]
+    wanted, lacking, count = [wanted_in_words(one) for one in params["events"]], raw["missing"], params["count"]
     if params["match"] == "all":
-        open_ones = ["events[%d] lacks %d" % (place, missing) for place, missing in enumerate(lacking) if missing]
-        said = "%s of %d" % (", ".join(open_ones), params["count"])
+        wanted = [
+            word + (" %d of %d times" % (missing, count) if count > 1 else "")
+            for word, missing in zip(wanted, lacking)
+            if missing
+        ]
+        said = "waited for %s" % " and ".join(wanted)
     else:
-        said = "%d of %d came" % (params["count"] - lacking[0], params["count"])
+        said = "waited for %s" % " or ".join(wanted)
+        if count > 1:
+            said += " %d times, %d came" % (count, count - lacking[0])
+    what = "Nothing matched" if params["match"] == "any" and lacking[0] == count else "Not all that was waited for came"
     passed = ", ".join("%s: %d" % item for item in sorted(result["seen"].items())) or "none"
     return (
-        "What was waited for did not come within %d seconds: %s. Events that passed: %s. A backup that fails sends no event; look at the state with "
-        "'satisfied_by', or raise 'timeout'." % (params["timeout"], said, passed)
+        "%s within %s (%s; other events: %s). A backup that fails sends no event: look at the state with 'satisfied_by', or raise 'timeout'."
+        % (what, seconds, said, passed)
+    )
+
+
+def wanted_in_words(written: Dict[str, Any]) -> str:
+    """What a specification asks for: its type, its VM, and a word where there is more."""
+    about = written.get("vm") or written.get("issuer_id")
+    more = [key for key in ("code", "params", "issuer_type") if written.get(key) is not None]
+    return "%s%s%s" % (
+        written.get("type") or "any event",
+        " of %s" % about if about else "",
+        " with its %s" % " and ".join(more) if more else "",
     )

@@ -98,12 +98,16 @@ def best_reason(attempts: List[Dict[str, Any]]) -> str:
 
 
 def unavailable_message(candidates: List[Dict[str, Any]]) -> str:
-    tried = "; ".join(
-        "%s: %s"
-        % (candidate["python"] + (" (%s)" % candidate["version"] if candidate["version"] else ""), candidate["why"])
-        for candidate in candidates
-    )
+    """One sentence on the reason that says most, and what to do. All reasons are in the candidates."""
+    telling = [one for one in candidates if "No module named" not in one["why"] or "prlsdkapi" not in one["why"]]
+    if len(telling) == 1 or (telling and len(telling) < len(candidates)):
+        one = telling[0]
+        version = " (%s)" % one["version"] if one["version"] else ""
+        return (
+            "The SDK (prlsdkapi) cannot be loaded on this host. %s%s: %s. Set 'sdk_python' to the interpreter that it was built for and 'sdk_path' "
+            "to the folder that holds prlsdkapi." % (one["python"], version, one["why"].rstrip("."))
+        )
     return (
-        "The SDK (prlsdkapi) cannot be loaded on this host. Install the vendor's Python SDK, or set 'sdk_python' to the interpreter that it was "
-        "built for and 'sdk_path' to the folder that holds prlsdkapi. Tried: %s." % (tried or "no interpreter at all")
+        "The vendor's SDK (prlsdkapi) is not installed for any Python of this host. Install the vendor's package, on Virtuozzo 7 libprlsdk-python; if it is "
+        "elsewhere, set 'sdk_python' and 'sdk_path'."
     )

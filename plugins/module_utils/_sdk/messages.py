@@ -144,6 +144,9 @@ ADVICE = {
 }
 
 
+# Symbols of the collection, which say nothing that the message does not; the result has them.
+OWN = ("UNKNOWN_VM", "UNREADABLE_VM", "AMBIGUOUS_BACKUP", "AMBIGUOUS_VM_NAME", "READY_FILE_FAILED")
+
 # The same for one call only: (the SDK's call, its symbol).
 ADVICE_FOR = {
     (
@@ -209,7 +212,9 @@ def explain(error: Dict[str, Any], asked: Optional[str] = None) -> str:
     if error.get("storage"):
         act = act.replace("Logging in to ", "Logging in to the storage ", 1)
     code = error["symbol"] or ""
-    if code and error["code"] is not None:
+    if code in OWN:
+        code = ""
+    elif code and error["code"] is not None:
         code = "%s, 0x%08X" % (code, error["code"])
     call, symbol = error["operation"], error["symbol"]
     advice = ADVICE_TO.get((asked, call, symbol)) or ADVICE_FOR.get((call, symbol)) or ADVICE.get(symbol, "")

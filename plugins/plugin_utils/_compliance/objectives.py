@@ -58,15 +58,17 @@ def read_groups(objective: Any, overrides: Any) -> list[Group]:
     for number, override in enumerate(read_list(overrides, "overrides")):
         where = "overrides[%d]" % number
         check_keys(override, ("name", "match", "objective"), where)
-        name = override.get("name") or where
+        name = override.get("name")
         if name == "default" or any(group.name == name for group in groups):
             raise InputError("%s: another group is called %r already; give each its own name" % (where, name))
+        where = "%s (%s)" % (where, name) if name else where
         own = override.get("objective")
         if not isinstance(own, Mapping) or not own:
             raise InputError("%s has no objective; give one of %s" % (where, ", ".join(KEYS)))
         check_keys(own, KEYS, where + ".objective")
         given = {key: value for key, value in own.items() if value is not None}
         selector = selectors.read(override.get("match"), MATCHES, where + ".match")
+        name = name or "override %d (%s)" % (number + 1, selector.written())
         groups.append(Group(str(name), selector, _objective({**objective, **given}, where + ".objective")))
     groups.append(Group("default", Selector(), _objective(objective, "objective")))
     return groups

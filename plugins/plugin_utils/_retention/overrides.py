@@ -90,26 +90,24 @@ def make_plans(
 
 def _groups(policy: Any, overrides: Sequence[Any], limits: Any) -> list[Group]:
     """The overrides in their order, and the default at the end, which fits every VM."""
-    _read.read_mapping(limits, "guards")
-    for key in limits:
-        if key not in GUARDS:
-            raise InputError("guards has %r, which is not a guard; guards are %s" % (key, ", ".join(GUARDS)))
+    policies.check_guards(_read.check_keys(limits, GUARDS, "guards"))
     default = _policy({**policy, **limits} if isinstance(policy, Mapping) else policy, None)
     groups, names = [], {DEFAULT}
     for number, override in enumerate(overrides):
         where = "overrides[%d]" % number
         _read.check_keys(override, ("name", "match", "policy"), where)
-        name = override.get("name") or where
-        where = "%s (%s)" % (where, name) if override.get("name") else where
+        name = override.get("name")
+        where = "%s (%s)" % (where, name) if name else where
         if name in names:
             raise InputError("%s: another group has this name already; give each its own" % where)
-        names.add(name)
+        names.add(name or where)
         own = _read.read_mapping(override.get("policy"), where + ".policy")
         if OF_THE_RUN in own:
             raise InputError("%s: %s counts all VMs of a run; set it in the default policy" % (where, OF_THE_RUN))
         if not override.get("match"):
             raise InputError("%s has no match: say which VMs it is for, by %s" % (where, ", ".join(MATCHES)))
         selector = selectors.read(override["match"], MATCHES, where + ".match")
+        name = name or "override %d (%s)" % (number + 1, selector.written())
         groups.append(Group(str(name), selector, _policy({**policy, **own, **limits}, where), []))
     groups.append(Group(DEFAULT, Selector(), default, []))
     return groups
@@ -130,7 +128,7 @@ def _unused(
     unread: list[damages.Damaged],
 ) -> list[str]:
     """Overrides and so on that fit no VM, whoever else fits it: a typing error there gives its VMs another policy without a word."""
-    named = [("override %s" % group.name, group.selector) for group in groups[:-1]]
+    named = [(called(group.name), group.selector) for group in groups[:-1]]
     named += [("exclusion %s" % _written(selector), selector) for selector in excluded_by]
     named += [("retired %s" % _written(selector), selector) for selector in retired_by]
     named = [(name, selector) for name, selector in named if not any(one.may_be_meant(selector) for one in unread)]
@@ -139,6 +137,11 @@ def _unused(
 
 def _written(selector: Selector) -> str:
     return " ".join("%s=%s" % (key, ",".join(texts)) for key, texts in selector._asdict().items() if texts)
+
+
+def called(name: str) -> str:
+    """A group in a sentence."""
+    return "the default policy" if name == DEFAULT else name if name.startswith("override ") else "override %s" % name
 
 
 def _together(
@@ -215,21 +218,20 @@ def _digest(digests: list[str], limit: int | None, removals: list[dict[str, Any]
 def _warnings(groups: list[Group], plans: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """Those of all groups that have VMs, each once; what is true of some of their policies only names these."""
     having = [(group, plan["warnings"]) for group, plan in zip(groups, plans) if group.vms]
+    with_vms = {group.name for group, own in having}
     warned: dict[str, list[str]] = {}
-    for group, own in having:
-        for warning in own:
+    for group, plan in zip(groups, plans):
+        for warning in plan["warnings"]:
             warned.setdefault(warning["message"], []).append(group.name)
     warnings = []
     for group, own in having:
         for warning in own:
-            names = warned[warning["message"]]
+            names = [name for name in warned[warning["message"]] if name in with_vms]
             if warning["code"] in (UNKNOWN_PIN, UNKNOWN_TAG) or names[0] != group.name:
                 continue
-            if warning["code"] in OF_POLICY and len(names) < len(having):
-                policies_told = " and ".join(
-                    "the default policy" if name == DEFAULT else "override %s" % name for name in names
-                )
-                warnings.append(dict(warning, message="%s: %s" % (policies_told, warning["message"])))
+            if warning["code"] in OF_POLICY and len(warned[warning["message"]]) < len(groups):
+                told = warning["message"].replace("changes nothing,", "changes nothing there,")
+                warnings.append(dict(warning, message="%s: %s" % (" and ".join(map(called, names)), told)))
             else:
                 warnings.append(warning)
     # The backup of a pin or of a tag may be in one group only, so it is unknown where no group that has the pin finds it.

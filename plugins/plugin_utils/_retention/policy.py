@@ -104,6 +104,13 @@ def read(policy: Any) -> Policy:
     return Policy(rules=rules, by_tag=by_tag, **options)
 
 
+def check_guards(limits: Mapping[str, Any]) -> None:
+    """Check guards that are given apart from a policy. Raises InputError."""
+    for name, value in limits.items():
+        if value is not None:
+            _read("guards.%s" % name, _OPTIONS[name].read, value)
+
+
 def _rules(written: Mapping[str, Any]) -> tuple[Rule, ...]:
     return tuple(
         rule

@@ -55,9 +55,14 @@ class Rule(NamedTuple):
     def bucket(self) -> Bucket | None:
         return self.type.bucket
 
+    @property
+    def amount(self) -> str | int:
+        """How much it keeps, as a policy writes it."""
+        return str(self.duration) if self.duration is not None else "all" if self.count is None else self.count
+
     def normalised(self) -> Any:
         """As a policy writes it in full."""
-        amount = str(self.duration) if self.duration is not None else "all" if self.count is None else self.count
+        amount = self.amount
         if self.bucket is not None:
             return {"duration" if self.duration is not None else "count": amount, "of": self.of, "pick": self.pick}
         return amount if self.of == "any" else {"count": amount, "of": self.of}

@@ -35,6 +35,10 @@ class Selector(NamedTuple):
             and (not self.description or bool(vm.backups) and _any_glob(vm.backups[-1].description, self.description))
         )
 
+    def written(self) -> str:
+        """What it asks for, in a few words."""
+        return ", ".join("%s %s" % (key, " ".join(texts)) for key, texts in self._asdict().items() if texts)
+
     def fits_in_state(self, vm: Vm, state: str | None) -> bool:
         """The same of a VM whose state is known, or None."""
         return (not self.state or state in self.state) and self.fits(vm)

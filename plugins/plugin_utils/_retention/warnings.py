@@ -5,11 +5,11 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Iterable, Iterator
 from typing import Any
 
+from ansible_collections.prlsdk.core.plugins.module_utils._suggestion import nearest
 from ansible_collections.prlsdk.core.plugins.module_utils._terminal_text import printable
 from ansible_collections.prlsdk.core.plugins.module_utils._time import Duration
 
@@ -56,10 +56,14 @@ def _implied(policy: Policy) -> Iterator[dict[str, Any]]:
                 continue  # of two that say the same, the later one is named
             yield warning(
                 "implied",
-                "%s changes nothing: %s always keeps all that it would keep" % (rule.name, other.name),
+                "%s changes nothing, %s keeps all of it" % (_written(rule), _written(other)),
                 rule.name,
             )
             break
+
+
+def _written(rule: Rule) -> str:
+    return "%s %s" % (rule.name, rule.amount)
 
 
 def _keeps_one(rule: Rule) -> bool:
@@ -111,9 +115,6 @@ def _minutes(duration: Duration, month: int, year: int) -> int:
 
 UNKNOWN_PIN, UNKNOWN_TAG = "unknown_pin", "unknown_tag"
 
-#: How many of the tags that are there are searched for one that is spelled alike.
-_SEARCHED = 1000
-
 
 def unknown_warnings(parts: Iterable[tuple[Policy, list[Vm]]]) -> list[dict[str, Any]]:
     """One warning for each pin and for each tag that is unknown to every policy that has it, given the policies and the VMs of each."""
@@ -151,7 +152,7 @@ def _unknown_pin(pin: str) -> dict[str, Any]:
 
 
 def _unknown_tag(key: str, tag: str, seen: set[str]) -> dict[str, Any]:
-    near = difflib.get_close_matches(tag, sorted(seen)[:_SEARCHED], 1, 0.5)
+    near = nearest(tag, seen, 1, 0.5)
     hint = "; did you mean %r?" % near[0] if near else ""
     return warning(
         UNKNOWN_TAG, "%s has %r, and tags_pattern finds this tag in no description%s" % (key, tag, hint), key

@@ -18,6 +18,7 @@ GROUND = [
     "module_utils/_terminal_text",
     "module_utils/_errors",
     "module_utils/_suggestion",
+    "module_utils/_option_errors",
     "module_utils/_python",
     "module_utils/_time",
     "module_utils/_xml_text",

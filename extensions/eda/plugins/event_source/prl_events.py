@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import difflib
 import json
 import logging
 import pathlib
@@ -141,6 +140,7 @@ from ansible_collections.prlsdk.core.plugins.module_utils._events.describe impor
 from ansible_collections.prlsdk.core.plugins.module_utils._events.match import Specification  # noqa: E402
 from ansible_collections.prlsdk.core.plugins.module_utils._sdk import interpreters  # noqa: E402
 from ansible_collections.prlsdk.core.plugins.module_utils._sdk.messages import CallError  # noqa: E402
+from ansible_collections.prlsdk.core.plugins.module_utils._suggestion import did_you_mean, nearest  # noqa: E402
 
 LOG = logging.getLogger(__name__)
 
@@ -299,8 +299,8 @@ def _connection(host: Any, where: str) -> dict[str, Any]:
 def _known(given: dict[str, Any], known: list[str], where: str) -> None:
     for key in given:
         if key not in known:
-            near = difflib.get_close_matches(str(key), known, 1)
-            raise ValueError("%s has no argument %r%s." % (where, key, "; did you mean %s?" % near[0] if near else ""))
+            near = nearest(key, known, 1)
+            raise ValueError("%s has no argument %r%s" % (where, key, "; did you mean %s?" % near[0] if near else "."))
 
 
 # --- a host -----------------------------------------------------------------------------------------------------------------
@@ -447,8 +447,15 @@ class Host:
                 fits = [vm["uuid"] for vm in listed if one["vm"] in (vm["name"], vm["ct_id"]) and vm["uuid"]]
                 if len(fits) != 1:
                     raise ValueError(
-                        "events[%d].vm: %s VMs of %s are called %r. Give the UUID."
-                        % (place, len(fits) or "no", self.name, one["vm"])
+                        "events[%d].vm: %s VMs of %s are called %r.%s"
+                        % (
+                            place,
+                            len(fits) or "no",
+                            self.name,
+                            one["vm"],
+                            (not fits and did_you_mean(one["vm"], [vm["name"] for vm in listed if vm["name"]]))
+                            or " Give the UUID.",
+                        )
                     )
                 one["vm"] = fits[0]
             elif one["vm"]:

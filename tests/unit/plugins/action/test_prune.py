@@ -229,11 +229,11 @@ def test_the_host_may_be_lost_at_every_step_and_its_report_says_so(tmp_path):
         assert (
             result["unreachable"]
             and result["status"] == left["status"] == "failed"
-            and left["message"] == result["message"]
+            and left["message"] == result["msg"]
         )
-        assert "No route to host." in result["message"] and left["finished"]
+        assert "No route to host." in result["msg"] and left["finished"]
         assert len(host.calls) == step + 1, "nothing more is tried"
-        assert ("nothing was changed" in result["message"]) == (name == "prl_event_wait")
+        assert ("nothing was changed" in result["msg"]) == (name == "prl_event_wait")
 
 
 def test_a_module_may_fail_at_every_step_and_its_message_is_the_tasks(tmp_path):
@@ -250,7 +250,7 @@ def test_a_module_may_fail_at_every_step_and_its_message_is_the_tasks(tmp_path):
             result["failed"]
             and "The SDK said no." in result["msg"]
             and left["status"] == "failed"
-            and left["message"] == result["message"]
+            and left["message"] == result["msg"]
         )
 
 
@@ -276,7 +276,7 @@ def test_a_backup_that_somebody_else_removed_is_named_and_one_that_comes_back_is
         result, left = run(host, tmp_path)
         assert bool(result.get("failed")) != comes_back
         assert (
-            "1 backup that the plan keeps is not in the list (removed, or in use): a {a-4}." in result["message"]
+            "1 backup that the plan keeps is not in the list (removed, or in use): a {a-4}." in (result.get("msg") or result["message"])
         ) != comes_back
     assert looks[:2] == ["this_node", "any"], "a chain that another node has extended is that node's"
 

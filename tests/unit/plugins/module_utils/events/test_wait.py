@@ -496,6 +496,6 @@ def test_names_and_symbols_become_uuids_and_codes_before_the_subscription():
 
 def test_a_name_that_no_vm_has_is_told_by_option_before_anything_is_heard():
     scene = Scene(request(events=[specification(2, vm="web-99")]), {"list_vms": vm("running")})
-    with pytest.raises(Exception, match="'web-99' is no VM") as caught:
+    with pytest.raises(Exception, match="there is no VM or container 'web-99' on ") as caught:
         scene.run()
     assert caught.value.error["symbol"] == "UNKNOWN_VM" and "subscribe" not in scene.worker.calls

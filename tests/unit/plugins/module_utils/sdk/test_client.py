@@ -401,7 +401,9 @@ def test_an_sdk_that_no_interpreter_can_load_is_told_of_each(clock):
         "ImportError: undefined symbol",
         2,
     )
-    assert not client.alive and all(candidate["why"] in caught.value.message for candidate in tried.values())
+    assert not client.alive and caught.value.message.startswith(
+        "The vendor's SDK (prlsdkapi) is not installed for any Python of this host."
+    )
 
 
 def test_an_interpreter_that_hangs_takes_the_time_of_all(clock):

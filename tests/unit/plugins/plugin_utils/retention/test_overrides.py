@@ -148,7 +148,7 @@ def test_the_digest_knows_what_a_guard_kept_from_going():
         ),
         (None, [{}], None, r"exclude\[0\] is empty and would fit every VM"),
         (None, [{"name": None}], None, r"exclude\[0\] is empty and would fit every VM"),
-        (None, None, {"daily": 1}, "guards has 'daily', which is not a guard"),
+        (None, None, {"daily": 1}, "guards has an unknown key 'daily'; known are max_remove,"),
     ],
 )
 def test_what_cannot_be_used_is_named(overrides, exclude, limits, says):
@@ -189,11 +189,11 @@ def test_a_warning_about_one_policy_names_it_and_one_about_all_does_not():
         return [warning["message"] for warning in plan["warnings"] if warning["code"] == "implied"]
 
     (told,) = messages(policy, {"daily": 30})
-    assert told.startswith("override databases: weekly changes nothing")
+    assert told == "override databases: weekly 4 changes nothing there, daily 30 keeps all of it"
     (told,) = messages(dict(policy, daily=30), {"daily": 7})
-    assert told.startswith("the default policy: weekly changes nothing")
+    assert told == "the default policy: weekly 4 changes nothing there, daily 30 keeps all of it"
     (told,) = messages(dict(policy, daily=30), {"monthly": 12})
-    assert told.startswith("weekly changes nothing"), "it is true of both"
+    assert told == "weekly 4 changes nothing, daily 30 keeps all of it", "it is true of both"
 
 
 def test_a_mistake_in_the_default_policy_is_not_blamed_on_an_override():
