@@ -56,7 +56,7 @@ class ActionModule(BackupAction):
     def conduct(self) -> dict[str, Any]:
         """Look, check, show, and write the files, which say so if the check could not be made."""
         self.refuse_misspelled_variables(OF_THE_ROLE)
-        found, error, unreachable = None, "", False
+        found, error, said, unreachable = None, "", "", False
         self.unwritten: list[str] = []
         now = int(time.time())
         try:
@@ -65,14 +65,15 @@ class ActionModule(BackupAction):
         except InputError as problem:
             error = "%s Nothing was checked." % self.placed(problem)
         except Failed as problem:
-            error, unreachable = "The check could not be made. %s" % problem, isinstance(problem, Unreachable)
+            error, unreachable = str(problem), isinstance(problem, Unreachable)
+            said = "The check could not be made. %s" % problem
         error = printable(error)
         if found is None:
             changed = self._write(None, error, now)
             return {
                 "changed": changed,
                 "compliant": False,
-                "msg": " ".join([error, *self.unwritten]),
+                "msg": " ".join([printable(said or error), *self.unwritten]),
                 "unreachable" if unreachable else "failed": True,
             }
         if not self.ad_hoc:
@@ -176,8 +177,10 @@ class ActionModule(BackupAction):
                         _time.parse_instant(first)
         except (OSError, ValueError, KeyError, TypeError, InputError) as error:
             said = getattr(error, "strerror", None) or str(error)
+            if isinstance(error, KeyError):
+                said = "it has no first_seen"
             raise Failed(
-                "The state file %s cannot be used: %s. Correct it, or remove it: then every VM counts as known from the next check on."
+                "The state file %s cannot be used: %s. Correct it, or remove it to begin anew."
                 % (path, said.rstrip("."))
             ) from error
         return seen

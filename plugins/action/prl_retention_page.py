@@ -69,14 +69,13 @@ class ActionModule(ControllerAction):
                 found[host] = {"error": "The report of the compliance check cannot be read."}
         return found
 
-    @staticmethod
-    def _since(text: Any) -> int | None:
+    def _since(self, text: Any) -> int | None:
         if not text:
             return None
         try:
             return _time.parse_instant(text)
         except InputError as error:
-            raise Failed("since: %s" % error.message) from error
+            raise Failed(self.placed(error, "since")) from error
 
     @staticmethod
     def _report(folder: Any, host: str, since: int | None) -> dict[str, Any] | None:

@@ -68,7 +68,7 @@ def _of_value(value: Any, option: Dict[str, Any], where: str, example: Optional[
                 )
             return
         for place, entry in enumerate(value if isinstance(value, (list, tuple)) else ()):
-            yield from _of_dictionary(entry, option, "%s[%d]" % (where, place), None)
+            yield from _of_dictionary(entry, option, "%s[%d]" % (where, place), example and example.strip("[]"))
     elif kind == "dict":
         yield from _of_dictionary(value, option, where, example)
     elif option.get("choices") and not isinstance(value, dict):

@@ -8,6 +8,8 @@ from typing import Any, Dict, Iterable, List
 
 # Of many names so many are compared; more take longer than a message is worth.
 COMPARED = 10000
+# What is less alike than the nearest by more than this is not meant.
+FARTHER = 0.1
 
 
 def nearest(word: Any, known: Iterable[str], most: int = 3, alike: float = 0.6) -> List[str]:
@@ -19,7 +21,9 @@ def nearest(word: Any, known: Iterable[str], most: int = 3, alike: float = 0.6) 
     for name in sorted(set(known))[:COMPARED]:
         by_key.setdefault(name.lower(), name)
     plain = str(word).strip("*?").lower()
-    return [by_key[key] for key in difflib.get_close_matches(plain, list(by_key), most, alike)] if plain else []
+    near = difflib.get_close_matches(plain, list(by_key), most, alike) if plain else []
+    ratios = [difflib.SequenceMatcher(None, key, plain).ratio() for key in near]
+    return [by_key[key] for key, ratio in zip(near, ratios) if ratio > ratios[0] - FARTHER]
 
 
 def did_you_mean(word: Any, known: Iterable[str], most: int = 3) -> str:

@@ -103,8 +103,10 @@ class ControllerAction(ActionBase):
         place = re.match("[a-z_]+(?=[^a-z_]|$)", error.message)
         if place and place.group() in self.OPTIONS:
             return _sentence(self.option(place.group()) + error.message[place.end() :])
-        said = error.message.replace("the policy has an unknown key", "unknown key", 1) if inside else error.message
-        return _sentence("%s: %s" % (self.option(inside), said) if inside else said)
+        if not inside:
+            return _sentence(error.message)
+        said = re.sub("^the %s (has an (?=unknown key))?" % inside, "", error.message)
+        return _sentence("%s: %s" % (self.option(inside), said))
 
     def refuse_misspelled_variables(self, others: Iterable[str]) -> None:
         """Fail for a variable that is nearly one of the role's: a mistyped list of exclusions costs backups.
@@ -218,6 +220,9 @@ class BackupAction(ControllerAction):
                 "The module %s could not be run on %s: %s ended with status %s%s. If that is no Python 3.6 or later, set ansible_python_interpreter."
                 % (name, self.host, self._interpreter(), result["rc"], " and said: " + said_last if said_last else "")
             )
+        place = re.match(r"[a-z_]+(?=[:.\[])", said)
+        if place and place.group() in self.OPTIONS:  # a module has it under the same name
+            said = self.option(place.group()) + said[place.end() :]
         return _sentence(self.with_host(said) or "The module %s failed and did not say why" % name)
 
     def _interpreter(self) -> str:

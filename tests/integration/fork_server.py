@@ -1,10 +1,11 @@
-"""Start the module many times, quickly: a process that has imported everything already forks for each run.
+"""Start modules many times, quickly: a process that has imported everything already forks for each run.
 
 What runs is the real code in a process of its own, which can be killed. Commands are JSON lines on standard input, answers JSON lines on
-standard output: {"run": "module", "folder": ..., "env": {...}, "input": ...} -> {"pid": ...}; {"wait": pid} -> {"status": ...}.
+standard output: {"run": "prl_backup", "folder": ..., "env": {...}, "input": ...} -> {"pid": ...}; {"wait": pid} -> {"status": ...}.
 The run's standard output is in the file ``output`` of its folder.
 """
 
+import importlib
 import json
 import os
 import subprocess
@@ -50,17 +51,17 @@ class ForkServer:
 
 def main():
     from ansible.module_utils import basic
-    from ansible_collections.prlsdk.core.plugins.modules import prl_backup
 
     for line in sys.stdin:
         command = json.loads(line)
         if "wait" in command:
             answer = {"status": os.waitpid(command["wait"], 0)[1]}
         else:
+            module = importlib.import_module("ansible_collections.prlsdk.core.plugins.modules." + command["run"])
             pid = os.fork()
             if not pid:
                 try:
-                    run(command, basic, prl_backup)
+                    run(command, basic, module)
                 finally:
                     os._exit(99)
             answer = {"pid": pid}

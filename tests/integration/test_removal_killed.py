@@ -61,7 +61,7 @@ class Scene:
     def work(self, state, name):
         """The result of a whole run of the module."""
         folder = self.folder / name
-        self.fork_server.wait(self.fork_server.start("module", folder, state, self.options(folder)))
+        self.fork_server.wait(self.fork_server.start("prl_backup", folder, state, self.options(folder)))
         return json.loads((folder / "output").read_text())
 
 
@@ -171,7 +171,7 @@ def test_module_killed_at_a_call_takes_its_worker_along(scene, position):
     name = "module-%d" % position
     state, folder = scene.state(name), scene.folder / name
     fault(state, "hang", "", position)
-    module = scene.fork_server.start("module", folder, state, scene.options(folder))
+    module = scene.fork_server.start("prl_backup", folder, state, scene.options(folder))
     worker = hanging_worker(state, position)
     os.kill(module, signal.SIGKILL)
     scene.fork_server.wait(module)

@@ -83,7 +83,7 @@ def test_two_hosts_never_share_a_file_and_the_mode_of_a_folder_that_is_there_sta
             {"backup_compliance_overrides": [{"match": {"name": "web-*"}, "objective": {"rpo": "0h"}}]},
             "overrides[0].objective.rpo is nothing",
         ),
-        ({"backup_compliance_fail_on": ["rp0"]}, "value of backup_compliance_fail_on must be one or more of"),
+        ({"backup_compliance_fail_on": ["rp0"]}, "backup_compliance_fail_on: there is no 'rp0'; there are no_vms,"),
         (
             {"backup_compliance_overides": []},
             "backup_compliance_overides is set, which is no variable of the role. Did you mean backup_compliance_overrides?",

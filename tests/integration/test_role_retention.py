@@ -194,25 +194,25 @@ def test_a_killed_run_leaves_a_report_that_says_so_and_the_next_run_finishes(ser
 @pytest.mark.parametrize(
     "options, says",
     [
-        ({"policy": {"dayly": 7}}, "did you mean daily?"),
+        ({"policy": {"dayly": 7}}, "backup_retention_policy: unknown key 'dayly'; did you mean daily?"),
         ({"confirm": "perhaps"}, "which is no confirmation"),
         (
             {"overrides": [{"name": "db", "match": {"name": "db-*"}, "policy": {"max_remove_total": 1}}]},
             "set it in the default policy",
         ),
-        ({"exclude": [{}]}, "exclude[0] is empty and would fit every VM"),
-        ({"show": "some"}, "backup_retention_show"),
+        ({"exclude": [{}]}, "backup_retention_exclude[0] is empty and would fit every VM"),
+        ({"show": "some"}, "backup_retention_show: there is no 'some'"),
     ],
 )
 def test_a_wrong_option_ends_before_the_server_is_asked(stub, tmp_path, options, says):
     status, said, report = retention(stub, tmp_path, **options)
     assert status != 0 and says in said
     assert stub.calls() == []
-    if "show" in options:  # refused before the role begins
+    if "show" in options:  # refused before the action knows where reports go
         assert report is None
     else:
         assert report["status"] == "failed" and says in report["message"] and "Error while" not in report["message"]
-        assert ("The retention policy cannot be used, so nothing was changed: " in said) == ("confirm" not in options)
+        assert ("Nothing was changed." in report["message"]) == ("confirm" not in options)
 
 
 def test_without_a_policy_or_an_sdk_the_message_says_what_to_do(stub, tmp_path):
@@ -388,14 +388,15 @@ def test_where_reports_cannot_be_written_nothing_is_asked_and_a_page_that_fails_
     done = playbook(server, BOOK, *extra(tmp_path / "file" / "reports", confirm=True))
     assert done.returncode != 0 and server.calls() == []
     assert (
-        "The reports cannot be written to" in done.stdout
-        and "set backup_retention_report_dir to another folder" in done.stdout
+        "backup_retention_report_dir: the reports cannot be written to" in done.stdout
+        and "The page of all hosts" not in done.stdout
+        and "the page of all hosts" not in done.stdout
     ), done.stdout[-3000:]
 
     (tmp_path / "index.html" / "report.html.j2").mkdir(parents=True)
     status, said, report = retention(server, tmp_path)
     assert status != 0 and report["status"] == "planned", said
-    assert "Plan only, nothing was changed." in said and "The page of all hosts could not be written to" in said
+    assert "Plan only, nothing was changed." in said and "the page of all hosts could not be written to" in said
 
 
 def test_fifty_hosts_that_share_a_backup_server_prune_their_own_and_nothing_else(stub, tmp_path):

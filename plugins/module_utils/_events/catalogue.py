@@ -324,7 +324,10 @@ def state(value: Any, option: str) -> str:
     """The name of a VM's state, checked."""
     word = str(value).strip().lower()
     if word not in STATES:
-        raise InputError("%s: there is no state '%s'; there are %s." % (option, value, ", ".join(sorted(STATES))))
+        raise InputError(
+            "%s: there is no state '%s'; there are %s.%s"
+            % (option, value, ", ".join(sorted(STATES)), did_you_mean(word, STATES))
+        )
     return word
 
 

@@ -137,10 +137,15 @@ def run(
         if client is not None and client.sdk:
             result["sdk"] = client.sdk
         if failure is not None:
-            module.fail_json(msg=failure.message, **result)
+            module.fail_json(msg=as_sentence(failure.message), **result)
         module.exit_json(**result)
     finally:
         _signals.ignore_signals()
+
+
+def as_sentence(text: str) -> str:
+    """A message with the full stop that it may lack."""
+    return text if text.endswith((".", "?", "!")) else text + "."
 
 
 def login_without_host(params: Dict[str, Any]) -> Optional[str]:

@@ -112,7 +112,7 @@ def instant(written: str, now: float) -> int:
     try:
         return _time.parse_moment(written, now)
     except InputError as error:
-        raise InputError("satisfied_by.backup_newer_than: %s." % error.message) from None
+        raise InputError("satisfied_by.backup_newer_than: %s" % error.message) from None
 
 
 def check_ready_file(path: str) -> None:
@@ -203,7 +203,7 @@ def time_out_message(params: Dict[str, Any], raw: Dict[str, Any], result: Dict[s
         said = "waited for %s" % " or ".join(wanted)
         if count > 1:
             said += " %d times, %d came" % (count, count - lacking[0])
-    what = "Nothing matched" if params["match"] == "any" and lacking[0] == count else "Not all that was waited for came"
+    what = "Not all that was waited for came" if result["events"] else "Nothing matched"
     passed = ", ".join("%s: %d" % item for item in sorted(result["seen"].items())) or "none"
     return (
         "%s within %s (%s; other events: %s). A backup that fails sends no event: look at the state with 'satisfied_by', or raise 'timeout'."

@@ -97,11 +97,17 @@ def best_reason(attempts: List[Dict[str, Any]]) -> str:
     return (rare or reasons or ["no such folder: %s" % attempts[0]["path"]])[0]
 
 
+def _nothing_there(why: str) -> bool:
+    return "No module named" in why and "prlsdkapi" in why
+
+
 def unavailable_message(candidates: List[Dict[str, Any]]) -> str:
     """One sentence on the reason that says most, and what to do. All reasons are in the candidates."""
-    telling = [one for one in candidates if "No module named" not in one["why"] or "prlsdkapi" not in one["why"]]
-    if len(telling) == 1 or (telling and len(telling) < len(candidates)):
-        one = telling[0]
+    # Those that found a binding which does not fit; one that was asked for says why, whatever it is.
+    telling = [one for one in candidates if one["version"] and not _nothing_there(one["why"])]
+    telling += [one for one in candidates if "killed by" in one["why"]]
+    if telling or len(candidates) == 1:
+        one = (telling or candidates)[0]
         version = " (%s)" % one["version"] if one["version"] else ""
         return (
             "The SDK (prlsdkapi) cannot be loaded on this host. %s%s: %s. Set 'sdk_python' to the interpreter that it was built for and 'sdk_path' "

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 from ansible_collections.prlsdk.core.plugins.module_utils import _time
 from ansible_collections.prlsdk.core.plugins.module_utils._errors import InputError
+from ansible_collections.prlsdk.core.plugins.module_utils._suggestion import did_you_mean
 from ansible_collections.prlsdk.core.plugins.plugin_utils._retention import damaged as damages
 from ansible_collections.prlsdk.core.plugins.plugin_utils._retention import inventory
 from ansible_collections.prlsdk.core.plugins.plugin_utils._retention.chains import summarise_chains
@@ -115,7 +116,9 @@ def check(
 def _codes(fail_on: Any) -> frozenset[str]:
     for code in _list(fail_on, "fail_on"):
         if code not in FINDINGS:
-            raise InputError("fail_on has %r; known are %s" % (code, ", ".join(FINDINGS)))
+            raise InputError(
+                "fail_on has %r; known are %s.%s" % (code, ", ".join(FINDINGS), did_you_mean(code, FINDINGS, 1))
+            )
     return frozenset(fail_on)
 
 

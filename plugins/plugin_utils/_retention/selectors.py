@@ -73,7 +73,7 @@ def read_all(selectors: Any, keys: Sequence[str], where: str) -> list[Selector]:
     """A list of them, such as the exclusions; a plain text is a glob for names. Raises as :func:`read` does."""
     return [
         read({"name": match} if isinstance(match, str) else match, keys, "%s[%d]" % (where, number))
-        for number, match in enumerate(_read.read_list(selectors, where))
+        for number, match in enumerate([selectors] if isinstance(selectors, str) else _read.read_list(selectors, where))
     ]
 
 

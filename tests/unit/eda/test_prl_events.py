@@ -264,9 +264,9 @@ def test_two_hosts_are_one_source(tmp_path):
             "hosts[0] has no argument 'sdk_pyton'; did you mean sdk_python?",
         ),
         ({"hosts": [{"name": "a"}], "sdk_python": "x"}, "sdk_python: give the connection options with each of 'hosts'"),
-        ({"host": "node"}, "hosts[0]: host needs username and password"),
-        ({"username": "root", "password": "x"}, "hosts[0]: username and password need host"),
-        ({"security_level": "utmost"}, "security_level is 'utmost'; it must be one of low, normal, high"),
+        ({"host": "node"}, "host needs username and password"),
+        ({"username": "root", "password": "x"}, "username and password need host"),
+        ({"security_level": "utmost"}, "security_level: there is no 'utmost'; there are low, normal, high."),
         ({"command": "ssh node"}, "command must be a list of words"),
     ],
 )

@@ -239,6 +239,7 @@ def read_arguments(args: dict[str, Any]) -> list[tuple[dict[str, Any], list[dict
     }  # some releases of ansible-rulebook add their own
     _known(args, [*OWN, *CONNECTION], "prl_events")
     written = args.get("events")
+    written = [written] if isinstance(written, str) else written
     if written is not None and (not isinstance(written, list) or not written):
         raise ValueError(
             "events must be a list of one or more events, not %r. Leave it out for every event." % (written,)
@@ -263,7 +264,10 @@ def read_arguments(args: dict[str, Any]) -> list[tuple[dict[str, Any], list[dict
         raise ValueError(
             "%s: give the connection options with each of 'hosts', or leave 'hosts' out." % ", ".join(sorted(direct))
         )
-    connections = [_connection(host, "hosts[%d]" % place) for place, host in enumerate(hosts)]
+    connections = [
+        _connection(host, "" if args.get("hosts") is None else "hosts[%d]: " % place)
+        for place, host in enumerate(hosts)
+    ]
     names = [connection["name"] for connection in connections]
     if len(set(names)) < len(names):
         raise ValueError("hosts: two have the same name. Give each its own.")
@@ -274,25 +278,28 @@ def _connection(host: Any, where: str) -> dict[str, Any]:
     if not isinstance(host, dict) or not isinstance(host.get("name"), str) or not host["name"]:
         raise ValueError(
             "%s must be a dictionary with a name, such as {name: node-a, command: [ssh, node-a]}, not %r."
-            % (where, host)
+            % (where.rstrip(": "), host)
         )
-    _known(host, ["name", *CONNECTION], where)
+    _known(host, ["name", *CONNECTION], where.rstrip(": "))
     connection = dict(CONNECTION, **{key: value for key, value in host.items() if value is not None})
     if connection["host"] and not (connection["username"] and connection["password"]):
-        raise ValueError("%s: host needs username and password." % where)
+        raise ValueError("%shost needs username and password." % where)
     if not connection["host"] and (connection["username"] or connection["password"]):
-        raise ValueError("%s: username and password need host." % where)
+        raise ValueError("%susername and password need host." % where)
     for key, known in (
         ("security_level", ("low", "normal", "high")),
         ("sdk_mode", ("server", "desktop", "workstation")),
     ):
         if connection[key] not in known:
-            raise ValueError("%s: %s is %r; it must be one of %s." % (where, key, connection[key], ", ".join(known)))
+            near = did_you_mean(connection[key], known, 1)
+            raise ValueError(
+                "%s%s: there is no %r; there are %s.%s" % (where, key, connection[key], ", ".join(known), near)
+            )
     command = connection["command"]
     if command is not None and (
         not isinstance(command, list) or not command or not all(isinstance(word, str) for word in command)
     ):
-        raise ValueError("%s: command must be a list of words such as [ssh, node-a], not %r." % (where, command))
+        raise ValueError("%scommand must be a list of words such as [ssh, node-a], not %r." % (where, command))
     return connection
 
 

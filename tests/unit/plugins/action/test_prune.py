@@ -276,7 +276,8 @@ def test_a_backup_that_somebody_else_removed_is_named_and_one_that_comes_back_is
         result, left = run(host, tmp_path)
         assert bool(result.get("failed")) != comes_back
         assert (
-            "1 backup that the plan keeps is not in the list (removed, or in use): a {a-4}." in (result.get("msg") or result["message"])
+            "1 backup that the plan keeps is not in the list (removed, or in use): a {a-4}."
+            in (result.get("msg") or result["message"])
         ) != comes_back
     assert looks[:2] == ["this_node", "any"], "a chain that another node has extended is that node's"
 

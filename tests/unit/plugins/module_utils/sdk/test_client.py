@@ -402,7 +402,7 @@ def test_an_sdk_that_no_interpreter_can_load_is_told_of_each(clock):
         2,
     )
     assert not client.alive and caught.value.message.startswith(
-        "The vendor's SDK (prlsdkapi) is not installed for any Python of this host."
+        "The SDK (prlsdkapi) cannot be loaded on this host. d (3.12): ImportError: undefined symbol."
     )
 
 
