@@ -336,6 +336,8 @@ backup_retention {policy: {last: 7}, confirm: true, dry_run: true}
 backup_retention {policy: {last: 7}, confirm: true, include: [web-*]}
     backup_retention_include is set, which is no variable of the role, so nothing was changed. The role plans for all VMs of the host but those in
     backup_retention_exclude: name there what is to be left out.
+backup_retention {policy: {last: 7}, show: none, confirm: "000000000000", dry_run: "no"}
+    The plan is not the one that was confirmed, so nothing was removed. ...
 backup_compliance {overides: []}
     backup_compliance_overides is set, which is no variable of the role. Did you mean backup_compliance_overrides?
 

@@ -196,6 +196,20 @@ def test_a_warning_about_one_policy_names_it_and_one_about_all_does_not():
     assert told == "weekly 4 changes nothing, daily 30 keeps all of it", "it is true of both"
 
 
+def test_a_warning_about_the_only_override_that_has_vms_names_it():
+    """The default policy has no VM, and whoever took the warning for its own would lose restore points of the next one."""
+    override = {"name": "databases", "match": {"name": "db-*"}, "policy": {"daily": 30}}
+    plan = make_plans([tree("db-1")], {"timezone": "UTC", "daily": 7, "weekly": 4}, NOW, [override])
+    (told,) = [warning["message"] for warning in plan["warnings"] if warning["code"] == "implied"]
+    assert told == "override databases: weekly 4 changes nothing there, daily 30 keeps all of it"
+
+
+def test_an_override_without_a_name_is_called_by_its_number_and_what_it_fits():
+    plan = make_plans([tree("web")], POLICY, NOW, [{"match": {"name": ["db-*", "sql-*"], "type": "vm"}, "policy": {}}])
+    assert [group["name"] for group in plan["groups"]] == ["override 1 (name db-* sql-*, type vm)", "default"]
+    assert plan["unused"] == ["override 1 (name db-* sql-*, type vm)"]
+
+
 def test_a_mistake_in_the_default_policy_is_not_blamed_on_an_override():
     overrides = [{"name": "databases", "match": {"name": "db-*"}, "policy": {"daily": 30}}]
     with pytest.raises(InputError) as told:
