@@ -114,7 +114,7 @@ prl_event_wait {events: vm_added, satisfied_by: {vm: web01, vm_state: running}}
 # What of the backups
 
 prl_backup_info {gather: [backup]}
-    gather: there is no 'backup'; there are backups, summary, disks, files, raw. Did you mean backups?
+    gather: there is no 'backup'; there are backups, summary, ..., raw. Did you mean backups?
 prl_backup_info {limit: 0}
     limit must be 1 or more, not 0.
 prl_backup_info {newer_than: yesterday}
@@ -131,7 +131,7 @@ prl_backup_info {backup_ids: [web-01]}
 prl_backup_facts {group_by: date}
     There is no option 'group_by'. There are gather, host, ..., vms.
 prl_backup_facts {gather: [backup]}
-    gather: there is no 'backup'; there are backups, summary, disks, files, raw. Did you mean backups?
+    gather: there is no 'backup'; there are backups, summary, ..., raw. Did you mean backups?
 
 # Making, removing, restoring
 
@@ -336,7 +336,7 @@ backup_retention {policy: {last: 7}, confirm: true, dry_run: true}
 backup_retention {policy: {last: 7}, confirm: true, include: [web-*]}
     backup_retention_include is set, which is no variable of the role, so nothing was changed. The role plans for all VMs of the host but those in
     backup_retention_exclude: name there what is to be left out.
-backup_retention {policy: {last: 7}, show: none, confirm: "000000000000", dry_run: "no"}
+backup_retention {policy: {last: 7, max_remove_share: 1}, show: none, confirm: "000000000000", dry_run: "no"}
     The plan is not the one that was confirmed, so nothing was removed. ...
 backup_compliance {overides: []}
     backup_compliance_overides is set, which is no variable of the role. Did you mean backup_compliance_overrides?
