@@ -53,6 +53,14 @@ def test_mypy_lint():
     run("mypy", "--no-incremental", "extensions/eda/plugins/event_source/prl_events.py")
 
 
+def test_codespell_lint():
+    run("codespell")
+
+
+def test_reuse_lint():
+    run("reuse", "lint", "--lines")
+
+
 def test_changelog_lint():
     run("antsibull-changelog", "lint")
 
