@@ -19,10 +19,11 @@ def collecting():
 
 
 def test_the_collector_rests_and_works_again_also_after_an_error():
+    frozen = gc.get_freeze_count()  # not 0 where Python 3.12 has just begun
     with pytest.raises(KeyError), memory.gc_paused():
         assert not gc.isenabled()
         raise KeyError
-    assert gc.isenabled() and gc.get_freeze_count() == 0
+    assert gc.isenabled() and gc.get_freeze_count() == frozen
 
 
 def test_a_collector_that_was_off_stays_off():
@@ -41,6 +42,13 @@ def test_what_somebody_else_has_frozen_stays_frozen():
 
 
 def test_what_a_large_plan_left_is_not_young():
+    with memory.gc_paused():
+        left = [[] for each in range(memory.MANY)]
+    assert not any(one is left[0] for one in gc.get_objects(generation=0))
+
+
+def test_the_few_objects_that_python_3_12_begins_with_do_not_count_as_frozen_by_somebody(monkeypatch):
+    monkeypatch.setattr(gc, "get_freeze_count", lambda: 375)
     with memory.gc_paused():
         left = [[] for each in range(memory.MANY)]
     assert not any(one is left[0] for one in gc.get_objects(generation=0))
