@@ -10,7 +10,7 @@ import re
 import shutil
 import subprocess
 
-VERSIONS = ("2.7", "3.6", "3.7", "3.8", "3.9", "3.10", "3.11", "3.12", "3.13")
+VERSIONS = ("2.7", "3.6", "3.7", "3.8", "3.9", "3.10", "3.11", "3.12", "3.13", "3.14")
 _PROBE = "import sqlite3, sys; sys.stdout.write('%d.%d' % sys.version_info[:2])"
 
 

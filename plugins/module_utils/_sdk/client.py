@@ -24,7 +24,7 @@ from ansible_collections.prlsdk.core.plugins.module_utils._errors import (
 from ansible_collections.prlsdk.core.plugins.module_utils._sdk import interpreters, vm_list
 from ansible_collections.prlsdk.core.plugins.module_utils._sdk.messages import CallError, WorkerDied
 from ansible_collections.prlsdk.core.plugins.module_utils._sdk.process import MESSAGE, Process
-from ansible_collections.prlsdk.core.plugins.module_utils._worker import __main__, calls, listener, protocol, session
+from ansible_collections.prlsdk.core.plugins.module_utils._worker import calls, listener, main, protocol, session
 
 BOTH = ("vm", "ct")
 
@@ -92,8 +92,8 @@ def worker_archive() -> bytes:
     """The bytes of the worker's archive: its package, and a beginning that runs it, since relative imports need a package."""
     target = io.BytesIO()
     with zipfile.ZipFile(target, "w", zipfile.ZIP_STORED) as archive:
-        archive.writestr("__main__.py", "from _worker import __main__\n__main__.main()\n")
-        for module in (_worker, __main__, calls, listener, protocol, session):
+        archive.writestr("__main__.py", "from _worker import main\nmain.main()\n")
+        for module in (_worker, main, calls, listener, protocol, session):
             name = os.path.basename(str(module.__file__))
             path = os.path.join(os.path.dirname(str(_worker.__file__)), name)
             loader: Any = _worker.__loader__  # of a folder, or of a zip archive

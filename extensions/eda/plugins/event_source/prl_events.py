@@ -202,10 +202,10 @@ for name, source in json.loads(read(int(read(10))).decode("utf-8")):
     sys.modules[module.__name__] = module
     setattr(package, str(name), module)
     exec(compile(source.encode("utf-8"), str(name + ".py"), "exec", 0, 1), module.__dict__)
-sys.modules["_worker.__main__"].main()
+sys.modules["_worker.main"].main()
 """
 #: The worker's files, each after those that it imports.
-WORKER = ("protocol", "listener", "session", "calls", "__main__")
+WORKER = ("protocol", "listener", "session", "calls", "main")
 
 
 def worker_sources() -> bytes:

@@ -4,7 +4,7 @@ import json
 import sys
 
 import pytest
-from ansible_collections.prlsdk.core.plugins.module_utils._worker import __main__, calls
+from ansible_collections.prlsdk.core.plugins.module_utils._worker import calls, main
 from ansible_collections.prlsdk.core.plugins.module_utils._worker.protocol import Failure
 from ansible_collections.prlsdk.core.plugins.module_utils._worker.session import (
     READING,
@@ -166,7 +166,7 @@ def do_all(connection, ask):
 
 def by_line(connection, name, arguments):
     """As a line of the wire asks for it."""
-    __main__.do(connection, {"id": 1, "name": name, "arguments": arguments, "limit": 20.0})
+    main.do(connection, {"id": 1, "name": name, "arguments": arguments, "limit": 20.0})
     line = next(line for line in reversed(connection.protocol.lines) if line["kind"] in ("result", "error"))
     return None if line["kind"] == "result" else line["error"]["symbol"]
 

@@ -1,0 +1,15 @@
+# Copyright (c) The prlsdk.core developers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Galaxy refuses an archive in which the file of a plugin has a name such as __main__.py. The importer says so, too, but takes minutes."""
+
+import pathlib
+import re
+
+PLUGINS = pathlib.Path(__file__).resolve().parents[3] / "plugins"
+
+
+def test_galaxy_accepts_the_name_of_every_python_file():
+    names = {path.stem: path for path in PLUGINS.rglob("*.py") if path.name != "__init__.py"}
+    assert len(names) > 50
+    assert not [path for stem, path in names.items() if not re.match(r"(?!.*__)[a-z_][0-9a-z_]*$", stem)]
