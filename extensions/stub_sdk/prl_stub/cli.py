@@ -9,7 +9,6 @@ __metaclass__ = type
 
 import argparse
 import os
-import shlex
 import sys
 import time
 
@@ -64,7 +63,8 @@ def _parser():
     parser.add_argument("--state", help="the state file (default: the environment variable PRL_STUB_STATE)")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND")
     commands.required = True
-    for add in (_init, _setup, _server, _load, _demo, _vm, _fault, _lock, _unlock, _log, _tree, _sessions, _disconnect, _emit, _question, _handles, _set, _tasks):
+    of_content = (_init, _setup, _server, _load, _demo, _vm, _fault, _lock, _unlock, _log, _tree)
+    for add in of_content + (_sessions, _disconnect, _emit, _question, _handles, _set, _tasks):
         add(commands)
     return parser
 

@@ -33,7 +33,8 @@ class Process:
 
     def __init__(self, arguments: List[str]) -> None:
         with _signals.signals_deferred():  # until it is known what there is to end
-            self._process: Any = subprocess.Popen(
+            # run_command() waits for the end of the program; the worker is talked to while it runs.
+            self._process: Any = subprocess.Popen(  # pylint: disable=ansible-bad-function
                 arguments,
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
