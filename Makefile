@@ -4,22 +4,39 @@ PYTHON ?= $(firstword $(foreach python,python3 python3.13 python3.12 python3.11,
 VENV ?= .venv
 BIN := $(VENV)/bin
 WORKERS ?= 2
+PYTEST := $(BIN)/python -m pytest -n $(WORKERS) --dist worksteal
 COLLECTION := .ansible/collections/ansible_collections/prlsdk/core
 
 .DELETE_ON_ERROR:
-.PHONY: help demo test soak bench format lint build lock clean
+.PHONY: help demo unit quick test gates nightly soak coverage bench format lint build release-check lock clean
 
 help:  ## show this list
-	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 10
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 15
 
 demo: $(VENV)/.runtime $(COLLECTION)  ## the main job on the stub SDK: no hypervisor needed
 	@$(BIN)/python tests/demo/demo.py
 
-test: $(VENV)/.dev $(COLLECTION)  ## everything: unit, property, integration, Molecule, lint, sanity
-	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal
+unit: $(VENV)/.dev $(COLLECTION)  ## the unit tests, under a minute
+	$(PYTEST) tests/unit
+
+quick: $(VENV)/.dev $(COLLECTION)  ## the unit tests and the fast linters
+	$(PYTEST) -m 'not slow' tests/unit tests/toolchain
+
+test: $(VENV)/.dev $(COLLECTION)  ## everything but the gates; T=path::name for one test
+	$(if $(T),$(BIN)/python -m pytest $(T),$(PYTEST))
+
+gates: $(VENV)/.dev $(COLLECTION)  ## long and rarely red: sanity and use of every ansible-core, galaxy-importer; K=2.16 for some
+	$(PYTEST) tests/gates $(if $(K),-k '$(K)')
+
+nightly: $(VENV)/.dev $(COLLECTION)  ## the property tests with 1,000 examples each
+	HYPOTHESIS_PROFILE=nightly $(PYTEST) -m property tests/unit
 
 soak: $(VENV)/.dev $(COLLECTION)  ## the property tests with 50,000 examples each
-	HYPOTHESIS_PROFILE=soak $(BIN)/python -m pytest -n $(WORKERS) --dist worksteal -m property
+	HYPOTHESIS_PROFILE=soak $(PYTEST) -m property tests/unit
+
+coverage: $(VENV)/.dev $(COLLECTION)  ## the lines of plugins/ that the unit tests do not run
+	HYPOTHESIS_PROFILE=quick $(BIN)/coverage run -m pytest -q tests/unit
+	$(BIN)/coverage report --show-missing --skip-covered --sort=cover
 
 bench: $(VENV)/.dev $(COLLECTION)  ## print the benchmarks of tests/bench
 	$(BIN)/python -m tests.bench
@@ -35,13 +52,17 @@ lint: $(VENV)/.dev $(COLLECTION)  ## every linter, without the tests
 build: $(VENV)/.runtime  ## build the collection's archive into build/
 	$(BIN)/ansible-galaxy collection build --force --output-path build
 
+release-check: $(VENV)/.runtime $(COLLECTION)  ## build the archive twice, compare, install it into an empty path, run the demonstration from it
+	$(BIN)/python tests/toolchain/release_check.py
+
 lock:  ## pin tests/requirements/*.in (needs uv)
-	for set in runtime dev oldest rulebook; do uv pip compile --quiet --universal --upgrade --no-emit-index-url --no-annotate \
-		--python-version $$(test $$set = oldest && echo 3.10 || echo 3.11) --custom-compile-command 'make lock' \
-		tests/requirements/$$set.in -o tests/requirements/$$set.txt; done
+	for set in $(basename $(notdir $(wildcard tests/requirements/*.in))); do \
+		case $$set in core-2.16 | core-2.17) oldest=3.10 ;; core-2.20 | core-2.21) oldest=3.12 ;; *) oldest=3.11 ;; esac; \
+		uv pip compile --quiet --universal --upgrade --no-emit-index-url --no-annotate --python-version $$oldest \
+			--custom-compile-command 'make lock' tests/requirements/$$set.in -o tests/requirements/$$set.txt || exit 1; done
 
 clean:  ## remove what the commands above made
-	rm -rf $(VENV) .ansible build .pytest_cache .hypothesis tests/output
+	rm -rf $(VENV) .ansible .nox build .pytest_cache .hypothesis .coverage tests/output
 
 # The checkout is made visible as the collection that it is; nothing is copied.
 $(COLLECTION):

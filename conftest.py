@@ -3,7 +3,10 @@
 import itertools
 import os
 import pathlib
+import re
 import sys
+
+import pytest
 
 ROOT = pathlib.Path(__file__).resolve().parent
 COLLECTIONS = ROOT / ".ansible" / "collections"
@@ -50,3 +53,18 @@ def pytest_collection_modifyitems(items):
         ordered += long[worker::workers]
         ordered += itertools.islice(rest, max(len(items) * (worker + 1) // workers - len(ordered), 0))
     items[:] = [*ordered, *rest]
+
+
+#: The reasons for skips that are right anywhere: a machine need not have every Python, and a Python need not know every pattern.
+MAY_BE_MISSING = re.compile(r"\bno Python [0-9]|\bthis Python does not|no file system can be mounted")
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_makereport(item, call):
+    """With PRL_NO_SKIP, as in CI, a test that is skipped because a program is missing has failed."""
+    report = (yield).get_result()
+    if report.skipped and not hasattr(report, "wasxfail") and os.environ.get("PRL_NO_SKIP"):
+        reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else str(report.longrepr)
+        if not MAY_BE_MISSING.search(reason):
+            report.outcome = "failed"
+            report.longrepr = "skipped, which PRL_NO_SKIP does not allow: %s" % reason

@@ -14,7 +14,7 @@ def python_of(interpreter, requirements):
     """The interpreter of an environment made from ``interpreter`` with a file of tests/requirements installed."""
     wanted = (ROOT / "tests" / "requirements" / requirements).read_text()
     key = hashlib.sha256((interpreter + wanted).encode()).hexdigest()[:12]
-    folder = CACHE / ("%s-%s" % (requirements.partition(".")[0], key))
+    folder = CACHE / ("%s-%s" % (requirements.removesuffix(".txt"), key))
     done = folder / "installed"
     CACHE.mkdir(parents=True, exist_ok=True)
     with open(CACHE / (folder.name + ".lock"), "w") as lock:

@@ -46,7 +46,7 @@ def oldest():
     if not controllers:
         pytest.skip("this machine has no Python 3.10 to 3.12, which ansible-core 2.16 needs")
     try:
-        return pathlib.Path(python_of(interpreters()[controllers[0]], "oldest.txt")).parent
+        return pathlib.Path(python_of(interpreters()[controllers[0]], "core-2.16.txt")).parent
     except subprocess.CalledProcessError:
         pytest.skip("an environment with ansible-core 2.16 cannot be made here")
 

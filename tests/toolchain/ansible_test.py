@@ -2,7 +2,7 @@
 
 ansible-test insists on a real folder ansible_collections/<namespace>/<name>, and fetches its pip from a site that many networks
 (and this project's CI) cannot reach. So the tracked files are copied, and its cache is given a script that does the same job with
-the pip at hand. Everything it keeps goes to .cache/home, not to the user's home.
+the pip at hand. Everything it keeps goes to a home in .cache, one for each environment, not to the user's home.
 """
 
 import os
@@ -11,10 +11,7 @@ import shutil
 import subprocess
 import sys
 
-from ansible_test._internal import python_requirements
-
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-HOME = ROOT / ".cache" / "home"
 
 # Each of its environments wants the same pip, so it is installed once and copied, compiled, into the others.
 GET_PIP = """\
@@ -35,26 +32,36 @@ shutil.copytree(installed, sysconfig.get_path("purelib"), ignore=shutil.ignore_p
 """
 
 
-def pip_version():
-    """The version that this ansible-test wants to bootstrap for the running Python."""
-    return python_requirements.collect_bootstrap(_Python())[0].pip_version
+# Asked of the ansible-test that is to run: the version of pip that it wants to bootstrap for its own Python.
+PIP_VERSION = """\
+import sys
+from ansible_test._internal import python_requirements
 
-
-class _Python:
+class Python:
     version = "%d.%d" % sys.version_info[:2]
 
+print(python_requirements.collect_bootstrap(Python())[0].pip_version)
+"""
 
-def prepare_home():
-    """A home with the bootstrap script in ansible-test's cache, and the user's own pip configuration."""
-    cache = HOME / ".ansible" / "test" / "cache"
+
+def prepared_home(python):
+    """The home for the ansible-test of this Python's environment; each has its own, so that several can run at the same time.
+
+    In it are the bootstrap script, in ansible-test's cache, and the user's own pip configuration.
+    """
+    environment = pathlib.Path(python).parents[1]
+    home = ROOT / ".cache" / ("home" if environment.name.startswith(".") else "home-" + environment.name)
+    cache = home / ".ansible" / "test" / "cache"
     cache.mkdir(parents=True, exist_ok=True)
-    script = cache / ("get_pip_%s.py" % pip_version().replace(".", "_"))
-    script.write_text(GET_PIP.format(python=sys.executable))
+    version = subprocess.run([python, "-c", PIP_VERSION], check=True, capture_output=True, text=True).stdout.strip()
+    script = cache / ("get_pip_%s.py" % version.replace(".", "_"))
+    script.write_text(GET_PIP.format(python=python))
     for name in (".config/pip", ".pip"):
-        theirs, ours = pathlib.Path.home() / name, HOME / name
+        theirs, ours = pathlib.Path.home() / name, home / name
         if theirs.is_dir() and not ours.is_symlink():
             ours.parent.mkdir(parents=True, exist_ok=True)
             ours.symlink_to(theirs, target_is_directory=True)
+    return home
 
 
 def copy_collection(destination):
@@ -74,17 +81,21 @@ def copy_collection(destination):
     return target
 
 
-def run(arguments, collection):
+def run(arguments, collection, python=sys.executable):
     """ansible-test with these arguments, in a copy of the collection: a CompletedProcess with its output as text.
+
+    ``python`` is that of the environment whose ansible-test is meant.
 
     Its pylint plugin never comes to an end on a class that says ``name = name``; TimeoutExpired tells of that.
     """
-    prepare_home()
     environment = dict(
-        os.environ, HOME=str(HOME), PATH=real_path(), ANSIBLE_COLLECTIONS_PATH=str(collection.parents[2])
+        os.environ,
+        HOME=str(prepared_home(python)),
+        PATH=real_path(python),
+        ANSIBLE_COLLECTIONS_PATH=str(collection.parents[2]),
     )
     return subprocess.run(
-        [str(pathlib.Path(sys.executable).parent / "ansible-test")] + arguments,
+        [str(pathlib.Path(python).parent / "ansible-test"), *arguments],
         cwd=collection,
         env=environment,
         text=True,
@@ -95,9 +106,9 @@ def run(arguments, collection):
     )
 
 
-def real_path():
+def real_path(python=sys.executable):
     """PATH without the folders of pyenv's shims: ansible-test believes a shim that exists for a version that is not selected."""
-    here = str(pathlib.Path(sys.executable).parent)
+    here = str(pathlib.Path(python).parent)
     return os.pathsep.join(
         [here] + [folder for folder in os.environ["PATH"].split(os.pathsep) if not folder.endswith("shims")]
     )

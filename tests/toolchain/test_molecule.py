@@ -11,6 +11,8 @@ import pytest
 from tests.harness import BIN, ROOT, environment
 from tests.pythons import interpreters
 
+pytestmark = pytest.mark.slow
+
 SCENARIOS = sorted(path.parent.name for path in ROOT.glob("extensions/molecule/*/molecule.yml"))
 # What a scenario cannot do without; it is skipped, by name, where the program is missing.
 NEEDS = {"backup_compliance": ["ssh", "sshd"], "backup_info": ["ssh", "sshd"], "backup_retention": ["ssh", "sshd"]}

@@ -7,6 +7,8 @@ import shutil
 import subprocess
 import sys
 
+import pytest
+
 from tests.toolchain import ansible_test, shared_returns
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
@@ -31,6 +33,7 @@ def run(*command, **environment):
     return done.stdout
 
 
+@pytest.mark.slow
 def test_ansible_lint_production_profile():
     run("ansible-lint", "--offline", "--profile", "production", "--strict")
 
@@ -65,10 +68,12 @@ def test_changelog_lint():
     run("antsibull-changelog", "lint")
 
 
+@pytest.mark.slow
 def test_docs_lint():
     run("antsibull-docs", "lint-collection-docs", "--plugin-docs", "--validate-collection-refs=all", ".")
 
 
+@pytest.mark.slow
 def test_collection_builds_and_carries_no_development_files(tmp_path):
     run("ansible-galaxy", "collection", "build", "--force", "--output-path", str(tmp_path))
     (archive,) = tmp_path.iterdir()
@@ -79,6 +84,7 @@ def test_collection_builds_and_carries_no_development_files(tmp_path):
     assert not [name for name in top if name.startswith(".")]
 
 
+@pytest.mark.slow
 def test_sanity(tmp_path):
     collection = ansible_test.copy_collection(tmp_path)
     arguments = ["sanity", "--color", "no", "--python", "%d.%d" % sys.version_info[:2], "-v"]
@@ -90,6 +96,7 @@ def test_sanity(tmp_path):
     assert "validate-modules" in done.stdout, done.stdout[-2000:]
 
 
+@pytest.mark.slow
 def test_units_run_by_ansible_test(tmp_path):
     collection = ansible_test.copy_collection(tmp_path)
     python = "%d.%d" % sys.version_info[:2]

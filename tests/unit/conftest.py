@@ -14,7 +14,8 @@ for _folder in (ROOT, ROOT / "extensions" / "stub_sdk"):
     if str(_folder) not in sys.path:
         sys.path.insert(0, str(_folder))
 
-hypothesis.settings.register_profile("default", max_examples=1000, deadline=None)
+hypothesis.settings.register_profile("default", max_examples=200, deadline=None)
+hypothesis.settings.register_profile("nightly", max_examples=1000, deadline=None)
 hypothesis.settings.register_profile("quick", max_examples=50, deadline=None)
 hypothesis.settings.register_profile(
     "soak", max_examples=50000, deadline=None, suppress_health_check=list(hypothesis.HealthCheck)
@@ -23,4 +24,7 @@ hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "default")
 
 
 def pytest_configure(config):
-    config.addinivalue_line("markers", "property: a property of hypothesis; `make soak` runs it with 50,000 examples")
+    config.addinivalue_line(
+        "markers",
+        "property: a property of hypothesis; `make nightly` runs it with 1,000 examples, `make soak` with 50,000",
+    )

@@ -20,8 +20,8 @@ from ansible_collections.prlsdk.core.plugins.module_utils._worker.session import
 from tests.unit.plugins.module_utils.backups.in_process import InProcessClient
 from tests.unit.plugins.module_utils.backups.world import OTHERS, SYMBOLS, US, Api, Request, World, written_time
 
-RUNS = int(os.environ.get("CAMPAIGN_RUNS", 0)) or {"quick": 200, "soak": 50000}.get(
-    os.environ.get("HYPOTHESIS_PROFILE"), 2000
+RUNS = int(os.environ.get("CAMPAIGN_RUNS", 0)) or {"quick": 200, "nightly": 2000, "soak": 50000}.get(
+    os.environ.get("HYPOTHESIS_PROFILE", ""), 400
 )
 # The runs are dealt out to as many tests, so that two processors share them.
 PARTS = 4
