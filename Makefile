@@ -8,7 +8,7 @@ PYTEST := $(BIN)/python -m pytest -n $(WORKERS) --dist worksteal
 COLLECTION := .ansible/collections/ansible_collections/prlsdk/core
 
 .DELETE_ON_ERROR:
-.PHONY: help demo unit quick test gates nightly soak coverage bench format lint build release-check lock clean
+.PHONY: help demo unit quick test gates nightly soak coverage bench format lint build release-check images lock clean
 
 help:  ## show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 15
@@ -54,6 +54,9 @@ build: $(VENV)/.runtime  ## build the collection's archive into build/
 
 release-check: $(VENV)/.runtime $(COLLECTION)  ## build the archive twice, compare, install it into an empty path, run the demonstration from it
 	$(BIN)/python tests/toolchain/release_check.py
+
+images: $(VENV)/.runtime $(COLLECTION)  ## make the pictures of the README from the demonstration (needs Chromium)
+	$(BIN)/python tests/demo/images.py
 
 lock:  ## pin tests/requirements/*.in (needs uv)
 	for set in $(basename $(notdir $(wildcard tests/requirements/*.in))); do \

@@ -2,7 +2,9 @@
 
 import datetime
 import importlib
+import json
 import re
+import sys
 import time
 
 import pytest
@@ -76,6 +78,23 @@ def test_the_readme_finds_the_vms_whose_newest_backup_is_older_than_a_day(aging,
         if "Stale backups" in block
     ]
     assert sorted(told(aging, tmp_path, play_of(play, "Stale backups"))) == stale(aging, DAY)
+
+
+def test_the_inventory_and_the_playbook_of_the_readme_show_a_plan_and_change_nothing(node, tmp_path):
+    blocks = dict(
+        re.findall(r"`([a-z]+\.yml)`[^\n]*\n\n```yaml\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
+    )
+    assert set(blocks) == {"inventory.yml", "backups.yml"}
+    for name, block in blocks.items():
+        (tmp_path / name).write_text(block)
+    # What leads to a real node is replaced, as is the folder of the reports.
+    here = {"ansible_connection": "local", "ansible_become": False, "ansible_python_interpreter": sys.executable}
+    here["backup_retention_report_dir"] = str(tmp_path / "reports")
+    done = playbook(node, "-i", tmp_path / "inventory.yml", tmp_path / "backups.yml", "-e", json.dumps(here))
+    assert done.returncode == 0, done.stdout
+    assert done.stdout.count("Plan only, nothing was changed.") == 2 and "-e backup_retention_confirm=" in done.stdout
+    assert (tmp_path / "reports" / "node-b.example.com.json").exists()
+    assert not [call for call in node.calls() if call["mutating"]]
 
 
 def test_the_example_finds_the_vms_whose_newest_backup_is_older_than_two_days(aging, tmp_path):

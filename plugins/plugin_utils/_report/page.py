@@ -249,30 +249,30 @@ class Checked:
 
     def __init__(self, report: Any) -> None:
         self.report = _mapping(report, "compliance")
-        self._findings = {
-            id_key(vm["uuid"]): [finding for finding in vm["findings"] if finding["severity"] == "violation"]
-            for vm in self.report.get("vms") or ()
-        }
+        self._texts: dict[str, tuple[str, bool]] = {}
+        for vm in [*self.report.get("vms", ()), *self.report.get("orphans", ())]:
+            # An orphan has one finding, which is itself.
+            findings = vm.get("findings", [vm])
+            told = [one["message"] for one in findings if one["severity"] == "violation"]
+            text = "; ".join(told) or {"ok": "complies", None: "orphan"}.get(vm.get("status"), vm.get("status"))
+            self._texts[id_key(vm["vm"]["uuid"])] = (formats.shown(text), bool(told))
 
     def of_vm(self, uuid: str) -> dict[str, Any]:
-        """What a VM's row says of it; a VM that was not checked, such as one that is gone, has no text."""
-        found = self._findings.get(id_key(uuid))
-        text = "" if found is None else ", ".join(formats.shown(one["message"], 200) for one in found) or "complies"
-        return {"text": text, "bad": bool(found)}
+        """What a VM's row says of it; a VM that was not checked has no text."""
+        text, bad = self._texts.get(id_key(uuid), ("", False))
+        return {"text": text, "bad": bad}
 
     def section(self) -> dict[str, Any]:
-        """The host's line."""
-        bad = sum(bool(found) for found in self._findings.values())
-        text = "%d of %s do not comply" % (bad, "%d VMs and containers" % len(self._findings))
-        error = self.report.get("error")
-        return {
-            "text": formats.shown(error, 500)
-            if error
-            else text
-            if bad
-            else "all %d VMs and containers comply" % len(self._findings),
-            "bad": bool(error) or bad > 0,
-        }
+        """The host's line, without a full stop."""
+        if self.report.get("error"):
+            return {"text": formats.shown(self.report["error"], 500).rstrip("."), "bad": True}
+        checked = self.report["totals"]["status"]
+        number = sum(checked.values())
+        violations = [one["message"] for one in self.report["findings"] if one["severity"] == "violation"]
+        if checked["violation"]:
+            violations.append("%d of %d VMs and containers do not comply" % (checked["violation"], number))
+        text = "; ".join(violations) or "every VM and container complies (%d checked)" % number
+        return {"text": formats.shown(text, 500).rstrip("."), "bad": not self.report["compliant"]}
 
 
 class Group(NamedTuple):

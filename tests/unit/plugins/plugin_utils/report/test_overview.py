@@ -8,12 +8,15 @@ from __future__ import annotations
 import json
 import shlex
 
+import lxml.html
 import pytest
 import yaml
+from ansible_collections.prlsdk.core.plugins.plugin_utils._compliance import files
+from ansible_collections.prlsdk.core.plugins.plugin_utils._compliance.check import check
 from ansible_collections.prlsdk.core.plugins.plugin_utils._report.html import render
 from ansible_collections.prlsdk.core.plugins.plugin_utils._report.page import make_page
 
-from .pages import applied, host, plan, rendered, report, text, tree
+from .pages import NOW, applied, host, plan, rendered, report, text, tree
 
 
 def codes(page):
@@ -75,28 +78,50 @@ def test_a_vm_that_is_gone_is_marked_in_the_table_and_in_its_details():
     assert text(details.xpath("summary/bdi")[0]) == "old"
 
 
-CHECKED = {
-    "vms": [
-        {"uuid": "{VM-1}", "findings": [{"severity": "violation", "message": "newest backup is <3 d> old"}]},
-        {"uuid": "{vm-2}", "findings": [{"severity": "notice", "message": "from the future"}]},
+def checked(*names):
+    """The report of a check of some VMs, as it is written: all were last backed up 6.5 hours ago."""
+    vms = [
+        {"uuid": "{vm-%d}" % number, "name": name, "type": "vm", "state": "running", "template": False}
+        for number, name in names
     ]
-}
+    trees = [tree(number, name) for number, name in [*names, (9, "orphan")]]
+    overrides = [{"name": "strict", "match": {"name": "strict*"}, "objective": {"rpo": "1h"}}]
+    found = check(vms, trees, {"rpo": "26h"}, NOW, overrides)
+    return json.loads(files.as_json("node", found))
+
+
+def page_with(compliance, *hosts):
+    return lxml.html.fromstring(render(report(*hosts), (), compliance))
 
 
 def test_compliance_stands_beside_retention_where_both_ran():
-    planned = plan(tree(1, "a"), tree(2, "b"), tree(3, "c"))
-    html = render(report(host(planned, "node-a"), host(planned, "node-b")), (), {"node-a": CHECKED})
-    import lxml.html
-
-    page = lxml.html.fromstring(html)
+    planned = plan(tree(1, "strict"), tree(2, "b"), tree(3, "c"), tree(9, "orphan"))
+    compliance = {"node-a": checked((1, "strict"), (2, "b"))}
+    page = page_with(compliance, host(planned, "node-a"), host(planned, "node-b"))
     assert [text(row[2]) for row in page.xpath("//h2[.='Hosts']/following-sibling::div[1]/table/tbody/tr")] == [
         "1 of 2 VMs and containers do not comply",
         "–",
     ]
     with_it, without = page.xpath("//table[contains(@class, 'overview')]")
-    assert [text(row[-1]) for row in with_it.xpath("tbody/tr")] == ["newest backup is <3 d> old", "complies", "–"]
+    told = {text(row[0]): text(row[-1]) for row in with_it.xpath("tbody/tr")}
+    assert told.pop("strict").startswith("the newest restorable backup is") and told == {
+        "b": "complies",
+        "c": "–",
+        "orphan": "orphan",
+    }
     assert "Compliance" not in text(without)
+    assert "Compliance: 1 of 2 VMs and containers do not comply." in text(page)
     assert "Compliance" not in text(rendered(host(planned)))
+
+
+def test_a_host_that_complies_and_one_that_could_not_be_checked_say_so():
+    failed = json.loads(files.as_json("node", None, "The node <could> not be reached."))
+    page = page_with({"a": checked((1, "b")), "b": failed}, host(plan(), "a"), host(plan(), "b"))
+    lines = [text(line) for line in page.xpath("//p[starts-with(., 'Compliance')]")]
+    assert lines == [
+        "Compliance: every VM and container complies (1 checked).",
+        "Compliance: The node <could> not be reached.",
+    ]
 
 
 def test_fifty_vms_are_at_most_a_megabyte_and_nothing_of_the_tables_is_left_out():
