@@ -15,11 +15,15 @@ LINES = {
     "2.20": ("3.12", "3.13", "3.14"),
     "2.21": ("3.12", "3.13", "3.14"),
 }
-
-
-def pairs():
-    """[(line, version of Python)] of those that can run here."""
-    return [(line, version) for line, versions in LINES.items() for version in versions if version in interpreters()]
+#: Line -> the Pythons of target hosts that it supports and that the collection does, the oldest first.
+TARGETS = {
+    "2.16": ("3.6", "3.7", "3.8", "3.9", "3.10", "3.11", "3.12"),
+    "2.17": ("3.7", "3.8", "3.9", "3.10", "3.11", "3.12"),
+    "2.18": ("3.8", "3.9", "3.10", "3.11", "3.12", "3.13"),
+    "2.19": ("3.8", "3.9", "3.10", "3.11", "3.12", "3.13"),
+    "2.20": ("3.9", "3.10", "3.11", "3.12", "3.13"),
+    "2.21": ("3.9", "3.10", "3.11", "3.12", "3.13"),
+}
 
 
 def python_with(line, version):

@@ -9,7 +9,8 @@ import sys
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 DEMO = ROOT / "tests" / "demo"
-STUB_SDK = ROOT / "extensions" / "stub_sdk"
+# The checkout, or an installed collection: `make release-check`.
+STUB_SDK = pathlib.Path(os.environ.get("DEMO_COLLECTION", ROOT)) / "extensions" / "stub_sdk"
 STATE = ROOT / "build" / "demo" / "state.sqlite"
 PLAYBOOKS = ("see.yml", "plan.yml", "apply.yml", "comply.yml")
 REPORT = STATE.parent / "report" / "index.html"

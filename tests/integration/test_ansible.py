@@ -82,7 +82,7 @@ def test_a_virtuozzo_7_host_is_managed_with_python_36_and_an_sdk_for_27(node):
     if not controllers:
         pytest.skip("this machine has no Python 3.10 to 3.12, which ansible-core 2.16 needs")
     controller = python_of(interpreters()[controllers[0]], "core-2.16.txt")
-    target = python_of(interpreters()["3.6"], "python36.txt")
+    target = python_of(interpreters()["3.6"], "target.txt")
     leads = {"PRL_SDK_PYTHON": interpreters()["2.7"], "PRL_SDK_PATH": str(STUB_SDK), "PRL_STUB_STATE": str(node.state)}
     for module in ("prl_vm_info", "prl_backup_info", "prl_backup_facts"):
         done = subprocess.run(

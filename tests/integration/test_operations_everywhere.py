@@ -2,6 +2,7 @@
 
 import pytest
 
+from tests import support
 from tests.harness import run_module
 from tests.integration.server import ids
 from tests.pythons import VERSIONS, interpreters
@@ -30,3 +31,4 @@ def test_made_restored_and_removed(stub, version):
     assert [backup["reason"] for backup in kept["backups"]] == ["last_backup"] * 2, kept
     removed = run_module("prl_backup", stub, state="absent", vm=name, backups=wanted[:1], diff=True)
     assert removed["changed"] and ids(stub) == {first["backup"]["id"]} and name in removed["diff"]["before"], removed
+    support.record("sdk", version)
