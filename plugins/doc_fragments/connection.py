@@ -73,5 +73,5 @@ options:
     default: server
 notes:
   - The SDK runs in a process of its own, under an interpreter of its own. Neither what it prints nor a crash can reach the module.
-  - The guide C(docs/connection.md) of the collection tells how an interpreter is found and what each message about the login means.
+  - The guide C(docs/connection.md) of the collection explains how an interpreter is found and what a login needs.
 """

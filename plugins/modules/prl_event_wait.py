@@ -381,7 +381,7 @@ error:
     symbol:
       description:
         - The SDK's name of the error, or a name of the collection's own, such as V(INVALID_INPUT), V(AMBIGUOUS_VM_NAME) and V(WORKER_DIED).
-        - The guide C(docs/connection.md) of the collection tells what to do about each.
+        - The guide C(docs/troubleshooting.md) of the collection says what to do about each symbol.
       type: str
       sample: PRL_ERR_CANT_CONNECT_TO_DISPATCHER
     operation:
