@@ -8,7 +8,7 @@ PYTEST := $(BIN)/python -m pytest -n $(WORKERS) --dist worksteal
 COLLECTION := .ansible/collections/ansible_collections/prlsdk/core
 
 .DELETE_ON_ERROR:
-.PHONY: help demo unit quick test gates nightly soak coverage bench format lint build release-check images lock clean
+.PHONY: help demo unit quick test gates nightly soak coverage bench format lint docs build release-check images lock clean
 
 help:  ## show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 15
@@ -48,6 +48,9 @@ format: $(VENV)/.dev  ## format the Python code, and put in what modules documen
 
 lint: $(VENV)/.dev $(COLLECTION)  ## every linter, without the tests
 	$(BIN)/python -m pytest -n $(WORKERS) tests/toolchain -k lint
+
+docs: $(VENV)/bin/python $(COLLECTION)  ## build the documentation site into build/docs
+	@$$($(BIN)/python -m tests.venvs docs.txt) docs/docsite/build.py build/docs
 
 build: $(VENV)/.runtime  ## build the collection's archive into build/
 	$(BIN)/ansible-galaxy collection build --force --output-path build

@@ -5,6 +5,7 @@ import hashlib
 import pathlib
 import shutil
 import subprocess
+import sys
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 CACHE = ROOT / ".cache" / "venvs"
@@ -34,3 +35,7 @@ def python_of(interpreter, requirements):
             subprocess.run([str(folder / "bin" / "python"), *install], check=True)
             done.touch()
     return str(folder / "bin" / "python")
+
+
+if __name__ == "__main__":  # python -m tests.venvs docs.txt
+    print(python_of(sys.executable, sys.argv[1]))
