@@ -34,7 +34,7 @@ options:
         magnitude, because the time that the server takes grows with the square of one answer's size. The vendor's own serializer was
         measured to take 0.4 seconds for a tree of 1,000 backups, 6 seconds for 4,000 and 52 seconds for 10,000. With 200 VMs of
         about 40 backups each, V(registered) was 19 times faster.
-      - A VM with a backup directory of its own that is asked for by itself shows that directory only. Chains that it left in the
+      - For a VM with its own backup directory that is asked for by name or UUID, only that directory is read. Chains that it left in the
         server's default directory, before it got its own, are shown by V(all) without O(vms).
       - Use V(all) up to a few thousand backups, and where orphans matter. Use V(registered), or O(vms), above.
     type: str

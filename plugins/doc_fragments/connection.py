@@ -33,7 +33,7 @@ options:
   security_level:
     description:
       - How much of the connection is encrypted. With V(high) it is everything.
-      - The server has a minimum of its own and refuses a lower level.
+      - The server has its own minimum and refuses a lower level.
     type: str
     choices: [low, normal, high]
     default: high
@@ -72,6 +72,6 @@ options:
     choices: [server, desktop, workstation]
     default: server
 notes:
-  - The SDK runs in a process of its own, under an interpreter of its own. Neither what it prints nor a crash can reach the module.
+  - The SDK runs in a separate process, under its own interpreter. Neither its output nor a crash can affect the module.
   - The guide C(docs/connection.md) of the collection explains how an interpreter is found and what a login needs.
 """

@@ -105,7 +105,7 @@ options:
         default: newest
       counting:
         description:
-          - With V(independent) each rule looks at all backups and one backup may satisfy several.
+          - With V(independent) each rule applies to all backups and one backup may satisfy several.
           - With V(additional) a backup that a finer rule keeps does not use up the count of a coarser one, as in borg. The order is durations,
             O(policy.chains), O(policy.last), O(policy.hourly) to O(policy.yearly).
         type: str
@@ -158,7 +158,7 @@ options:
         default: true
       tails:
         description:
-          - What to do with increments at the end of a chain that is kept for earlier ones. With V(keep) a chain goes as a whole or not at all.
+          - What to do with increments at the end of a chain that is kept for earlier ones. With V(keep) a chain is removed as a whole or not at all.
           - With V(remove) they are removed, newest first. Never those of the chain that the next increment joins.
           - Where the C(storage_version) of the VM is below 4 no single increment can be removed safely, so that V(remove) is V(keep) there, and a
             warning says so.
@@ -189,8 +189,8 @@ options:
           - >-
             Remove what this node has of a VM that lives on another node and is backed up there. That is a VM that is not registered here, of which another
             node has made a restorable backup on the same server after the newest one here. All goes once the newest one here is older than this by the clock.
-          - When not set, or V(0), the newest chain of such a VM stays for ever.
-          - A chain that holds a pinned backup stays whole, and so do backups from the future and chains without a full.
+          - When not set, or V(0), the newest chain of such a VM is never removed.
+          - A chain with a pinned backup is kept whole, and so are backups from the future and chains without a full.
         type: str
       retire_after:
         description:
@@ -273,10 +273,10 @@ options:
       - VMs that are gone for good. Each entry is a glob for names, or a dictionary like O(overrides[].match).
       - >-
         Once the newest backup of such a VM is older than O(policy.retire_after), all its chains are removed but for those that hold a pinned backup, and for
-        backups that are from the future or have no full. The last restorable backup goes, too. O(policy.min_restorable), O(policy.grace) and the guards but
-        for O(policy.max_remove_total) and O(policy.max_broken_chains) do not protect it.
-      - A VM that is registered on the node is never retired, and there is a warning. Neither is one of which it is not known whether it is registered, or
-        what other nodes have of it. So the trees must be gathered with C(owner=this_node) and C(scope=all).
+        backups that are from the future or have no full. The last restorable backup is removed, too. O(policy.min_restorable), O(policy.grace) and the guards
+        do not protect it, except for O(policy.max_remove_total) and O(policy.max_broken_chains).
+      - A VM that is registered on the node is never retired, and there is a warning. The same applies where it is unknown whether the VM is
+        registered, or what other nodes have of it. So the trees must be gathered with C(owner=this_node) and C(scope=all).
     type: list
     elements: raw
     default: []

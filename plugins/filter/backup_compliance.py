@@ -87,7 +87,7 @@ options:
     choices: [no_vms, unreadable, damaged, never, not_restorable, rpo, chain_age, chain_length, future, full_due, orphan]
     default: [no_vms, unreadable, damaged, never, not_restorable, rpo, chain_age, chain_length]
   templates:
-    description: Whether templates are checked. Nothing runs in them, so mostly nobody backs them up.
+    description: Whether templates are checked. Templates do not run, so they are usually not backed up.
     type: bool
     default: false
   node:

@@ -227,11 +227,11 @@ _value:
             of those to be removed, C(refused) of those that a guard kept from it.
           type: dict
         full_due:
-          description: What a new full backup made now would let go.
+          description: What a new full backup made now would make removable.
           type: dict
           contains:
             freed:
-              description: Bytes that would go as soon as the new full exists.
+              description: Bytes that would be removed as soon as the new full exists.
               type: int
             chains:
               description: >-

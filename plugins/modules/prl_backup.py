@@ -14,10 +14,10 @@ description:
   - The server's own removal deletes a whole chain when it is given a number that is not there, and everything that a VM has when it is
     given any number of a VM with a single backup, and reports success. This module asks it for nothing that it has not seen a moment
     before. The VM's backups are read right before each call, the exact ID must be among them, and they are read again after it.
-  - A chain is one full backup and the incremental ones that build on it. A full backup goes only together with its whole chain.
-    Incremental ones go newest first. One in the middle goes alone only with O(backups[].action=merge).
+  - A chain is one full backup and the incremental ones that build on it. A full backup is removed only together with its whole chain.
+    Incremental ones are removed newest first. One in the middle is removed alone only with O(backups[].action=merge).
   - What was removed before a failure is reported as removed, and a second run of the same task finishes the work.
-  - The guide C(docs/removing.md) of the collection tells what can go wrong with the server's removal, and what this module does about it.
+  - The guide C(docs/removing.md) of the collection explains what can go wrong with the server's removal, and what this module does about it.
 author:
   - The prlsdk.core developers (!UNKNOWN)
 requirements:
@@ -32,7 +32,7 @@ attributes:
     details:
       - Logs in, reads and checks as always, and reports for each backup what would become of it. It cannot foresee that a backup is in
         use at that moment.
-      - Whether an incremental backup becomes a full one is predicted as far as the list of backups tells. A changed disk is not seen.
+      - Whether an incremental backup becomes a full one is predicted from the list of backups. A changed disk is not detected.
   diff_mode:
     support: full
     details:
@@ -62,7 +62,7 @@ options:
     description:
       - What to make; V(incremental) if not set. Only with O(state=present).
       - An incremental backup turns into a full one without an error when there is nothing to build on, when the newest incremental backup of
-        the chain was removed, or when the VM's disks have changed. RV(became_full) tells.
+        the chain was removed, or when the VM's disks have changed. RV(became_full) says so.
     type: str
     choices: [full, incremental]
   description:
@@ -171,7 +171,7 @@ options:
     default: false
   on_error:
     description:
-      - V(stop) ends the work at the first backup that cannot be removed, V(continue) goes on with other chains. Either way the task fails.
+      - V(stop) ends the work at the first backup that cannot be removed, V(continue) continues with other chains. In both cases the task fails.
       - When more than what was asked for has gone from a chain, it ends at once in any case. What somebody else removes from other chains
         meanwhile does no harm, see RV(gone_meanwhile).
     type: str
@@ -202,20 +202,20 @@ options:
     type: int
   busy_timeout:
     description:
-      - Seconds to wait in all for a VM or chain that is in use before it is given up, within O(timeout). Every try looks at the backups anew.
+      - Seconds to wait in all for a VM or chain that is in use, within O(timeout). Each attempt reads the backups again.
     type: int
     default: 60
   timeout:
     description:
-      - Seconds that the whole task may take. When they are over, the task fails. A backup or removal that is under way then goes on on the
-        server.
+      - Seconds that the whole task may take. When they are over, the task fails. The server then continues with a
+        backup or removal that is under way.
     type: int
     default: 14400
 notes:
   - The task cannot speak before it ends. Run it with C(async), and the status file of the job on the target host has its progress while it
     runs, as V(progress) with C(message), C(operation), C(percent), C(stage), C(done) and C(total). M(ansible.builtin.async_status)
-    returns it. The same goes to the system log of the target host.
-  - The server goes on with a backup or removal when the task is cancelled.
+    returns it. The system log of the target host has the same.
+  - The server continues with a backup or removal when the task is cancelled.
 seealso:
   - module: prlsdk.core.prl_backup_info
   - module: prlsdk.core.prl_backup_restore

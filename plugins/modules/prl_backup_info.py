@@ -53,7 +53,7 @@ options:
   limit:
     description:
       - Return no more than this number of backups, counted in the order of the result. RV(total) still counts all of them and
-        RV(truncated) tells that some were left out.
+        RV(truncated) says that some were left out.
     type: int
   offset:
     description:

@@ -88,7 +88,7 @@ options:
     default: fail
   on_error:
     description:
-      - What to do when a backup cannot be removed. V(continue) goes on with other chains, V(stop) ends the work. The task fails in both cases.
+      - What to do when a backup cannot be removed. V(continue) continues with other chains, V(stop) ends the work. The task fails in both cases.
     type: str
     choices: [continue, stop]
     default: continue

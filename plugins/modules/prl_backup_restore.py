@@ -10,7 +10,7 @@ short_description: Restore a VM or container from a backup on a Virtuozzo or Par
 version_added: 1.0.0
 description:
   - Restores a backup over the VM that it was made of, or as a new VM beside it.
-  - What the server is known to refuse is refused before it is asked, with the server's own error code; so check mode tells it too.
+  - What the server is known to refuse is refused before it is asked, with the server's own error code; so check mode reports it too.
 author:
   - The prlsdk.core developers (!UNKNOWN)
 requirements:
@@ -49,7 +49,7 @@ options:
   mode:
     description:
       - V(in_place) restores over the VM, which loses its present state; or makes it anew where it is gone. It must not run.
-      - V(copy) makes a new VM with a UUID, a name and MAC addresses of its own.
+      - V(copy) makes a new VM with a new UUID, a new name and new MAC addresses.
     type: str
     choices: [in_place, copy]
     required: true
@@ -75,12 +75,12 @@ options:
     default: 60
   timeout:
     description:
-      - Seconds that the whole task may take. When they are over, the task fails. A restoration that is under way then goes on on the server.
+      - Seconds that the whole task may take. When they are over, the task fails. The server continues with a restoration that is under way.
     type: int
     default: 14400
 notes:
   - The task cannot speak before it ends. Run it with C(async), and the status file of the job on the target host has its progress while it
-    runs, as V(progress). M(ansible.builtin.async_status) returns it. The same goes to the system log of the target host.
+    runs, as V(progress). M(ansible.builtin.async_status) returns it. The system log of the target host has the same.
   - A restoration whose connection was lost is not asked for again.
 seealso:
   - module: prlsdk.core.prl_backup

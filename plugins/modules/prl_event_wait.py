@@ -26,7 +26,7 @@ attributes:
   check_mode:
     support: partial
     details:
-      - The options are checked and the server is logged in to; the state of O(satisfied_by) is looked at once. Then the module returns.
+      - The module checks the options, logs in to the server, and reads the state of O(satisfied_by) once. Then it returns.
         It does not wait, does not write O(ready_file) and answers no question.
   diff_mode:
     support: N/A
@@ -35,7 +35,7 @@ attributes:
   idempotent:
     support: partial
     details:
-      - Each run waits for new events, unless O(satisfied_by) holds already.
+      - Each run waits for new events, unless O(satisfied_by) is true already.
 options:
   events:
     description:
@@ -51,7 +51,7 @@ options:
           - The event type. A name such as V(create_backup_finished), which is the vendor's in lower case without C(PET_DSP_EVT_) or C(PET_),
             or the vendor's own name, or a number such as V(100049), or a glob such as V(*backup*finished). Case does not matter.
           - A name that no server sends, such as V(backup_started), is accepted with a warning that says what to use instead. An unknown name is
-            an error that suggests the nearest. The guide C(docs/waiting.md) lists what is really sent.
+            an error that suggests the nearest. The guide C(docs/waiting.md) lists those that are really sent.
         type: raw
       vm:
         description:
@@ -98,7 +98,7 @@ options:
     suboptions: *specification
   satisfied_by:
     description:
-      - A state that makes waiting needless. It is looked at right after subscribing, so that an event that came earlier is not missed, and
+      - A state that ends the wait immediately if it already holds. It is read right after subscribing, so that an event that came earlier is not missed, and
         again after each reconnection.
       - When both O(satisfied_by.vm_state) and O(satisfied_by.backup_newer_than) are given, both must hold.
     type: dict
@@ -142,7 +142,7 @@ options:
   reconnect:
     description:
       - When the connection to the server is lost, log in again as often as it takes within O(timeout), and look at the state of O(satisfied_by)
-        again. Events that came in between are lost; use O(satisfied_by) to notice what they told.
+        again. Events that came in between are lost; use O(satisfied_by) to notice their effect.
       - When V(false), a lost connection fails the task within two seconds, with RV(ignore:error.retryable=true).
     type: bool
     default: false
@@ -277,7 +277,7 @@ events:
       type: dict
       sample: {uuid: "{9531985d-5d9d-49f8-9818-e811892f902b}", name: web-01}
     vm_state:
-      description: The state by name, for an event that tells of one in the parameter C(vminfo_vm_state).
+      description: The state by name, for an event that has one in the parameter C(vminfo_vm_state).
       type: str
       sample: running
     server:
@@ -350,7 +350,7 @@ satisfied_by:
       type: str
       sample: "2026-11-22T03:00:02Z"
 seen:
-  description: How many events have passed since subscribing, by type, also those that nobody asked for.
+  description: How many events have passed since subscribing, by type, including those that were not asked for.
   returned: always, once the options were found to be right
   type: dict
   sample: {backup_progress_changed: 212, create_backup_finished: 1}

@@ -103,7 +103,7 @@ vms:
       type: str
       sample: /vz/vmprivate/9531985d-5d9d-49f8-9818-e811892f902b/config.pvs
     backup_directory:
-      description: A directory of its own that its backups go to; V(null) if that is the server's default.
+      description: The VM's own backup directory; V(null) if it uses the server's default.
       type: str
       sample: /mnt/nas/backups
     problems:

@@ -23,8 +23,8 @@ DOCUMENTATION = r"""
 module: prl_events
 short_description: Receive events of Virtuozzo and Parallels hosts through the vendor's SDK
 description:
-  - Sends each event that the SDK tells of, as soon as it comes. A finished backup can start retention, a VM that changes its state whatever you like.
-  - The SDK runs in a process of its own, under the Python that it was built for, on the rulebook's host or behind a command such as C(ssh).
+  - Sends each event of the SDK, as soon as it comes. For example, a finished backup can start retention.
+  - The SDK runs in a separate process, under the Python that it was built for, on the rulebook's host or behind a command such as C(ssh).
   - After a lost connection it connects again, and sends an event of the kind V(gap) with the time in which events may have been missed.
   - The guide C(docs/rulebooks.md) of the collection says what is delivered when.
 options:
