@@ -139,7 +139,7 @@ def test_the_blocks_run(server, tmp_path):
             shutil.copy2(part, state.parent / part.name)
         variables = {"PRL_STUB_STATE": str(state), "PRL_SDK_PYTHON": sys.executable, "PRL_SDK_PATH": str(STUB_SDK)}
         plays += block.plays(host, variables)
-        hosts[host] = {"stub_sdk_directory": str(state.parent / "stub")}
+        hosts[host] = {"stub_sdk_directory": str(state.parent / "stub"), "stub_sdk_environment": variables}
         names[host] = block.name
     (tmp_path / "inventory.yml").write_text(yaml.safe_dump({"all": {"hosts": hosts, "vars": VARIABLES}}))
     (tmp_path / "play.yml").write_text(yaml.safe_dump(plays, sort_keys=False))
