@@ -24,6 +24,7 @@ from tests.integration.server import small_server
 
 SECRET = "p4ssw0rd-1"
 
+# codespell:ignore-begin: what is typed here is wrong on purpose.
 MODULES = """
 # The login, of every module
 
@@ -540,6 +541,7 @@ prl_events {hosts: [{name: node-a}, {name: node-a}]}
 prl_events {hosts: [{name: node-a}], sdk_path: /opt/sdk}
     sdk_path: give the connection options with each of 'hosts', or leave 'hosts' out.
 """
+# codespell:ignore-end
 
 MODULE_ROWS, MODULE_WARNINGS = slips.read(MODULES), slips.read(MODULES_WARN)
 ACTION_ROWS, ACTION_WARNINGS = slips.read(ACTIONS), slips.read(ACTIONS_WARN)
