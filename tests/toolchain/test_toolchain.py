@@ -56,6 +56,10 @@ def test_mypy_lint():
     run("mypy", "--no-incremental", "extensions/eda/plugins/event_source/prl_events.py")
 
 
+def test_yamllint_lint():
+    run("yamllint", "--strict", ".")
+
+
 def test_codespell_lint():
     run("codespell")
 
