@@ -58,6 +58,11 @@ class ActionModule(ControllerAction):
         if not self.options["compliance_dir"]:
             return {}
         folder = _report_files.ReportFolder(self.options["compliance_dir"])
+        if folder.path == _report_files.ReportFolder(self.options["report_dir"]).path:
+            raise Failed(
+                "%s and %s are the same folder, where the reports of retention and compliance would replace each other. Give each its own."
+                % (self.option("compliance_dir"), self.option("report_dir"))
+            )
         found = {}
         for host in hosts:
             try:

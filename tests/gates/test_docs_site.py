@@ -22,8 +22,8 @@ class Page(html.parser.HTMLParser):
         self.links, self.anchors = [], {""}
         self.feed(path.read_text(encoding="utf-8"))
 
-    def handle_starttag(self, tag, attributes):
-        attributes = dict(attributes)
+    def handle_starttag(self, tag, attrs):
+        attributes = dict(attrs)
         if tag == "a" and attributes.get("href"):
             self.links.append(attributes["href"])
         self.anchors.add(attributes.get("id"))

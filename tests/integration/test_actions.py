@@ -434,6 +434,30 @@ def test_the_page_has_the_hosts_that_it_was_asked_for_and_no_old_or_broken_repor
     )
 
 
+def test_the_page_shows_what_the_check_wrote_and_refuses_one_folder_for_both(server, tmp_path):
+    reports, checks = str(tmp_path / "reports"), str(tmp_path / "checks")
+    done = play(
+        server,
+        tmp_path,
+        [
+            {CHECK: {"objective": "1h", "report_dir": checks, "fail": False}},
+            {PRUNE: {"policy": POLICY, "report_dir": reports, "show": "none"}},
+        ],
+    )
+    assert done.returncode == 0, done.stdout
+    status, _result, said = ad_hoc(server, PAGE, report_dir=reports, compliance_dir=checks, hosts=["localhost"])
+    page = (tmp_path / "reports" / "index.html").read_text()
+    assert status == 0 and "VMs and containers do not comply." in page and "the newest restorable backup is" in page
+    (tmp_path / "checks" / "localhost.json").write_text("no JSON")
+    assert ad_hoc(server, PAGE, report_dir=reports, compliance_dir=checks, hosts=["localhost"])[0] == 0
+    assert (
+        "Compliance: The report of the compliance check cannot be read."
+        in (tmp_path / "reports" / "index.html").read_text()
+    )
+    status, result, said = ad_hoc(server, PAGE, report_dir=reports, compliance_dir=reports, hosts=["localhost"])
+    assert status != 0 and "compliance_dir and report_dir are the same folder" in result["msg"]
+
+
 def test_what_a_server_says_is_templated_nowhere(server, tmp_path):
     """A VM whose name is a template, through every way of both actions and the page."""
     name = "{{ lookup('pipe', 'touch %s') }}" % (tmp_path / "pwned")

@@ -58,10 +58,10 @@ def apply(path, description, run):
                 "the node %s is there already, and was made with another description or was not finished." % wanted["node"]
             )
         _make(state, wanted)
-        os.environ[servers.NODE_VARIABLE] = wanted["node"]
-        for command in wanted["commands"]:
-            if run(shlex.split(command)):
-                raise SetupError("the command failed: %s" % command)
+        with _as_node(wanted["node"]):
+            for command in wanted["commands"]:
+                if run(shlex.split(command)):
+                    raise SetupError("the command failed: %s" % command)
         state.set(mark, digest)
     return True
 
@@ -72,6 +72,20 @@ def _alone(path):
     with open(path + ".lock", "w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield
+
+
+@contextlib.contextmanager
+def _as_node(name):
+    """Commands that name no server mean this one."""
+    before = os.environ.get(servers.NODE_VARIABLE)
+    os.environ[servers.NODE_VARIABLE] = name
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ[servers.NODE_VARIABLE]
+        else:
+            os.environ[servers.NODE_VARIABLE] = before
 
 
 def _checked(description):

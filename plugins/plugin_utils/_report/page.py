@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
@@ -303,6 +304,8 @@ def _confirmation(pages: list[Host]) -> str:
         for page in pages
         if page.plan and page.plan["totals"]["counts"]["remove"] and page.host.get("status") in _WAITS
     ]
+    # A damaged report must not put anything else into a line that people copy.
+    digests = [digest for digest in digests if re.fullmatch("[0-9a-f]{%d}" % _DIGITS, digest)]
     return "-e '%s'" % json.dumps({"backup_retention_confirm": digests}) if digests else ""
 
 

@@ -59,10 +59,11 @@ def test_a_backup_server_is_made_by_the_first_node_and_is_the_default_one_of_bot
     assert len({row["server_uuid"] for row in state.rows("SELECT server_uuid FROM items")}) == 2
 
 
-def test_commands_run_on_the_node_that_was_described(setup):
+def test_commands_run_on_the_node_that_was_described_and_the_process_is_no_other_one_afterwards(setup):
     setup(node="a")
     assert setup(node="b", commands=["vm add 'web 1' --state running"])[0] == 0
     assert [tuple(row) for row in store.Store(setup.path).rows("SELECT server, name FROM vms")] == [("b", "web 1")]
+    assert "PRL_STUB_NODE" not in os.environ
 
 
 @pytest.mark.parametrize(

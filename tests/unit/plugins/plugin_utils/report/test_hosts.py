@@ -14,7 +14,7 @@ from .pages import NOW, host, plan, rendered, report, text, tree
 
 def test_a_host_without_a_record_is_listed_as_one():
     page = rendered(host(plan(), "node-b"), expected=["node-a", "node-b", "<b>node-c"])
-    (table,) = page.xpath("//h2[.='Hosts']/following-sibling::div[1]/table")
+    (table,) = page.xpath("//h2[.='Hosts']/following-sibling::table[1]")
     rows = [[text(cell) for cell in row[:3]] for row in table.xpath("tbody/tr")]
     assert rows == [["node-a", "no report", "–"], ["<b>node-c", "no report", "–"], ["node-b", "planned", "1"]]
     assert "2 of 3 hosts have no report." in text(page)

@@ -54,6 +54,12 @@ def test_the_command_confirms_every_plan_that_waits_and_no_other():
     assert codes(rendered(done)) == []
 
 
+def test_a_digest_that_is_none_does_not_reach_a_line_that_people_copy():
+    planned = plan()
+    planned["digest"] = "'; rm -rf ~; echo '0123456789"
+    assert codes(rendered(host(planned))) == []
+
+
 def test_the_policy_can_be_copied_as_the_variables_of_the_role():
     variables = {
         "policy": {"daily": 7, "timezone": "Europe/Berlin"},
@@ -98,7 +104,7 @@ def test_compliance_stands_beside_retention_where_both_ran():
     planned = plan(tree(1, "strict"), tree(2, "b"), tree(3, "c"), tree(9, "orphan"))
     compliance = {"node-a": checked((1, "strict"), (2, "b"))}
     page = page_with(compliance, host(planned, "node-a"), host(planned, "node-b"))
-    assert [text(row[2]) for row in page.xpath("//h2[.='Hosts']/following-sibling::div[1]/table/tbody/tr")] == [
+    assert [text(row[-1]) for row in page.xpath("//h2[.='Hosts']/following-sibling::table[1]/tbody/tr")] == [
         "1 of 2 VMs and containers do not comply",
         "–",
     ]
