@@ -154,11 +154,17 @@ class Calendar:
         """The bucket of one instant."""
         return self.keys([instant])[bucket.rule][0]
 
+    def _keys_of(self, wall: int) -> dict[str, int]:
+        return dict(zip((bucket.rule for bucket in self._buckets), self._keys_in_grain(wall // self._grain)))
+
     def open_from(self, bucket: Bucket, now: int) -> int:
         """The first bucket that an instant from ``now`` on can fall into, also where the clock is turned back."""
         known = self._open.get(bucket.rule)
         if known is None or known[0] != now:
-            known = self._open[bucket.rule] = (now, min(self.key(bucket, now), self.key(bucket, now + _TURNING_BACK)))
+            known = self._open[bucket.rule] = (
+                now,
+                self._keys_of(self.zone.lowest_wall(now, _TURNING_BACK))[bucket.rule],
+            )
         return known[1]
 
     def span(self, rule: str, key: int) -> Span:

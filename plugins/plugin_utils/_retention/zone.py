@@ -60,6 +60,16 @@ class Zone:
         """What the wall clock shows at one instant."""
         return self.walls([instant])[0]
 
+    def lowest_wall(self, instant: int, ahead: int) -> int:
+        """The earliest that the wall clock shows from an instant on, which is later than that instant where it is turned back within ``ahead`` seconds."""
+        before, low, high = self._offset(instant), instant, instant + ahead
+        if self._offset(high) >= before:
+            return self.wall(instant)
+        while high - low > 1:
+            middle = (low + high) // 2
+            low, high = (middle, high) if self._offset(middle) == before else (low, middle)
+        return min(self.wall(instant), self.wall(high))
+
     def instant(self, wall: int) -> int:
         """The instant at which the wall clock shows ``wall``: the earlier one of two, and for a time that the clock
         skips the one by the offset after the gap. Both err towards the past, which for a window is the keeping side.

@@ -253,6 +253,21 @@ def test_an_instant_is_read_as_the_modules_read_it(instant):
     assert read_instant(_time.format_instant(instant)) == _time.parse_instant(_time.format_instant(instant))
 
 
+@pytest.mark.parametrize(
+    "now, day",
+    [
+        ("2010-11-07T02:30:59Z", "2010-11-06"),  # it is 00:00:59, and in the next second 23:01 of the day before
+        ("2010-11-07T01:30:00Z", "2010-11-06"),  # 23:00, and not midnight again before this day has ended twice
+        ("2010-11-07T03:30:59Z", "2010-11-07"),  # the second midnight is past
+        ("2010-11-06T12:00:00Z", "2010-11-06"),
+    ],
+)
+def test_a_day_that_is_over_is_open_again_where_the_clock_is_turned_back_across_midnight(now, day):
+    calendar = Calendar(Zone("America/St_Johns"))
+    first = calendar.open_from(BUCKET["daily"], _time.parse_instant(now))
+    assert calendar.span("daily", first).label == day
+
+
 @pytest.mark.parametrize("written", ["2026-01-01T03+01:00Z", "2026-01-01T030000.0Z", "2026-01-01T25:00:00Z"])
 def test_what_only_looks_like_an_instant_is_refused_by_its_place(written):
     with pytest.raises(InputError) as refused:
