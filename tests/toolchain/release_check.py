@@ -19,6 +19,8 @@ import sys
 import tarfile
 import tempfile
 
+import yaml
+
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 BUILD = ROOT / "build"
 BIN = pathlib.Path(sys.executable).parent
@@ -111,6 +113,8 @@ def main():
         demonstrated(BUILD / archive, folder)
         print("%s: installed into an empty path, and the demonstration ran from there" % archive)
     version = archive[len("prlsdk-core-") : -len(".tar.gz")]
+    if version not in yaml.safe_load((ROOT / "changelogs" / "changelog.yaml").read_text())["releases"]:
+        sys.exit("changelogs/changelog.yaml has no release %s: run `antsibull-changelog release`" % version)
     if "-" in version:
         print("note: %s is a pre-release; Galaxy gives it only to those who ask with --pre" % version)
 
