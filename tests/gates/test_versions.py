@@ -112,13 +112,8 @@ def test_controller(line, version, tmp_path):
     support.record("controller", line, version)
 
 
-# Of the lines between, the oldest Python; the oldest and the newest line have all that each of them allows.
-ALL = [list(LINES)[0], list(LINES)[-1]]
-
-
 @pytest.mark.parametrize(
-    "line, version",
-    [(line, version) for line, versions in TARGETS.items() for version in (versions if line in ALL else versions[:1])],
+    "line, version", [(line, version) for line, versions in TARGETS.items() for version in versions]
 )
 def test_target(line, version, tmp_path):
     controller = oldest_python(line)

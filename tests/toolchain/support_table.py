@@ -60,7 +60,7 @@ def table(record):
     for line in sorted(set(record["controller"]) | set(record["target"]), key=natural):
         cells = [", ".join(record[kind].get(line, [])) or "-" for kind in ("controller", "target")]
         rows.append("| %s | %s | %s |" % (line, *cells))
-    return "\n".join([*rows, "", "Python of the vendor's SDK: %s." % ", ".join(record["sdk"])])
+    return "\n".join([*rows, "", "Python for the SDK: %s." % ", ".join(record["sdk"])])
 
 
 def with_table(text, record):
