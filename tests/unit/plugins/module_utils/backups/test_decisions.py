@@ -90,6 +90,62 @@ def test_what_the_older_chain_keeps_is_something(server):
     assert decide(server, entry(old[1]), entry(new[0]), dependents="remove") == ({}, [("chain", new[0])])
 
 
+def test_what_a_plan_does_not_take_along_is_something(server):
+    old, new = members(server, 0), members(server, 1)
+    assert decide(server, entry(old[0], old[:2]), entry(new[0], new)) == ({}, [("chain", new[0])])
+    merged = entry(old[1], old[2:], action="merge")
+    assert decide(server, entry(old[0]), merged, entry(new[0], new)) == ({}, [("chain", new[0])])
+
+
+def test_each_dependent_goes_for_the_nearest_increment_that_is_to_go(server):
+    server.add_chain(HERE, 4)
+    chain = members(server, 2)
+    for action, owners in (
+        (None, [chain[3], chain[3], chain[1], chain[1]]),
+        ("merge", [chain[1], chain[3], chain[1], chain[1]]),
+    ):
+        entries = [entry(chain[1]), entry(chain[3], action=action)]
+        options = removal_rules.Options(dependents="remove")
+        _verdicts, steps = removal_rules.decide(server.read(HERE), entries, entries, options)
+        assert [step.id for step in steps] == chain[:0:-1] and [step.owner.id for step in steps] == owners
+
+
+@pytest.mark.parametrize("version, outcome", [(3, {"verdicts": ("refused", "old_format"), "steps": []}), (4, None)])
+def test_the_first_storage_format_that_knows_single_removals(server, version, outcome):
+    last = members(server, 1)[2]
+    vm = server.read(HERE)
+    vm.version = version
+    one = entry(last)
+    verdicts, steps = removal_rules.decide(vm, [one], [one], removal_rules.Options())
+    told = {"verdicts": verdicts and verdicts[one][:2], "steps": [step.id for step in steps]}
+    assert told == (outcome or {"verdicts": {}, "steps": [last]})
+
+
+def test_a_debt_is_weighed_against_the_step_that_is_next(server):
+    del server.vms[HERE][0]
+    chain = members(server, 0)
+    entries = [entry(one) for one in chain[1:]]
+    for owed, may in ((chain[2], True), (chain[1], False)):
+        verdicts, steps = removal_rules.decide(
+            server.read(HERE), entries, entries, removal_rules.Options(), debts=removal_rules.Debts([owed], 0)
+        )
+        assert bool(steps) is may and bool(verdicts) is not may
+
+
+def test_whose_debt_it_is_that_forbids_a_step(server):
+    server.add_chain(HERE, 0)
+    last = members(server, 2)[0]
+    del server.vms[HERE][0]
+    one = entry(last)
+    for debts, reason in (
+        (removal_rules.Debts((), 1), "removal_running"),
+        (removal_rules.Debts((), 0), None),
+        (removal_rules.Debts(members(server, 0)[1:], 0), "connection_lost"),
+    ):
+        verdicts, steps = removal_rules.decide(server.read(HERE), [one], [one], removal_rules.Options(), debts=debts)
+        assert (verdicts[one].reason if verdicts else None, bool(steps)) == (reason, reason is None)
+
+
 def test_a_merge_takes_nothing_along(server):
     new = members(server, 1)
     verdicts, steps = decide(server, entry(new[1], action="merge"), dependents="remove")
