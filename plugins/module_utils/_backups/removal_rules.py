@@ -421,7 +421,7 @@ def _increment_steps(
             refuse(
                 asked,
                 "dependents",
-                "Later increments depend on it and are not asked for: %s. 'dependents: remove' permits their removal, "
+                "Later increments depend on it and are not asked for, or refused: %s. 'dependents: remove' permits their removal, "
                 "'action: merge' keeps them." % ", ".join(reversed(kept_later)),
             )
             kept_later.append(backup.id)

@@ -121,6 +121,65 @@ def test_the_first_storage_format_that_knows_single_removals(server, version, ou
     assert told == (outcome or {"verdicts": {}, "steps": [last]})
 
 
+def test_a_refusal_names_the_backups_that_it_is_about(server):
+    vm, new = server.read(HERE), members(server, 1)
+
+    def message(identity, excluded=(), **options):
+        one = entry(identity)
+        verdicts, steps = removal_rules.decide(
+            vm, [one], [one], removal_rules.Options(**options), frozenset(map(id_key, excluded))
+        )
+        assert steps == []
+        return verdicts[one].message
+
+    assert "or refused: %s, %s. 'dependents: remove'" % (new[1], new[2]) in message(new[0])
+    assert message(new[1], new[2:], dependents="remove") == "%s depends on it and is refused itself." % new[2]
+    assert "depend on it and are not asked for, or refused: %s. " % new[2] in message(new[1])
+    assert "depend on it and are not asked for, or refused: %s. " % new[2] in message(new[1], new[2:])
+    vm.version = 3
+    assert "(version 3)" in message(new[2])
+
+
+@pytest.mark.parametrize(
+    "position, action, told",
+    [(0, "increment", "not as 'increment'"), (0, "merge", "not as 'merge'"), (1, "chain", "increment of the chain {")],
+)
+def test_an_action_that_is_not_for_such_a_backup_is_refused(server, position, action, told):
+    one = entry(members(server, 1)[position], action=action)
+    verdicts, steps = removal_rules.decide(server.read(HERE), [one], [one], removal_rules.Options(dependents="remove"))
+    assert steps == [] and verdicts[one].reason == ("not_a_full" if position else "not_an_increment")
+    assert told in verdicts[one].message
+
+
+@pytest.mark.parametrize("along", [False, True])
+@pytest.mark.parametrize("known", ["before", "after", "smaller", "larger"])
+def test_another_backup_with_the_same_id_is_not_the_one_that_was_meant(server, known, along):
+    vm, new = server.read(HERE), members(server, 1)
+    chain, position = vm.place_of(id_key(new[2 if along else 1]))
+    backup = chain.backups[position]
+    other = {
+        "before": removal_rules.Known("2001-01-01T00:00:00Z", None),
+        "after": removal_rules.Known("2099-01-01T00:00:00Z", None),
+        "smaller": removal_rules.Known(None, backup.size - 1),
+        "larger": removal_rules.Known(None, backup.size + 1),
+    }[known]
+    one = entry(new[1], new[1:])
+    if along:
+        one.removes[id_key(new[2])] = other
+    else:
+        one.known = other
+    verdicts, steps = removal_rules.decide(vm, [one], [one], removal_rules.Options())
+    assert steps == [] and verdicts[one].reason == "mismatch" and backup.id in verdicts[one].message
+
+
+def test_two_chains_that_are_asked_for_whole_are_everything(server):
+    del server.vms[HERE][:]
+    server.add_chain(HERE, 1)
+    server.add_chain(HERE, 1)
+    old, new = members(server, 0), members(server, 1)
+    assert decide(server, entry(old[0], old[1:]), entry(new[0], new[1:]))[0][new[0]] == LAST
+
+
 def test_a_debt_is_weighed_against_the_step_that_is_next(server):
     del server.vms[HERE][0]
     chain = members(server, 0)
@@ -144,6 +203,7 @@ def test_whose_debt_it_is_that_forbids_a_step(server):
     ):
         verdicts, steps = removal_rules.decide(server.read(HERE), [one], [one], removal_rules.Options(), debts=debts)
         assert (verdicts[one].reason if verdicts else None, bool(steps)) == (reason, reason is None)
+        assert not verdicts or "fewer than 2 backups of the VM could be left" in verdicts[one].message
 
 
 def test_a_merge_takes_nothing_along(server):

@@ -569,6 +569,28 @@ def test_the_value_of_the_share_is_a_limit_that_lets_the_plan_pass(removed, back
     assert guards.refusing(numbers, policy._replace(max_remove_share=told[0]["allow"]), named("UTC"), NOW) is None
 
 
+@pytest.mark.parametrize(
+    "name, values, worst",
+    [
+        ("max_staleness", ["2026-09-02T00:00:00Z", "2026-09-01T00:00:00Z"], "2026-09-01T00:00:00Z"),
+        ("max_staleness", ["2026-09-01T00:00:00Z", None], None),
+        ("min_chains", [1, 0, 1], 0),
+        ("max_remove", [7, 9, 8], 9),
+    ],
+)
+def test_of_the_vms_that_a_guard_refuses_the_worst_is_told(name, values, worst):
+    guard = {"name": name, "limit": "2026-09-03T00:00:00Z" if name == "max_staleness" else 2}
+    told = refusals(
+        [
+            {"guard": dict(guard, value=value), "vm": {"name": "a%d" % number}, "counts": {"refused": 1}}
+            for number, value in enumerate(values)
+        ]
+    )
+    assert [(one["guard"], one["backups"], len(one["vms"])) for one in told] == [(name, len(values), len(values))]
+    assert told[0]["message"] == guards.in_words(dict(guard, value=worst))
+    assert told[0]["allow"] == (None if name == "max_staleness" else worst)
+
+
 def test_few_removals_are_under_the_floor_of_the_share():
     assert refused_by(planned([singles(NIGHTLY[:3])], last=1, max_remove_share=0.5)) == [None]
     assert (
