@@ -10,6 +10,7 @@ import pytest
 
 from tests.harness import COLLECTIONS, ROOT, run_module
 from tests.integration.server import ids, mutating, raw_remove, small_server
+from tests.integration.slips import warnings_of
 
 
 @pytest.fixture
@@ -44,6 +45,28 @@ def test_full_backup_is_made_when_asked_for(stub, vms):
     assert result["backup"]["type"] == "full" and not result["became_full"]
     (call,) = [call for call in stub.calls() if call["mutating"]]
     assert call["args"]["backup_flags"] == 2048 | 65536 and call["args"]["sVmUuid"] == vms[0].uuid
+
+
+def test_a_backup_that_was_made_and_cannot_be_read_is_no_failure(stub, vms):
+    """A failure would have it made again."""
+    before = ids(stub)
+    reads = stub.call_names().count("get_backup_tree")
+    create(stub, vms[0].name, check=True)
+    stub(
+        "fault",
+        "add",
+        "get_backup_tree",
+        "fail",
+        "PRL_ERR_BACKUP_INTERNAL_ERROR",
+        "--nth",
+        stub.call_names().count("get_backup_tree") - reads + 1,
+        "--always",
+    )
+    result = create(stub, vms[0].name)
+    stub("fault", "clear")
+    (new,) = ids(stub) - before
+    assert result["changed"] and result["backup"]["id"] == new and result["backup"]["size"] is None
+    assert any("PRL_ERR_BACKUP_INTERNAL_ERROR" in one for one in warnings_of(result))
 
 
 def test_incremental_that_became_full_is_told(stub, vms):

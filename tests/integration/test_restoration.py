@@ -4,6 +4,7 @@ import pytest
 
 from tests.harness import run_module
 from tests.integration.server import mutating, small_server
+from tests.integration.slips import warnings_of
 
 
 @pytest.fixture
@@ -29,6 +30,28 @@ def test_newest_backup_is_restored_as_a_copy_once(stub, vms):
     stub("log", "--clear")
     again = restore(stub, vms[0].name, mode="copy", name="drill")
     assert not again["changed"] and again["vm"]["name"] == "drill" and mutating(stub) == []
+
+
+def test_a_copy_that_was_made_and_cannot_be_listed_is_no_failure(stub, vms):
+    """A failure would have it made again."""
+    lists = stub.call_names().count("get_vm_list_ex")
+    restore(stub, vms[0].name, mode="copy", name="drill", check=True)
+    lists = stub.call_names().count("get_vm_list_ex") - lists
+    stub("fault", "add", "get_vm_list_ex", "fail", "PRL_ERR_OPERATION_FAILED", "--nth", lists + 1, "--always")
+    result = restore(stub, vms[0].name, mode="copy", name="drill")
+    stub("fault", "clear")
+    assert result["changed"] and result["vm"] == {"uuid": known(stub)["drill"]["uuid"], "name": None, "state": None}
+    assert any("PRL_ERR_OPERATION_FAILED" in one for one in warnings_of(result))
+
+
+def test_a_backup_of_two_vms_is_restored_only_when_one_of_them_is_named(stub, vms, tmp_path):
+    wanted = vms[0].chains[0][0]
+    (tmp_path / "tree.xml").write_text(stub("tree").replace(vms[1].chains[0][0], wanted))
+    stub("load", tmp_path / "tree.xml")
+    result = restore(stub, mode="copy", backup_id=wanted)
+    assert result["failed"] and result["error"]["symbol"] == "AMBIGUOUS_BACKUP" and mutating(stub) == []
+    assert "Several VMs have a backup with this id: " in result["msg"] and vms[1].uuid in result["msg"]
+    assert restore(stub, vms[1].name, mode="copy", backup_id=wanted)["source"]["uuid"] == vms[1].uuid
 
 
 def test_chosen_backup_is_restored_in_place(stub, vms):

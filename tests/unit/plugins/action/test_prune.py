@@ -191,6 +191,60 @@ def test_a_failed_removal_ends_the_work_only_if_that_is_wanted(tmp_path, monkeyp
     assert [entry["outcome"] for entry in left["applied"]].count("removed") == (7 if asked == 2 else 3)
 
 
+def test_the_failures_of_all_slices_are_one_message(tmp_path, monkeypatch):
+    monkeypatch.setattr(prune, "SLICE_ENTRIES", 2)
+
+    def fail_first(name, number):
+        if name == "prl_backup":
+            first, *others = host.calls[-1][1]["backups"]
+            done = host.prl_backup(others)["backups"]
+            raise ModuleFailed("Not this one.", {"backups": [told(first, "busy", "locked"), *done], "debts": []})
+
+    host = Host(tree("a", 9))
+    host.on = fail_first
+    result, left = run(host, tmp_path, on_error="continue")
+    assert result["msg"].startswith(
+        "4 of 8 backups left. {a-0} of VM {a} was not removed (busy): locked; {a-2} of VM {a} was not removed (busy): locked; {a-4} of VM {a} was not removed "
+        "(busy): locked And 1 more. 4 removed. The next run tries again."
+    )
+    assert left["message"] == result["msg"] and result["removed"]["backups"] == 4
+
+
+def test_what_is_still_there_although_it_was_reported_as_removed_is_named(tmp_path):
+    host = Host(tree("a", 5))
+
+    def lie(name, number):
+        if name == "prl_backup":
+            entries = host.calls[-1][1]["backups"]
+            return {
+                "backups": [told(entry, "removed", removed=[entry["id"]]) for entry in entries],
+                "debts": [],
+                "changed": True,
+            }
+
+    host.on = lie
+    result, left = run(host, tmp_path)
+    assert result["failed"] and left["status"] == "failed"
+    assert "still there although the removal was reported: {a-3}, {a-2}, {a-1}, {a-0}." in result["msg"]
+
+
+def test_check_mode_fails_where_the_removal_would(tmp_path):
+    host = Host(tree("a", 5))
+
+    def fail(name, number):
+        if name == "prl_backup":
+            entries = host.calls[-1][1]["backups"]
+            raise ModuleFailed(
+                "It is in use.", {"backups": [told(entry, "busy", "locked") for entry in entries], "debts": []}
+            )
+
+    host.on = fail
+    result = Action(host, check=True, confirm=True, report_dir=str(tmp_path)).conduct()
+    assert (
+        result["failed"] and "It is in use." in result["msg"] and host.named("prl_backup") and not result.get("changed")
+    )
+
+
 @pytest.mark.parametrize("reason", ["timeout", "connection_lost", "unexpected", "unverified", "worker_died", "error"])
 def test_after_what_ended_the_work_no_further_slice_is_asked_for(tmp_path, monkeypatch, reason):
     monkeypatch.setattr(prune, "SLICE_ENTRIES", 4)

@@ -13,6 +13,7 @@ from ansible_collections.prlsdk.core.plugins.module_utils._backups.ids import id
 from ansible_collections.prlsdk.core.plugins.module_utils._errors import PrlError, TreeError
 from ansible_collections.prlsdk.core.plugins.module_utils._sdk.client import Text
 
+from tests.unit.plugins.module_utils.backups import model
 from tests.unit.plugins.module_utils.backups.model import VM, ModelServer
 
 HERE = VM % 1
@@ -225,6 +226,37 @@ def test_a_connection_that_is_lost_twice_while_reading_is_no_connection(server):
     server.faults["read"] = ["lost", "lost"]
     report = removal.Removal(server, [entry(members(server, 0)[2])], removal_rules.Options()).run()
     assert report["stop"]["reason"] == "connection_lost" and server.removals == []
+
+
+def test_a_removal_that_the_server_only_says_it_did_is_told_as_none(server):
+    last = members(server, 0)[2]
+    server.raw_remove = lambda *request: None
+    (told,) = removal.Removal(server, [entry(last)], removal_rules.Options()).run()["backups"]
+    assert (told["outcome"], told["reason"], told["removed"]) == ("failed", "still_there", [])
+    assert "it is still there" in told["message"] and last in server.ids()
+
+
+def test_a_request_that_is_done_while_it_is_asked_for_again_counts_once(server):
+    """The server refuses the second one, because the first one has come to its end."""
+    last = members(server, 0)[2]
+    server.faults["remove"] = ["lost_late", None]
+    (told,) = removal.Removal(server, [entry(last)], removal_rules.Options()).run()["backups"]
+    assert (told["outcome"], told["removed"]) == ("removed", [last]) and last not in server.ids()
+
+
+@pytest.mark.parametrize(
+    "symbol, spent, reason",
+    [("PRL_ERR_TIMEOUT", True, "timeout"), ("PRL_ERR_WS_DISP_CONNECTION_CLOSED", False, "connection_lost")],
+)
+def test_what_ends_a_look_ends_the_run_with_its_reason(server, symbol, spent, reason):
+    def read(uuid):
+        server.now = server.end if spent else server.now
+        raise model.Failure(symbol, True)
+
+    server.read = read
+    report = removal.Removal(server, [entry(members(server, 0)[2])], removal_rules.Options()).run()
+    assert report["stop"]["reason"] == reason and server.removals == []
+    assert [one["outcome"] for one in report["backups"]] == ["not_attempted"]
 
 
 def test_an_error_of_one_vm_is_not_the_end_for_another(server):
