@@ -34,8 +34,11 @@ nightly: $(VENV)/.dev $(COLLECTION)  ## the property tests with 1,000 examples e
 soak: $(VENV)/.dev $(COLLECTION)  ## the property tests with 50,000 examples each
 	HYPOTHESIS_PROFILE=soak $(PYTEST) -m property tests/unit
 
-coverage: $(VENV)/.dev $(COLLECTION)  ## the lines of plugins/ that the unit tests do not run
-	HYPOTHESIS_PROFILE=quick $(BIN)/coverage run -m pytest -q tests/unit
+coverage: $(VENV)/.dev $(COLLECTION)  ## the lines of plugins/ that no unit or integration test runs
+	rm -rf build/coverage && mkdir -p build/coverage
+	-HYPOTHESIS_PROFILE=quick $(BIN)/coverage run -m pytest -q -n $(WORKERS) --dist worksteal tests/unit tests/integration
+	$(BIN)/coverage combine --quiet
+	rm -f build/coverage/data.*
 	$(BIN)/coverage report --show-missing --skip-covered --sort=cover
 
 bench: $(VENV)/.dev $(COLLECTION)  ## print the benchmarks of tests/bench

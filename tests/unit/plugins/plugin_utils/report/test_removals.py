@@ -72,3 +72,11 @@ def test_the_table_of_guards_counts_broken_chains_that_go_as_the_guards_do():
     rows = {row["name"]: row for row in group["guards"]}
     assert rows["max_remove_share"]["value"] == "74.1%" and rows["max_remove_share"]["refused"] == 1
     assert rows["max_broken_chains"]["value"] == "20" and rows["max_broken_chains"]["fill"] == 100
+
+
+def test_the_guard_over_all_vms_has_the_sum_of_them():
+    planned = plan(tree(1, "a"), tree(2, "b"), max_remove_total=500)
+    (group,) = make_page(report(host(planned)))["hosts"][0]["plan"]["groups"]
+    (row,) = [row for row in group["guards"] if row["name"] == "max_remove_total"]
+    going = sum(vm["counts"]["remove"] for vm in planned["vms"])
+    assert going and row["value"] == str(going) and row["limit"] == "500" and row["vm"] == "all VMs together"
