@@ -10,6 +10,7 @@ import time
 import pytest
 
 from tests.harness import COLLECTIONS, alive, environment
+from tests.integration.server import small_server
 
 MODULES = {
     "prl_backup_facts": ("get_backup_tree", {"vms": ["web-01", "db-01"]}),
@@ -57,22 +58,47 @@ def until(holds, what, seconds=20):
         time.sleep(0.02)
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGINT])
-@pytest.mark.parametrize("module", sorted(MODULES))
-def test_a_module_that_is_ended_leaves_no_folder_no_process_and_no_traceback(node, tmp_path, module, number):
-    call, options = MODULES[module]
-    node("fault", "add", call, "hang", "--nth", "2" if "vms" in options else "1")
+def ended(module, node, call, tmp_path, number, nth=1, **options):
+    """End a module by a signal while a call of the SDK hangs."""
+    node("fault", "add", call, "hang", "--nth", nth)
     process = start(module, node, tmp_path / "remote", as_from_a_terminal, **options)
     until(lambda: [entry for entry in node.calls() if entry["faults"]], "the call that hangs")
     worker = node.calls()[-1]["pid"]
     assert alive(worker) and list((tmp_path / "remote").glob("*/worker.zip"))
+    end = time.monotonic() + 20
     while process.poll() is None:  # whoever is impatient does not disturb the tidying
+        assert time.monotonic() < end, "the module waits for the call that hangs"
         process.send_signal(number)
         time.sleep(0.0005)
     output, errors = process.communicate(timeout=20)
     assert (process.returncode, output, errors) == (128 + number, b"", b"")
     assert not list((tmp_path / "remote").iterdir())
     until(lambda: not alive(worker), "the worker's end", 7)
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGINT])
+@pytest.mark.parametrize("module", sorted(MODULES))
+def test_a_module_that_is_ended_leaves_no_folder_no_process_and_no_traceback(node, tmp_path, module, number):
+    call, options = MODULES[module]
+    ended(module, node, call, tmp_path, number, 2 if "vms" in options else 1, **options)
+
+
+@pytest.mark.parametrize("call", ["remove_vm_backup", "restore_vm_backup"])
+def test_a_module_that_is_ended_does_not_wait_for_what_the_server_is_at(stub, tmp_path, call):
+    (vm, *_others) = small_server(stub)
+    if call == "remove_vm_backup":
+        ended(
+            "prl_backup",
+            stub,
+            call,
+            tmp_path,
+            signal.SIGTERM,
+            state="absent",
+            vm=vm.name,
+            backup_ids=[vm.chains[0][-1]],
+        )
+    else:
+        ended("prl_backup_restore", stub, call, tmp_path, signal.SIGTERM, mode="copy", vm=vm.name)
 
 
 HELD_BACK = """

@@ -156,6 +156,8 @@ class Reports:
         return self
 
     def __exit__(self, kind: Any, error: Any, trace: Any) -> None:
+        if kind is not None and not issubclass(kind, Exception):
+            return  # a signal ends this process, and the worker with it; nothing waits for the request
         if self._client.alive:
             try:
                 self._client.call("unsubscribe")
