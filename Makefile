@@ -3,7 +3,8 @@ PYTHON ?= $(firstword $(foreach python,python3 python3.13 python3.12 python3.11,
 	$(shell $(python) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $(python))))
 VENV ?= .venv
 BIN := $(VENV)/bin
-WORKERS ?= 2
+# One more than there are processors: tests that wait need none.
+WORKERS ?= $(shell $(PYTHON) -c "import os; print((os.cpu_count() or 1) + 1)")
 PYTEST := $(BIN)/python -m pytest -n $(WORKERS) --dist worksteal
 COLLECTION := .ansible/collections/ansible_collections/prlsdk/core
 

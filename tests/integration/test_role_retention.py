@@ -271,7 +271,7 @@ def test_a_backup_that_somebody_writes_after_the_plan_is_looked_for_again_and_no
     server("fault", "add", "remove_vm_backup", "delay", "5", "--nth", "2")
     leads = {"PRL_" + key.upper(): value for key, value in server.options().items()}
     with subprocess.Popen(
-        [str(BIN / "ansible-playbook"), BOOK, *extra(tmp_path, confirm=True, busy_timeout=20)],
+        [str(BIN / "ansible-playbook"), BOOK, *extra(tmp_path, confirm=True, busy_timeout=10)],
         cwd=ROOT,
         env=server.environment(**leads),
         stdin=subprocess.DEVNULL,
