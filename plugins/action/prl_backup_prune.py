@@ -170,7 +170,7 @@ class Run:
         self.action.refuse_misspelled_variables(OF_THE_ROLE)
         if not options["policy"]:
             raise Failed(
-                "No retention policy is set, so nothing was looked at and nothing was changed. Set %s to what you want to keep, for example "
+                "No retention policy is set, so nothing was read and nothing was changed. Set %s to what you want to keep, for example "
                 "{timezone: Europe/Berlin, daily: 7, weekly: 4, monthly: 12}. A first run with nothing else shows the plan and removes nothing.%s"
                 % (self.action.option("policy"), self._rules_as_variables())
             )
@@ -321,7 +321,7 @@ class Run:
             self.status = "mismatch"
             raise Failed(
                 "The plan is not the one that was confirmed, so nothing was removed. The digest of this plan is %s, confirmed was %s. Since the review the "
-                "backups, the policy or the day have changed, or other backups may go by now. Look at the plan; if it is right, run again with %s."
+                "backups, the policy or the day have changed, or more backups may be removed by now. Look at the plan; if it is right, run again with %s."
                 % (
                     plan["digest"][:DIGEST_LENGTH],
                     ", ".join(one[:DIGEST_LENGTH] for one in confirmation.digests),
@@ -351,7 +351,7 @@ class Run:
     def _remove(self) -> None:
         begun = _now()
         running = (
-            "The removal began at %s, and the run has not told its end. If it does not run any more, it was interrupted. What it had not removed by then "
+            "The removal began at %s, and the run has not reported its end. If it is not running any more, it was interrupted. What it had not removed by then "
             "is as restorable as before; the next run finishes the work." % begun
         )
         removal = Removal(self, lambda: self._note("running", running))
@@ -375,7 +375,7 @@ class Run:
                 % (_backups(left), ", ".join(one["id"] for one in left[:5]), unread)
             )
         if unread:
-            raise Failed("The removal was reported as done, and what could be looked at is as planned. %s" % unread)
+            raise Failed("The removal was reported as done, and what could be read is as planned. %s" % unread)
 
     def _note(self, status: str, message: str) -> None:
         """Leave a report behind for the case that the run is killed; the end of the run writes it anew."""
@@ -432,7 +432,7 @@ class Run:
         except OSError as error:
             folder, self.folder = self.folder, None
             raise Failed(
-                "%s: the reports cannot be written to %s, so nothing was looked at and nothing was changed: %s. Let the user of the controller write "
+                "%s: the reports cannot be written to %s, so nothing was read and nothing was changed: %s. Let the user of the controller write "
                 "there, or name another folder."
                 % (self.action.option("report_dir"), folder.path, error.strerror or error)
             ) from error

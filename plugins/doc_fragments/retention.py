@@ -17,8 +17,8 @@ options:
       last:
         description:
           - Keep this many of the newest backups, or V(all).
-          - Or a dictionary with C(count) and C(of) (V(any), or V(full) for the newest full backups, whose increments stay or go by
-            O(policy.tails)).
+          - Or a dictionary with C(count) and C(of) (V(any), or V(full) for the newest full backups, whose increments are kept or
+            removed by O(policy.tails)).
         type: raw
       hourly:
         description:
@@ -147,8 +147,7 @@ options:
         description:
           - >-
             Rules for backups with a tag, as O(policy.tags_pattern) finds it, such as V({release: {yearly: 3}}). Each value has one or more of the rules above.
-          - Such a backup is looked at by these rules, and not by the rules of the policy itself. One with several of these tags is looked at by the rules
-            of each. Other tags change nothing. Pins, O(policy.min_restorable), O(policy.grace) and the chains see all backups.
+          - These rules apply to such a backup instead of the rules of the policy itself. To a backup with several of these tags the rules of each apply. Other tags change nothing. Pins, O(policy.min_restorable), O(policy.grace) and the chains see all backups.
           - There is a warning for each tag that no backup has.
         type: dict
         default: {}
@@ -188,7 +187,7 @@ options:
         description:
           - >-
             Remove what this node has of a VM that lives on another node and is backed up there. That is a VM that is not registered here, of which another
-            node has made a restorable backup on the same server after the newest one here. All goes once the newest one here is older than this by the clock.
+            node has made a restorable backup on the same server after the newest one here. Everything is removed once the newest one here is older than this by the clock.
           - When not set, or V(0), the newest chain of such a VM is never removed.
           - A chain with a pinned backup is kept whole, and so are backups from the future and chains without a full.
         type: str
@@ -258,7 +257,7 @@ options:
             elements: str
       policy:
         description:
-          - Laid over O(policy) key by key. What it does not name stays as it is there; V(0) disables a rule.
+          - Replaces keys of O(policy). Keys that it does not have are those of O(policy); V(0) disables a rule.
           - Guards are limits, not rules. C(max_remove) of V(0) forbids every removal, V(null) disables the guard.
           - C(max_remove_total) counts all VMs and can be set in O(policy) only.
         type: dict

@@ -15,7 +15,7 @@ version_added: 1.0.0
 author:
   - The prlsdk.core developers
 description:
-  - Applies a retention policy to backup trees. Removes nothing itself. The plan says for each backup whether it stays and why, and lists in
+  - Applies a retention policy to backup trees. Removes nothing itself. The plan says for each backup whether it is kept and why, and lists in
     RV(_value.vms[].remove) what is to be removed, in a safe order.
   - Calendar rules choose backups; then everything that a chosen backup needs (all earlier ones of its chain) is kept as well. What is left
     is always a whole chain, or the end of a chain with O(policy.tails=remove), or with O(policy.merge=allow) an increment from the middle.
@@ -81,7 +81,7 @@ EXAMPLES = r"""
       weekly: {count: 4, of: full}
       monthly: {count: 12, of: full}
 
-- name: Show what would go
+- name: Show what would be removed
   ansible.builtin.debug:
     msg: >-
       {{ item.vm.name }}: {{ item.status }}, {{ item.counts.remove }} backups, {{ item.bytes.freed | ansible.builtin.human_readable }}
@@ -236,7 +236,7 @@ _value:
             chains:
               description: >-
                 The chains concerned, each with C(chain), C(backups) (how many), C(size) in bytes and C(when). That is RV(_value.now) for what
-                would go at once. The chain that is active now is listed as well, with the instant before which its last reason cannot
+                would be removed at once. The chain that is active now is listed as well, with the instant before which its last reason cannot
                 lapse, or V(none) where that cannot be foreseen.
               type: list
               elements: dict

@@ -84,8 +84,8 @@ options:
   wait:
     description:
       - Whether to wait for the end of the backup.
-      - With V(false) the task ends when the server has not refused it within five seconds. RV(backup) is then V(null), and nobody tells of a
-        later failure, since the server sends no event for one. M(prlsdk.core.prl_event_wait) can wait for the success.
+      - With V(false) the task ends when the server has not refused it within five seconds. RV(backup) is then V(null), and a later
+        failure is not reported, because the server sends no event for it. M(prlsdk.core.prl_event_wait) can wait for the success.
     type: bool
     default: true
   backups:
@@ -115,7 +115,7 @@ options:
         type: int
       frees:
         description:
-          - What the removal frees in bytes, as a plan tells it. It is not read; it may be here so that the steps of a plan can be given as they are.
+          - How many bytes the removal frees, from a plan. It has no effect; it is allowed so that the steps of a plan can be given unchanged.
         type: int
       action:
         description:
@@ -166,7 +166,7 @@ options:
   allow_remove_last:
     description:
       - Permit the removal of the last restorable backup of a VM.
-      - Without it, the chain with the newest backup stays when all backups of a VM are listed.
+      - Without it, the chain with the newest backup is kept when all backups of a VM are listed.
     type: bool
     default: false
   on_error:
@@ -251,7 +251,7 @@ EXAMPLES = r"""
       - id: "{36f675cc-81e7-4ef5-a8e2-5d940ed90475}.8"
         created: "2026-09-20T03:00:41Z"
 
-- name: Remove whole chains by their full backups, and say what else would go
+- name: Remove whole chains by their full backups, and say what else would be removed
   prlsdk.core.prl_backup:
     state: absent
     vm: web-01

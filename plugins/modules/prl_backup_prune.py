@@ -225,7 +225,7 @@ message:
   returned: if the task has not failed
   type: str
   sample: >-
-    Plan only, nothing was changed. 12 backups of 3 VMs (41.2 GiB) would go. To apply exactly this plan add 'confirm: 5a0c1d2e3f405162'; to apply
+    Plan only, nothing was changed. 12 backups of 3 VMs (41.2 GiB) would be removed. To apply exactly this plan add 'confirm: 5a0c1d2e3f405162'; to apply
     whatever the plan is at that time, as in a nightly job, 'confirm: true'.
 digest:
   description: The digest of the plan, 64 hexadecimal digits; V(null) if there is no plan.

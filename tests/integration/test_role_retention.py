@@ -113,7 +113,7 @@ def test_a_policy_alone_shows_and_removes_nothing_then_its_digest_applies_it_the
     status, said, again = retention(server, reports, confirm="true")
     assert status == 0 and "changed=0" in said and mutating(server) == []
     assert again["status"] == "nothing" and again["message"] in said
-    assert again["message"] == "Nothing to remove: all %d backups of 3 VMs stay." % len(ids(server))
+    assert again["message"] == "Nothing to remove: all %d backups of 3 VMs are kept." % len(ids(server))
 
 
 def test_a_refused_vm_stays_whole_the_others_are_pruned_and_the_run_fails(server, tmp_path):
@@ -331,7 +331,7 @@ def test_after_a_removal_a_vm_that_cannot_be_read_is_unknown_and_not_missing(ser
     )
     assert status != 0 and report["status"] == "failed" and report["applied"], said
     assert report["message"].startswith(
-        "The removal was reported as done, and what could be looked at is as planned. What is there of vm-0002 now is "
+        "The removal was reported as done, and what could be read is as planned. What is there of vm-0002 now is "
     )
     assert "not in the list" not in report["message"]
 

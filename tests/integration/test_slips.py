@@ -254,15 +254,15 @@ prl_backup_prune {policy: abc}
 prl_backup_prune {polcy: {last: 3}}
     There is no option 'polcy'. Did you mean policy?
 prl_backup_prune {}
-    No retention policy is set, so nothing was looked at and nothing was changed. Set policy to what you want to keep, for example {timezone:
+    No retention policy is set, so nothing was read and nothing was changed. Set policy to what you want to keep, for example {timezone:
     Europe/Berlin, daily: 7, weekly: 4, monthly: 12}. A first run with nothing else shows the plan and removes nothing.
 prl_backup_prune {policy: {dayly: 7}}
     policy: unknown key 'dayly'; did you mean daily? Nothing was changed.
 backup_retention {}
-    No retention policy is set, so nothing was looked at and nothing was changed. Set backup_retention_policy to what you want to keep, for example
+    No retention policy is set, so nothing was read and nothing was changed. Set backup_retention_policy to what you want to keep, for example
     {timezone: Europe/Berlin, daily: 7, weekly: 4, monthly: 12}. A first run with nothing else shows the plan and removes nothing.
 backup_retention {daily: 7}
-    No retention policy is set, so nothing was looked at and nothing was changed. Set backup_retention_policy to what you want to keep, for example
+    No retention policy is set, so nothing was read and nothing was changed. Set backup_retention_policy to what you want to keep, for example
     {timezone: Europe/Berlin, daily: 7, weekly: 4, monthly: 12}. A first run with nothing else shows the plan and removes nothing.
     backup_retention_daily is no variable of the role: write it as backup_retention_policy: {daily: ...}.
 backup_retention {policy: {dayly: 7}}
@@ -393,7 +393,7 @@ backup_compliance {now: noon}
 # Files on the controller
 
 backup_retention {policy: {last: 7}, report: true, report_dir: /proc/x}
-    backup_retention_report_dir: the reports cannot be written to /proc/x, so nothing was looked at and nothing was changed: No such file or
+    backup_retention_report_dir: the reports cannot be written to /proc/x, so nothing was read and nothing was changed: No such file or
     directory. Let the user of the controller write there, or name another folder.
 backup_compliance {report_dir: /proc/x}
     1 of 29 VMs and containers do not comply: fresh-install (never backed up). backup_compliance_report_dir: /proc/x cannot be written: No such file

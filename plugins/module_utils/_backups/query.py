@@ -109,7 +109,7 @@ def merge(main: Iterable[VmTree], others: Iterable[Iterable[VmTree]] = ()) -> It
         if uuid in seen:
             raise TreeError(
                 "The server's backup tree has the VM %s (%s) twice, so it cannot be said which backups it has. Reading it changed nothing. "
-                "Run the module again; if it stays so, check the backup server." % (tree.name, tree.uuid)
+                "Run the module again; if that does not help, check the backup server." % (tree.name, tree.uuid)
             )
         seen.add(uuid)
         yield _unite(tree, held.pop(uuid)) if uuid in held else tree

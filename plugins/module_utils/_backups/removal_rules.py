@@ -325,7 +325,8 @@ def _refuse_contradictions(chain: Chain, by_position: Dict[int, "Entry"], refuse
             refuse(
                 entry,
                 "not_an_increment",
-                "It is the full backup of its chain, which goes only with the whole chain, not as '%s'." % entry.action,
+                "It is the full backup of its chain, which is removed only with the whole chain, not as '%s'."
+                % entry.action,
             )
         elif position > 0 and entry.action == "chain":
             refuse(entry, "not_a_full", "It is an increment of the chain %s, not its full backup." % chain.uuid)

@@ -223,7 +223,7 @@ def _damaged(problem: str, line: Optional[int] = None, column: Optional[int] = N
     if line:
         problem += " at line %d, column %d" % (line, column) if column else " at line %d" % line
     return TreeError(
-        "The server's backup tree is damaged: %s. Reading it changed nothing. Run the module again; if it stays so, "
+        "The server's backup tree is damaged: %s. Reading it changed nothing. Run the module again; if that does not help, "
         "look at the text with gather=raw and check the backup server." % problem
     )
 

@@ -358,7 +358,7 @@ def failure(
     if len(causes) > 3:
         told += " And %d more." % (len(causes) - 3)
     removed = sum(len(backup["removed"]) for backup in backups)
-    message = "%d of %d backup%s %sleft. %s %d %sremoved; 'backups' tells of each." % (
+    message = "%d of %d backup%s %sleft. %s %d %sremoved; 'backups' lists each of them." % (
         staying,
         sum(asked),
         "" if sum(asked) == 1 else "s",

@@ -51,7 +51,7 @@ def wait_for_events(
     result["elapsed"] = elapsed(begin, clock)
     if raw["unreadable"]:
         warn(
-            "%d events could not be read and were not looked at. Please report this with the SDK's version."
+            "%d events could not be read and were not compared. Please report this with the SDK's version."
             % raw["unreadable"]
         )
     refuse(params, raw, result)

@@ -83,7 +83,7 @@ def _most(value: Callable[..., Any], write: Callable[[Any], str]) -> Callable[..
 def _fewest_chains(pairs: _Pairs, policy: dict[str, Any], now: Any) -> Any:
     numbers = [(counts.chains_left, vm["vm"]["name"] or vm["vm"]["uuid"]) for vm, counts in pairs if counts.going]
     number, name = min(numbers, default=(0, ""))
-    return name, number if numbers else 10**9, str(number) if numbers else "nothing goes"
+    return name, number if numbers else 10**9, str(number) if numbers else "no removal"
 
 
 _NEAREST = {

@@ -54,7 +54,7 @@ _WAITS = ("planned", "predicted", "mismatch")
 _DIGITS = 16
 _LOST = (
     "This run has no report of the host. It could not be reached, was left out, or its turn had not come yet. "
-    "Nothing is known of its backups here; the output of the run tells why."
+    "Nothing is known of its backups here; the output of the run says why."
 )
 
 
@@ -239,7 +239,7 @@ class Host:
             "gap": formats.span(gap.length) if gap else "none",
             "gap_at": "from %s to %s" % (formats.when(gap.since), formats.when(gap.until))
             if gap
-            else "fewer than two restore points stay",
+            else "fewer than two restore points remain",
             "freed": formats.size(vm["bytes"]["freed"] or vm["bytes"]["refused"]) if vm["status"] != "nothing" else "",
             "drawn": place in self.drawings,
         }

@@ -178,15 +178,15 @@ def in_words(guard: dict[str, Any]) -> str:
 
 # Of one, of several, and the sentence with the value, one of these two, and the limit.
 _WORDS = {
-    "max_remove": ("backup", "backups", "%s %s would go, at most %s may"),
-    "max_remove_share": ("", "", "%s%s of the restorable backups, or of all, would go, at most %s may"),
-    "max_remove_total": ("backup", "backups", "%s %s of all VMs together would go, at most %s may"),
+    "max_remove": ("backup", "backups", "%s %s would be removed, the limit is %s"),
+    "max_remove_share": ("", "", "%s%s of the restorable backups, or of all, would be removed, the limit is %s"),
+    "max_remove_total": ("backup", "backups", "%s %s of all VMs together would be removed, the limit is %s"),
     "min_chains": ("chain", "chains", "%s restorable %s would be left, at least %s must be"),
     "max_staleness": ("", "", "the newest restorable backup is of %s%s, older than %s"),
     "max_broken_chains": (
         "chain has",
         "chains have",
-        "%s %s no full, at most %s may (it hints that backups are missing from the list)",
+        "%s %s no full, the limit is %s (it hints that backups are missing from the list)",
     ),
     "duplicate_ids": ("backup has", "backups have", "%s %s an id that another one has; more than %s is never right"),
     "no_restorable_left": ("backup", "backups", "%s restorable %s would be left, at least %s must be"),

@@ -119,7 +119,7 @@ def _heading(vm: dict[str, Any]) -> Iterator[str]:
     counts, sizes = vm["counts"], vm["bytes"]
     policy = "" if vm.get("group", "default") == "default" else ", policy: %s" % formats.shown(vm["group"])
     if vm["guard"]:
-        what = "REFUSED, %d of %d backups would go (%s)" % (
+        what = "REFUSED, %d of %d backups would be removed (%s)" % (
             counts["refused"],
             sum(counts.values()),
             formats.size(sizes["refused"]),
@@ -199,12 +199,12 @@ def _totals(plan: dict[str, Any], detail: str, digest_length: int) -> Iterator[s
             formats.shown(name) for name in plan["unused"]
         )
     if detail != "all" and backups:
-        yield "  Only %s shown; the report has every backup and why it stays." % _LEFT_OUT[detail]
+        yield "  Only %s shown; the report lists every backup with its reason." % _LEFT_OUT[detail]
     yield "  digest  %s" % plan["digest"][:digest_length]
 
 
 _LEFT_OUT = {
-    "removals": "what goes is",
+    "removals": "removals are",
     "vms": "VMs that lose backups, or that a guard refused, are",
     "totals": "totals are",
 }

@@ -69,15 +69,19 @@ def _told(
         _retired(plan["vms"]),
     )
     if state == "applied":
-        return "Removed %s. Looked again: nothing of it is left, and %s." % (what, _there(plan["totals"]["counts"]))
+        return "Removed %s. Verified: none of it is left, and %s." % (what, _there(plan["totals"]["counts"]))
     first = "Plan only, nothing was changed." if state == "planned" else "Check mode, nothing was changed."
     if stops and plan["refusals"]:
-        return "%s %s could go but will not, %s" % (first, what, because)
+        return "%s %s could be removed but will not be, %s" % (first, what, because)
     if state == "predicted" and confirmed:
-        return "%s %s would go. Run it without --check to remove %s." % (first, what, "it" if going == 1 else "them")
+        return "%s %s would be removed. Run it without --check to remove %s." % (
+            first,
+            what,
+            "it" if going == 1 else "them",
+        )
     exactly, whatever = (_set(option, "confirm", value) for value in (plan["digest"][:digest_length], "true"))
     return (
-        "%s %s would go. To apply exactly this plan add %s; to apply whatever the plan is at that time, as in a nightly job, %s."
+        "%s %s would be removed. To apply exactly this plan add %s; to apply whatever the plan is at that time, as in a nightly job, %s."
         % (
             first,
             what,
@@ -96,7 +100,7 @@ def _retired(vms: list[dict[str, Any]]) -> str:
 def _nothing(plan: dict[str, Any]) -> str:
     stay, vms = plan["totals"]["counts"]["keep"], sum(plan["totals"]["vms"].values())
     if stay:
-        who, does = ("the only backup", "stays") if stay == 1 else ("all %d backups" % stay, "stay")
+        who, does = ("the only backup", "is kept") if stay == 1 else ("all %d backups" % stay, "are kept")
         return "Nothing to remove: %s of %s %s." % (who, formats.count(vms, "VM"), does)
     if plan.get("damaged"):
         return "Nothing to remove."
@@ -107,7 +111,7 @@ def _nothing(plan: dict[str, Any]) -> str:
 
 def _there(counts: dict[str, int]) -> str:
     stay = counts["keep"] + counts["refused"]
-    return "the one other backup is there" if stay == 1 else "all %d other backups are there" % stay
+    return "the one other backup is still there" if stay == 1 else "all %d other backups are still there" % stay
 
 
 def _damaged(damaged: list[dict[str, Any]]) -> Iterator[str]:

@@ -176,7 +176,7 @@ def test_the_text_shows_what_goes_and_no_control_characters(detail):
 
 def test_the_text_of_a_refused_vm_shows_the_guard_and_what_would_go():
     text = "\n".join(plan_lines(make_plans([tree("a")], dict(POLICY, max_remove=2), NOW), "removals"))
-    assert "guard max_remove: 5 backups would go, at most 2 may" in text and text.count("refused ") >= 5
+    assert "guard max_remove: 5 backups would be removed, the limit is 2" in text and text.count("refused ") >= 5
 
 
 def test_a_warning_about_one_policy_names_it_and_one_about_all_does_not():

@@ -274,5 +274,5 @@ def test_the_terminal_and_the_result_in_words_name_what_is_retired():
         and "its VM is declared gone, and its newest backup here is older than 30d" in text
     )
     assert "retired       2        20 B  of 1 VM: web" in text
-    assert "2 backups of 1 VM (20 B; retired: web) would go" in conclude(plan, "planned")
+    assert "2 backups of 1 VM (20 B; retired: web) would be removed" in conclude(plan, "planned")
     assert plan_lines(plan, "vms")[1].endswith("retired")

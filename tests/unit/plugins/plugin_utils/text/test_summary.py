@@ -34,8 +34,8 @@ HOW = (
 @pytest.mark.parametrize(
     "given, state, more, told",
     [
-        (plan(tree("a", 1), tree("b", 1)), "planned", {}, "Nothing to remove: all 2 backups of 2 VMs stay."),
-        (plan(tree("a", 1)), "planned", {}, "Nothing to remove: the only backup of 1 VM stays."),
+        (plan(tree("a", 1), tree("b", 1)), "planned", {}, "Nothing to remove: all 2 backups of 2 VMs are kept."),
+        (plan(tree("a", 1)), "planned", {}, "Nothing to remove: the only backup of 1 VM is kept."),
         (plan(), "planned", {}, "Nothing to remove: there are no backups."),
         (
             plan(tree("a"), exclude=[{"name": "a"}]),
@@ -43,14 +43,19 @@ HOW = (
             {},
             "Nothing to remove: every VM with backups is excluded.",
         ),
-        (TWO, "planned", {}, "Plan only, nothing was changed. 10 backups of 2 VMs (9.8 KiB) would go. " + HOW),
-        (TWO, "predicted", {}, "Check mode, nothing was changed. 10 backups of 2 VMs (9.8 KiB) would go. " + HOW),
+        (TWO, "planned", {}, "Plan only, nothing was changed. 10 backups of 2 VMs (9.8 KiB) would be removed. " + HOW),
+        (
+            TWO,
+            "predicted",
+            {},
+            "Check mode, nothing was changed. 10 backups of 2 VMs (9.8 KiB) would be removed. " + HOW,
+        ),
         (
             TWO,
             "predicted",
             {"confirmed": True},
             (
-                "Check mode, nothing was changed. 10 backups of 2 VMs (9.8 KiB) would go. Run it without --check to remove them."
+                "Check mode, nothing was changed. 10 backups of 2 VMs (9.8 KiB) would be removed. Run it without --check to remove them."
             ),
         ),
         (
@@ -58,7 +63,7 @@ HOW = (
             "applied",
             {"confirmed": True},
             (
-                "Removed 10 backups of 2 VMs (9.8 KiB). Looked again: nothing of it is left, and all 2 other backups are there."
+                "Removed 10 backups of 2 VMs (9.8 KiB). Verified: none of it is left, and all 2 other backups are still there."
             ),
         ),
         (
@@ -66,7 +71,7 @@ HOW = (
             "applied",
             {"confirmed": True},
             (
-                "Removed 1 backup of 1 VM (1.0 KiB). Looked again: nothing of it is left, and the one other backup is there."
+                "Removed 1 backup of 1 VM (1.0 KiB). Verified: none of it is left, and the one other backup is still there."
             ),
         ),
     ],
@@ -78,7 +83,7 @@ def test_the_whole_message(given, state, more, told):
 def test_what_guards_refused_is_told_with_the_option_that_allows_it():
     refused = plan(*map(tree, "abcde"), max_remove=4, max_remove_share=0.5)
     what = (
-        "A guard refused the removal of 25 backups of a, b, c and 2 more VMs. max_remove: 5 backups would go, at most 4 may. "
+        "A guard refused the removal of 25 backups of a, b, c and 2 more VMs. max_remove: 5 backups would be removed, the limit is 4. "
         'If that is what you want, let one run do it with -e \'{"backup_retention_guards": {"max_remove": 5}}\', or change the policy.'
     )
     assert conclude(refused, "planned") == "Nothing was removed. " + what
@@ -93,8 +98,9 @@ def test_what_a_refusal_would_stop_is_not_promised(state, first):
     overrides = [{"name": "careful", "match": {"name": "b"}, "policy": {"max_remove": 0}}]
     told = conclude(plan(tree("a", 2), tree("b", 2), overrides=overrides), state, stops=True)
     assert told.startswith(
-        "%s, nothing was changed. 1 backup of 1 VM (1.0 KiB) could go but will not, since backup_retention_on_refused is stop and a guard refused "
-        "something. A guard refused the removal of 1 backup of b. max_remove: 1 backup would go, at most 0 may." % first
+        "%s, nothing was changed. 1 backup of 1 VM (1.0 KiB) could be removed but will not be, since backup_retention_on_refused is stop and a guard refused "
+        "something. A guard refused the removal of 1 backup of b. max_remove: 1 backup would be removed, the limit is 0."
+        % first
     )
 
 
@@ -123,16 +129,16 @@ def test_what_is_no_state_is_refused():
     [
         (
             ("max_remove_share", 0.504, 0.5),
-            "max_remove_share: 50.4% of the restorable backups, or of all, would go, at most 50% may",
+            "max_remove_share: 50.4% of the restorable backups, or of all, would be removed, the limit is 50%",
         ),
         (
             ("max_remove_share", 0.50003, 0.5),
-            "max_remove_share: 50.003% of the restorable backups, or of all, would go, at most 50% may",
+            "max_remove_share: 50.003% of the restorable backups, or of all, would be removed, the limit is 50%",
         ),
         (("min_chains", 1, 2), "min_chains: 1 restorable chain would be left, at least 2 must be"),
         (
             ("max_broken_chains", 1, 0),
-            "max_broken_chains: 1 chain has no full, at most 0 may (it hints that backups are missing from the list)",
+            "max_broken_chains: 1 chain has no full, the limit is 0 (it hints that backups are missing from the list)",
         ),
         (
             ("max_staleness", None, NOW),
