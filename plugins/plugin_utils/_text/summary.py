@@ -69,7 +69,8 @@ def _told(
         _retired(plan["vms"]),
     )
     if state == "applied":
-        return "Removed %s. Verified: none of it is left, and %s." % (what, _there(plan["totals"]["counts"]))
+        gone = "it is" if going == 1 else "they are"
+        return "Removed %s. Verified: %s gone, and %s." % (what, gone, _there(plan["totals"]["counts"]))
     first = "Plan only, nothing was changed." if state == "planned" else "Check mode, nothing was changed."
     if stops and plan["refusals"]:
         return "%s %s could be removed but will not be, %s" % (first, what, because)

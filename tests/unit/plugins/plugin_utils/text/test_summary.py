@@ -63,16 +63,14 @@ HOW = (
             "applied",
             {"confirmed": True},
             (
-                "Removed 10 backups of 2 VMs (9.8 KiB). Verified: none of it is left, and all 2 other backups are still there."
+                "Removed 10 backups of 2 VMs (9.8 KiB). Verified: they are gone, and all 2 other backups are still there."
             ),
         ),
         (
             plan(tree("a", 2)),
             "applied",
             {"confirmed": True},
-            (
-                "Removed 1 backup of 1 VM (1.0 KiB). Verified: none of it is left, and the one other backup is still there."
-            ),
+            ("Removed 1 backup of 1 VM (1.0 KiB). Verified: it is gone, and the one other backup is still there."),
         ),
     ],
 )
