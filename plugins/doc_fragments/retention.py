@@ -147,7 +147,8 @@ options:
         description:
           - >-
             Rules for backups with a tag, as O(policy.tags_pattern) finds it, such as V({release: {yearly: 3}}). Each value has one or more of the rules above.
-          - These rules apply to such a backup instead of the rules of the policy itself. To a backup with several of these tags the rules of each apply. Other tags change nothing. Pins, O(policy.min_restorable), O(policy.grace) and the chains see all backups.
+          - These rules apply to such a backup instead of the rules of the policy itself. To a backup with several of these tags the rules of each apply.
+            Other tags change nothing. Pins, O(policy.min_restorable), O(policy.grace) and the chains see all backups.
           - There is a warning for each tag that no backup has.
         type: dict
         default: {}
@@ -187,7 +188,8 @@ options:
         description:
           - >-
             Remove what this node has of a VM that lives on another node and is backed up there. That is a VM that is not registered here, of which another
-            node has made a restorable backup on the same server after the newest one here. Everything is removed once the newest one here is older than this by the clock.
+            node has made a restorable backup on the same server after the newest one here. Everything is removed once the newest one here is older than this
+            by the clock.
           - When not set, or V(0), the newest chain of such a VM is never removed.
           - A chain with a pinned backup is kept whole, and so are backups from the future and chains without a full.
         type: str

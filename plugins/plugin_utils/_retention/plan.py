@@ -305,7 +305,10 @@ class VmPlan:
         if self.retired:
             return
         if policy.tails == "remove" and any(code == "tail" for position, code in self.closure.ends):
-            message = "%s has storage format %d, which knows no safe removal of single increments: its chains are removed whole or not at all, as with tails: keep"
+            message = (
+                "%s has storage format %d, which knows no safe removal of single increments: its chains are removed whole or not at all, as with "
+                "tails: keep"
+            )
             yield warning("old_format", message % (name, self.vm.storage_version), vm=self.vm.uuid)
         late = guards.stale(self._newest(), policy, planner.zone, planner.now) if self.vm.backups else None
         if late:
