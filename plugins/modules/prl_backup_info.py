@@ -64,7 +64,7 @@ options:
   packed:
     description:
       - Return RV(packed_trees), one compressed text, instead of RV(backup_trees). M(prlsdk.core.prl_backup_prune) and
-        M(prlsdk.core.prl_backup_compliance) use it.
+        M(prlsdk.core.prl_backup_compliance) use it. What is in RV(damaged) is not warned of as well.
       - ansible-core visits each value of a result. For 100,000 backups this takes longer than gathering them.
       - Where the text has a password of the task in it by chance, which Ansible would mask, RV(backup_trees) is returned all the same.
     type: bool

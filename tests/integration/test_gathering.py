@@ -338,7 +338,7 @@ def test_both_kinds_are_asked_for_because_the_default_hides_containers(node):
 def test_check_mode_is_normal_mode_and_nothing_is_ever_changed(node, module):
     normal, check = run_module(module, node), run_module(module, node, check=True)
     for result in (normal, check):
-        result.pop("invocation")
+        result.pop("invocation", None)  # ansible-core 2.21 adds it on the controller
         result.get("ansible_facts", {}).get("prl_backups", {}).pop("gathered_at", None)
     assert normal == check
     assert not [call for call in node.calls() if call["mutating"]]
@@ -363,7 +363,7 @@ def test_the_worker_gives_the_same_answer_under_each_python(node, version):
     mine = run_module("prl_backup_info", node)
     other = run_module("prl_backup_info", node, sdk_python=interpreters()[version])
     for result in (mine, other):
-        result.pop("invocation")
+        result.pop("invocation", None)  # ansible-core 2.21 adds it on the controller
         result.pop("sdk")
     assert mine == other
     for word in ("почта", "поч?*"):

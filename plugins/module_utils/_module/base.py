@@ -45,10 +45,18 @@ class Module(AnsibleModule):
         self._given = dict(self.params)
 
     def _log_invocation(self) -> None:
-        # Ansible's own fails on these with a traceback.
+        # Ansible's own fails on these, with a traceback or with advice about the system log.
         for name in sorted(self.params):
-            if _HALF.search(json.dumps(self.params[name], ensure_ascii=False, default=str)):
-                error = InputError("%s: has half of a surrogate pair, which is no character. Correct the text." % name)
+            problem, value = None, self.params[name]
+            if _HALF.search(json.dumps(value, ensure_ascii=False, default=str)):
+                problem = "%s: has half of a surrogate pair, which is no character. Correct the text." % name
+            elif isinstance(value, str) and "\0" in value:
+                problem = "%s: the character U+0000 at place %d is not allowed. Leave it out." % (
+                    name,
+                    value.index("\0") + 1,
+                )
+            if problem:
+                error = InputError(problem)
                 self.params, self._given = {}, None
                 self.fail_json(msg=error.message, **error.result)
         super()._log_invocation()
