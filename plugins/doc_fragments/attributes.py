@@ -18,7 +18,7 @@ attributes:
     support: full
     platforms: linux, macos
   action_group:
-    description: C(module_defaults) for C(group/prlsdk.core.prlsdk) set the connection's options once for all modules of the collection.
+    description: Use C(module_defaults) for C(group/prlsdk.core.prlsdk) to set the connection options once for all modules of the collection.
     support: full
     membership: [prlsdk.core.prlsdk]
 """

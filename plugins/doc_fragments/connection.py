@@ -9,9 +9,9 @@ class ModuleDocFragment:
 options:
   host:
     description:
-      - Name or address of the server whose dispatcher to log in to.
+      - Name or address of the server to log in to.
       - When not set, the module logs in locally, over the unix socket of the target host, as the user that the module runs as.
-        This needs no password. Use C(become) to be root.
+        This needs no password. Use C(become) to log in as root.
       - When not set in the task, the value of the environment variable E(PRL_HOST) on the target host is used.
     type: str
   port:
@@ -27,12 +27,12 @@ options:
   password:
     description:
       - Password of O(username). Required with O(host).
-      - It reaches the SDK's process through standard input only, never by its arguments, its environment or a file.
+      - It reaches the SDK's process only on standard input, never in arguments, the environment or a file.
       - When not set in the task, the value of the environment variable E(PRL_PASSWORD) on the target host is used.
     type: str
   security_level:
     description:
-      - How much of the connection is encrypted. With V(high) it is everything.
+      - How much of the connection is encrypted. V(high) encrypts everything.
       - The server has its own minimum and refuses a lower level.
     type: str
     choices: [low, normal, high]
@@ -45,29 +45,29 @@ options:
   timeout:
     description:
       - Seconds that the whole task may take.
-      - When they are over, the task fails. This holds even when the SDK hangs inside native code, since its process is ended by
-        the kernel's timer.
+      - When they have passed, the task fails. This works even if the SDK hangs inside native code, because a kernel timer ends
+        its process.
     type: int
     default: 300
   sdk_python:
     description:
       - The Python interpreter on the target host that can load the vendor's binding C(prlsdkapi). It needs no other library, and
         may be as old as 2.7. It need not be the one that Ansible uses.
-      - When not set, these are tried, the first that can import and initialise the binding wins. The module's own interpreter,
+      - When not set, the first of these that can import and initialise the binding is used. The module's own interpreter,
         C(python3.9), C(python3.7), C(python3), C(python2.7), C(python2), C(/usr/libexec/platform-python). If none can, the error
-        lists every one and why.
+        lists each of them with the reason.
       - When not set in the task, the value of the environment variable E(PRL_SDK_PYTHON) on the target host is used.
     type: path
   sdk_path:
     description:
-      - The folder on the target host that holds the package C(prlsdkapi). V({version}) in it is replaced by the interpreter's
+      - The folder on the target host that contains the package C(prlsdkapi). V({version}) in it is replaced by the interpreter's
         version, such as V(3.9).
-      - When not set, each interpreter looks where it looks for every package, then in the folders that the vendor's packages use.
+      - When not set, each interpreter searches its usual package path, then the folders that the vendor's packages use.
       - When not set in the task, the value of the environment variable E(PRL_SDK_PATH) on the target host is used.
     type: path
   sdk_mode:
     description:
-      - The product that the SDK is initialised for. V(server) is right for Virtuozzo.
+      - The product that the SDK is initialised for. Use V(server) for Virtuozzo.
     type: str
     choices: [server, desktop, workstation]
     default: server

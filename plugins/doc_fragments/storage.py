@@ -9,16 +9,16 @@ class ModuleDocFragment:
 options:
   storage:
     description:
-      - The backup server to work on, a second login that is held open for the whole task.
-      - When not set, it is the node itself. This is so even where the node has a default backup server configured, so that no
+      - The backup server to work on. The module logs in to it as well and keeps this second login for the whole task.
+      - When not set, the node itself is used, even if a default backup server is configured on the node, so that no
         backup server is read, written to or pruned by surprise.
     type: dict
     suboptions:
       default:
         description:
-          - Work on the backup server that the node has configured as its default; on the node itself where it has none.
+          - Work on the backup server that the node has configured as its default, or on the node itself if it has none.
           - The node logs in there with the user and password (or key) that are configured on it.
-          - Exclusive with O(storage.host).
+          - Mutually exclusive with O(storage.host).
         type: bool
         default: false
       host:

@@ -15,64 +15,64 @@ version_added: 1.0.0
 author:
   - The prlsdk.core developers
 description:
-  - Holds the VMs and containers of a node, and the backups that there are, against objectives. The role C(prlsdk.core.backup_compliance) gathers
-    both and uses this filter.
+  - Checks the VMs and containers of a node and their backups against objectives. The role C(prlsdk.core.backup_compliance) gathers
+    both and makes the same check.
   - A backup is restorable if its chain begins with a full. One that is more than five minutes later than O(now) is not counted.
-  - The bounds of chains are for the chain of the newest restorable backup, which is the one that the next increment joins.
+  - The limits for chains apply to the chain of the newest restorable backup, which is the one that the next increment extends.
 notes:
-  - Bounds are inclusive. A backup exactly as old as O(objective.rpo) complies.
+  - Limits are inclusive. A backup exactly as old as O(objective.rpo) complies.
   - Durations are written with the units C(y), C(mo), C(w), C(d), C(h) and C(min), each at most once and the largest first, such as V(26h) or V(1d12h).
-    Days and more follow the calendar of UTC.
-  - The trees have to be whole, gathered without filters that leave out backups (C(omitted) is 0).
+    Days and longer units follow the calendar in UTC.
+  - The trees must be complete, that is, gathered without filters that leave out backups (C(omitted) is 0).
 positional: backup_trees, objective, now
 options:
   _input:
-    description: The RV(prlsdk.core.prl_vm_info#module:vms) of a result.
+    description: The list RV(prlsdk.core.prl_vm_info#module:vms) of a result.
     type: list
     elements: dict
     required: true
   backup_trees:
-    description: The RV(prlsdk.core.prl_backup_info#module:backup_trees) of a result.
+    description: The list RV(prlsdk.core.prl_backup_info#module:backup_trees) of a result.
     type: list
     elements: dict
     required: true
   objective:
-    description: What is asked of every VM that no override fits.
+    description: The objective of every VM that no override matches.
     type: dict
     required: true
     suboptions:
       rpo:
-        description: How old the newest restorable backup may be, a duration.
+        description: The highest allowed age of the newest restorable backup, a duration.
         type: str
         required: true
       max_chain_length:
-        description: How many backups a chain may have, the full among them. V(0) is no bound.
+        description: The highest allowed number of backups in a chain, including the full. V(0) means no limit.
         type: int
       max_chain_age:
-        description: How old the full of the chain may be, a duration. Empty is no bound.
+        description: The highest allowed age of the full of the chain, a duration. Empty means no limit.
         type: str
   now:
     description:
-      - The instant of the check, as ISO 8601 text with V(Z) or an offset, or as seconds since 1970.
-      - Without it the controller's clock is asked.
+      - The time of the check, as ISO 8601 text with V(Z) or an offset, or as seconds since 1970.
+      - When not set, it is the current time of the controller.
     type: raw
   overrides:
-    description: Other objectives for some VMs. The first one that fits a VM counts, and no other.
+    description: Other objectives for some VMs. Only the first one that matches a VM applies.
     type: list
     elements: dict
     default: []
     suboptions:
       name:
-        description: What the result calls it.
+        description: The name of the entry in the result.
         type: str
       match:
         description:
-          - Which VMs it is for, by C(name) (globs, where upper and lower case differ), C(uuid) and C(type) (V(vm), V(ct)), each a text or a list.
-          - Every key that is given must fit, each by any of its values.
+          - Which VMs it is for, by C(name) (globs, where upper and lower case differ), C(uuid), C(type) (V(vm), V(ct)) and C(state), each a string or a list.
+          - Every given key must match. A key matches if any of its values does.
         type: dict
         required: true
       objective:
-        description: Laid over O(objective) key by key.
+        description: Merged into O(objective) key by key.
         type: dict
         required: true
   exclude:
@@ -92,12 +92,13 @@ options:
     default: false
   node:
     description:
-      - UUID of the node. Of the backups whose VM the node does not have, those that this node made are its orphans. Those of other nodes are counted only.
-      - Without it all of them are orphans.
+      - UUID of the node. If the node does not have the VM of a backup, the backup is an orphan if this node made it. Such backups of other nodes are only
+        counted.
+      - When not set, all of them are orphans.
     type: str
   damaged:
     description:
-      - The RV(prlsdk.core.prl_backup_info#module:damaged) of the same result, the VMs whose backups could not be read.
+      - The list RV(prlsdk.core.prl_backup_info#module:damaged) of the same result, with the VMs whose backups could not be read.
       - Such a VM has the finding V(damaged). It is not known whether it complies.
     type: list
     elements: dict
@@ -132,18 +133,18 @@ EXAMPLES = r"""
 
 RETURN = r"""
 _value:
-  description: The result, as plain dictionaries, lists, texts, numbers and truth values.
+  description: The result, as plain dictionaries, lists, strings, numbers and booleans.
   type: dict
   contains:
     checked_at:
-      description: The instant of the check.
+      description: The time of the check.
       type: str
       sample: "2026-11-22T06:00:00Z"
     compliant:
       description: Whether there is no violation.
       type: bool
     message:
-      description: One sentence that says how many do not comply and names the worst.
+      description: One sentence that says how many VMs do not comply and names the worst.
       type: str
       sample: "1 of 28 VMs and containers do not comply: fresh-install (never backed up)."
     table:
@@ -157,12 +158,12 @@ _value:
       type: dict
     findings:
       description: >-
-        What is wrong with the node as a whole, as those of a VM. C(no_vms), it shows no VM or container at all. C(damaged), a VM in O(damaged) that it
-        does not list.
+        What is wrong with the node as a whole, in the format of a VM's findings. C(no_vms), the node shows no VM or container at all. C(damaged), O(damaged)
+        contains a VM that the node does not list.
       type: list
       elements: dict
     unused:
-      description: Overrides that fit no VM of the node.
+      description: Overrides that match no VM of the node.
       type: list
       elements: str
     vms:
@@ -174,10 +175,10 @@ _value:
           description: C(uuid), C(name), C(type) and C(state).
           type: dict
         group:
-          description: The name of the override that fits it, or V(default).
+          description: The name of the override that applies to it, or V(default).
           type: str
         objective:
-          description: What was asked of it.
+          description: Its objective.
           type: dict
         status:
           description: V(ok), V(notice), V(violation) or V(excluded).
@@ -195,12 +196,12 @@ _value:
           description: The chain of the newest restorable backup, as C(uuid), C(length) and C(full) (when that was made), or V(none).
           type: dict
         full_due:
-          description: Whether the next backup has to be a full, because an increment would break a bound.
+          description: Whether the next backup has to be a full, because an increment would exceed a limit.
           type: bool
         findings:
           description: >-
-            What is wrong, the worst first, as C(code) (see O(fail_on)), C(severity) (V(violation), V(notice)), C(message), C(value) and C(limit). There are
-            no ages in them, so they stay the same until something happens.
+            What is wrong, the worst first, as C(code) (see O(fail_on)), C(severity) (V(violation), V(notice)), C(message), C(value) and C(limit). They
+            contain no ages, so they change only when the backups change.
           type: list
           elements: dict
     orphans:

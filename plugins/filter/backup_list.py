@@ -15,12 +15,12 @@ version_added: 1.0.0
 author:
   - The prlsdk.core developers
 description:
-  - Turns the nested RV(prlsdk.core.prl_backup_info#module:backup_trees) into a flat list, so that
-    filters such as C(selectattr) and C(map) have an easy time.
-  - The order is that of the trees. By VM name, then oldest chain first, then the head of the chain first.
+  - Turns the nested RV(prlsdk.core.prl_backup_info#module:backup_trees) into a flat list that is easy to use with
+    filters such as C(selectattr) and C(map).
+  - The order is that of the trees. They are sorted by VM name, then oldest chain first, then first backup of the chain first.
 options:
   _input:
-    description: The RV(prlsdk.core.prl_backup_info#module:backup_trees) of a result.
+    description: The list RV(prlsdk.core.prl_backup_info#module:backup_trees) of a result.
     type: list
     elements: dict
     required: true
@@ -51,7 +51,7 @@ RETURN = r"""
 _value:
   description:
     - One dictionary for each backup. It has every key that the backup has in the trees, among them C(id), C(type), C(number), C(created),
-      C(size), C(description), C(creator), C(host) and C(server_uuid), and the following.
+      C(size), C(description), C(creator), C(host) and C(server_uuid), and the following keys.
   type: list
   elements: dict
   contains:
@@ -59,10 +59,10 @@ _value:
       description: The UUID of its chain.
       type: str
     chain_directory:
-      description: The directory of its chain, where the trees have it.
+      description: The directory of its chain, if the trees contain it.
       type: str
     position:
-      description: Its place in the chain, V(0) for the head.
+      description: Its position in the chain, V(0) for the first backup.
       type: int
     dependents:
       description: How many later backups of the chain need it. V(0) for the last one.
@@ -80,7 +80,7 @@ _value:
       description: V(vm) or V(ct).
       type: str
     vm_registered:
-      description: Whether the node knows the VM, where the trees say so.
+      description: Whether the node knows the VM, if the trees contain this.
       type: bool
     storage_version:
       description: The version of the VM's backup storage.

@@ -15,18 +15,19 @@ version_added: 1.0.0
 author:
   - The prlsdk.core developers
 description:
-  - Applies a retention policy to backup trees. Removes nothing itself. The plan says for each backup whether it is kept and why, and lists in
-    RV(_value.vms[].remove) what is to be removed, in a safe order.
-  - Calendar rules choose backups; then everything that a chosen backup needs (all earlier ones of its chain) is kept as well. What is left
-    is always a whole chain, or the end of a chain with O(policy.tails=remove), or with O(policy.merge=allow) an increment from the middle.
-  - The newest restorable backup of a VM is never removed or merged away, and neither is the end of its chain, which the next increment joins.
-  - VMs that an entry of O(exclude) fits are not planned. For the others the first of O(overrides) that fits counts, else O(policy).
+  - Applies a retention policy to backup trees. It removes nothing itself. The plan says for each backup whether it is kept and why, and lists in
+    RV(_value.vms[].remove) what to remove, in a safe order.
+  - Rules choose backups; then everything that a chosen backup needs (all earlier ones of its chain) is kept as well. What is removed
+    is always a whole chain, or the end of a chain with O(policy.tails=remove), or an increment from the middle with O(policy.merge=allow).
+  - The newest restorable backup of a VM is never removed or merged away, and neither is the end of its chain, which the next increment extends,
+    unless the VM is retired.
+  - Nothing is planned for VMs that match an entry of O(exclude). For the others the first of O(overrides) that matches applies, otherwise O(policy).
   - The guide C(docs/retention.md) of the collection has worked examples and a comparison with other tools.
 notes:
-  - The trees have to be whole. A tree from which O(ignore:backup_ids), O(ignore:newer_than), O(ignore:latest_only) or another filter of the
-    gathering took something away (C(omitted) is above 0) is an error, because backups that are not there cannot be seen to be needed.
-  - Instants are compared in UTC. Only the borders of days, weeks, months and years, and durations in days and more, follow
-    O(policy.timezone). The zones of the controller and of the nodes do not matter.
+  - The trees must be complete. A tree from which O(ignore:backup_ids), O(ignore:newer_than), O(ignore:latest_only) or another option left
+    out backups (C(omitted) is above 0) is an error, because the plan could not take missing backups into account.
+  - Times are compared in UTC. Only the boundaries of days, weeks, months and years, and durations in days or longer units, follow
+    O(policy.timezone). The time zones of the controller and of the nodes do not matter.
   - A duration is written with the units C(y), C(mo), C(w), C(d), C(h), C(min), each at most once and the largest first, such as V(7d),
     V(1y6mo) or V(36h). A number alone and the unit C(m) are refused as ambiguous. A backup that is exactly as old as a duration is within it.
 positional: policy, now
@@ -34,27 +35,27 @@ extends_documentation_fragment:
   - prlsdk.core.retention
 options:
   _input:
-    description: The RV(prlsdk.core.prl_backup_info#module:backup_trees) of a result, of any number of VMs.
+    description: The list RV(prlsdk.core.prl_backup_info#module:backup_trees) of a result, for any number of VMs.
     type: list
     elements: dict
     required: true
   now:
     description:
-      - The instant for which to plan, as ISO 8601 text with V(Z) or an offset, or as seconds since 1970.
-      - Without it the controller's clock is asked.
+      - The time for which to plan, as ISO 8601 text with V(Z) or an offset, or as seconds since 1970.
+      - When not set, it is the current time of the controller.
     type: raw
   reasons:
     description:
-      - Whose reasons the plan has. Of V(all) backups, of the V(kept) ones only, or of V(none). The verdicts are the same.
-      - Planning 100,000 backups takes seconds. What takes time is that Ansible templates every value of a fact by itself, and most values of a plan are
-        reasons. M(prlsdk.core.prl_backup_prune) plans without that cost.
+      - For which backups the plan contains reasons, V(all), only the V(kept) ones, or V(none). The verdicts are the same.
+      - Planning 100,000 backups takes seconds. Storing the plan takes longer, because Ansible templates every value of a fact separately, and most values
+        of a plan are reasons. M(prlsdk.core.prl_backup_prune) plans without that cost.
     type: str
     choices: [all, kept, none]
     default: all
   damaged:
     description:
-      - The RV(prlsdk.core.prl_backup_info#module:damaged) of the same result, the VMs whose backups could not be read.
-      - Nothing is planned for them, and the plan has a warning for each. They are not taken for VMs without backups.
+      - The list RV(prlsdk.core.prl_backup_info#module:damaged) of the same result, with the VMs whose backups could not be read.
+      - Nothing is planned for them, and the plan has a warning for each. They are not treated as VMs without backups.
     type: list
     elements: dict
     default: []
@@ -117,43 +118,43 @@ EXAMPLES = r"""
 
 RETURN = r"""
 _value:
-  description: The plan, as plain dictionaries, lists, strings, numbers and truth values.
+  description: The plan, as plain dictionaries, lists, strings, numbers and booleans.
   type: dict
   contains:
     digest:
       description:
-        - Changes with the inventory, the policies, the day (of O(policy.timezone)), the engine, and every backup in RV(_value.remove) and what is done
-          about it, and with nothing else. Two plans with one digest remove the same.
-        - M(prlsdk.core.prl_backup_prune) applies a plan only as it was reviewed by its digest.
+        - Depends only on the backups, the policies, the day (in O(policy.timezone)), the version of the planner, and the backups in RV(_value.remove) with
+          their actions. Two plans with the same digest remove the same backups.
+        - M(prlsdk.core.prl_backup_prune) uses it to apply exactly the plan that was reviewed.
       type: str
     now:
-      description: The instant of the plan.
+      description: The time of the plan.
       type: str
       sample: "2026-09-13T03:00:02Z"
     timezone:
-      description: The zone of the plan.
+      description: The time zone of the plan.
       type: str
     policy:
-      description: O(policy) with every default written out. It can be used as a policy.
+      description: O(policy) with all defaults filled in. It can be used as a policy.
       type: dict
     groups:
       description: One entry for each of O(overrides) and V(default) at the end, with C(name), C(policy), C(digest) and C(totals).
       type: list
       elements: dict
     excluded:
-      description: The VMs that are left alone, with C(vm), C(backups) (how many) and C(size) in bytes.
+      description: The excluded VMs, with C(vm), C(backups) (how many) and C(size) in bytes.
       type: list
       elements: dict
     unused:
       description:
-        - The overrides and exclusions that fit no VM, such as V(override databases) or V(exclusion name=stagng-*). It may be a typing error, and
+        - The overrides and exclusions that match no VM, such as V(override databases) or V(exclusion name=stagng-*). This may be a typing error, and
           then the VMs that it was meant for have another policy. Or its VMs are on another node.
       type: list
       elements: str
     refusals:
       description:
         - For each guard that refused something C(guard), C(vms) (their names), C(backups) (how many would be removed), C(message), and C(allow), the
-          value for O(guards) with which it would allow it, or V(none) where there is none that anybody should use.
+          value for O(guards) that would allow it, or V(none) if no value should be used.
       type: list
       elements: dict
     remove:
@@ -162,7 +163,7 @@ _value:
       type: list
       elements: dict
     warnings:
-      description: What about the policy or the backups somebody should know.
+      description: Problems with the policy or the backups.
       type: list
       elements: dict
       contains:
@@ -173,7 +174,7 @@ _value:
             V(damaged).
           type: str
         message:
-          description: A whole sentence.
+          description: The warning as a sentence.
           type: str
         rule:
           description: The key of the policy, or V(none).
@@ -207,24 +208,24 @@ _value:
           description: C(uuid), C(name) and C(type).
           type: dict
         group:
-          description: The name of the override that fits it, or V(default).
+          description: The name of the override that applies to it, or V(default).
           type: str
         status:
-          description: V(nothing) to remove, V(planned), V(retired) if backups go because the VM has moved or is gone, or V(refused) by a guard.
+          description: V(nothing) to remove, V(planned), V(retired) if backups are removed because the VM has moved or is gone, or V(refused) by a guard.
           type: str
         guard:
           description: >-
-            Which guard refused the plan, as C(name), C(value) and C(limit). Else V(none). Besides the guards of the policy there are
-            V(duplicate_ids) (another backup of this VM, or of another one, has the same id) and V(no_restorable_left). Those of
-            V(max_staleness) are instants.
+            Which guard refused the plan, as C(name), C(value) and C(limit). Otherwise V(none). Besides the guards of the policy there are
+            V(duplicate_ids) (another backup of this VM, or of another one, has the same ID) and V(no_restorable_left). For
+            V(max_staleness), C(value) and C(limit) are times.
           type: dict
         counts:
           description: Backups by verdict, as C(keep), C(remove) and C(refused).
           type: dict
         bytes:
           description: >-
-            Sizes in bytes. C(own) of backups kept for a reason of their own, C(needed) of those kept only because others need them, C(freed)
-            of those to be removed, C(refused) of those that a guard kept from it.
+            Sizes in bytes. C(own) of backups kept for their own reasons, C(needed) of those kept only because others need them, C(freed)
+            of those to be removed, C(refused) of those whose removal a guard refused.
           type: dict
         full_due:
           description: What a new full backup made now would make removable.
@@ -235,9 +236,9 @@ _value:
               type: int
             chains:
               description: >-
-                The chains concerned, each with C(chain), C(backups) (how many), C(size) in bytes and C(when). That is RV(_value.now) for what
-                would be removed at once. The chain that is active now is listed as well, with the instant before which its last reason cannot
-                lapse, or V(none) where that cannot be foreseen.
+                The chains concerned, each with C(chain), C(backups) (how many), C(size) in bytes and C(when). C(when) is RV(_value.now) for
+                chains that could be removed at once. The chain that is active now is listed as well, with the earliest time at which its last
+                reason can end, or V(none) if that cannot be foreseen.
               type: list
               elements: dict
         backups:
@@ -261,31 +262,31 @@ _value:
               description: Its size in bytes.
               type: int
             verdict:
-              description: V(keep), V(remove), or V(refused) for what a guard kept from being removed.
+              description: V(keep), V(remove), or V(refused) if a guard refused its removal.
               type: str
             own:
-              description: Whether it is kept for another reason than that others need it.
+              description: Whether it is kept for any reason other than that other backups need it.
               type: bool
             earliest_removal:
               description: >-
-                The instant before which this policy will not remove it, provided that new backups have right clocks. V(none) where that
+                The time before which this policy will not remove it, provided that new backups have correct times. V(none) if this
                 cannot be foreseen.
               type: str
             reasons:
               description:
-                - Why. Each has a C(code) and what belongs to it.
-                - Of kept ones V(rule) (C(name), C(rank), C(of), and for buckets C(bucket), C(from), C(to)), V(within) (C(rule), C(since)),
+                - The reasons for the verdict. Each has a C(code) and further keys.
+                - For kept backups V(rule) (C(name), C(rank), C(of), and for buckets C(bucket), C(from), C(to)), V(within) (C(rule), C(since)),
                   V(window_start) (C(rule), C(since)), V(oldest) (C(rule)), V(needed_by) (C(ids), the nearest three that are kept for
-                  reasons of their own, and their C(count)), V(min_restorable), V(pinned) (C(by), and C(until) if it has an end), V(grace) (C(until)),
+                  their own reasons, and the C(count) of all), V(min_restorable), V(pinned) (C(by), and C(until) if it has an end), V(grace) (C(until)),
                   V(future), V(broken),
-                  V(active_chain) (the newest restorable backup, and the end of its chain, which the next increment joins) and V(tail) (the end
+                  V(active_chain) (the newest restorable backup, and the end of its chain, which the next increment extends) and V(tail) (the end
                   of a chain that is kept).
-                - Of a rule of O(policy.by_tag) it has C(tag) as well.
-                - Of others, one for each rule, V(superseded) (C(rule), C(bucket), C(by), the id of the kept one), V(beyond_count)
-                  (C(rule), C(rank), C(of)), V(older_than) (C(rule), C(by) in seconds), V(not_counted) (C(rule), C(of)) where a rule of
-                  fulls did not look at an increment, and V(broken).
+                - For a rule of O(policy.by_tag) it has C(tag) as well.
+                - For other backups, one for each rule, V(superseded) (C(rule), C(bucket), C(by), the id of the kept one), V(beyond_count)
+                  (C(rule), C(rank), C(of)), V(older_than) (C(rule), C(by) in seconds), V(not_counted) (C(rule), C(of)) if a rule
+                  for fulls ignored an increment, and V(broken).
                 - >-
-                  Of those of a VM that is retired V(retired) (C(by), which is V(moved) for O(policy.retire_moved_after) or V(declared) for O(retired), and
+                  For backups of a VM that is retired V(retired) (C(by), which is V(moved) for O(policy.retire_moved_after) or V(declared) for O(retired), and
                   C(after), the duration).
               type: list
               elements: dict
@@ -298,15 +299,15 @@ _value:
               description: The backup to ask the server for.
               type: str
             created:
-              description: When that one was made.
+              description: When that backup was made.
               type: str
             size:
-              description: The size of that one in bytes. M(prlsdk.core.prl_backup) refuses the removal where it is another by then.
+              description: The size of that backup in bytes. M(prlsdk.core.prl_backup) refuses the removal if the size has changed by then.
               type: int
             frees:
               description: >-
-                Bytes that the removal frees, the sizes of all RV(_value.vms[].remove[].removes) together. A V(merge) may free less, because the
-                server keeps in the next backup what that one needs.
+                Bytes that the removal frees, which is the total size of RV(_value.vms[].remove[].removes). A V(merge) may free less, because the
+                server keeps the data that the next backup needs in that backup.
               type: int
             action:
               description: V(chain) for a whole chain, V(increment) for the last one of a chain, V(merge) for one from the middle of a chain.
@@ -316,8 +317,8 @@ _value:
               type: bool
             removes:
               description: >-
-                All backups that are removed with it, itself included, the newest first. M(prlsdk.core.prl_backup) refuses the removal where one of
-                them is another backup by then.
+                All backups that are removed with it, itself included, the newest first. M(prlsdk.core.prl_backup) refuses the removal if one of
+                them is a different backup by then.
               type: list
               elements: dict
               contains:

@@ -9,12 +9,12 @@ module: prl_backup
 short_description: Make and remove backups of VMs and containers on a Virtuozzo or Parallels host
 version_added: 1.0.0
 description:
-  - With O(state=present) makes one backup of one VM or container, unless there is a recent one.
-  - With O(state=absent) removes the backups listed in O(backups), any number of them with one login.
-  - The server's own removal deletes a whole chain when it is given a number that is not there, and everything that a VM has when it is
-    given any number of a VM with a single backup, and reports success. This module asks it for nothing that it has not seen a moment
-    before. The VM's backups are read right before each call, the exact ID must be among them, and they are read again after it.
-  - A chain is one full backup and the incremental ones that build on it. A full backup is removed only together with its whole chain.
+  - With O(state=present) the module makes one backup of one VM or container, unless there is a recent one.
+  - With O(state=absent) it removes the backups listed in O(backups), any number of them with one login.
+  - If the server is asked to remove a number that does not exist, it deletes the whole chain, or everything of a VM that has a single backup,
+    and reports success. This module requests only the removal of backups that it has just seen. It reads the VM's backups right
+    before each request, checks that the exact ID is among them, and reads them again afterwards.
+  - A chain is one full backup and the incremental ones that depend on it. A full backup is removed only together with its whole chain.
     Incremental ones are removed newest first. One in the middle is removed alone only with O(backups[].action=merge).
   - What was removed before a failure is reported as removed, and a second run of the same task finishes the work.
   - The guide C(docs/removing.md) of the collection explains what can go wrong with the server's removal, and what this module does about it.
@@ -30,7 +30,7 @@ attributes:
   check_mode:
     support: full
     details:
-      - Logs in, reads and checks as always, and reports for each backup what would become of it. It cannot foresee that a backup is in
+      - Logs in, reads and checks as usual, and reports the predicted outcome for each backup. It cannot foresee that a backup will be in
         use at that moment.
       - Whether an incremental backup becomes a full one is predicted from the list of backups. A changed disk is not detected.
   diff_mode:
@@ -40,36 +40,36 @@ attributes:
   idempotent:
     support: partial
     details:
-      - Removal is idempotent. A backup that is not there is no error and no change.
+      - Removal is idempotent. A backup that does not exist is neither an error nor a change.
       - Making a backup is idempotent with O(max_age) only. Without it each run makes one.
 options:
   state:
     description:
       - V(present) to make a backup, V(absent) to remove some.
-      - It has no default, so that a forgotten V(absent) cannot make a backup. The options of the other state are refused.
+      - It has no default, so that forgetting V(absent) cannot make a backup. The options of the other state are refused.
     type: str
     choices: [present, absent]
     required: true
   vm:
     description:
-      - A name, a container's ID, or a UUID with or without braces, in any case. A name that fits more than one VM is an error that lists
-        them.
+      - A name, a container's ID, or a UUID with or without braces, in any case. If several VMs have the name, the task fails
+        and lists them.
       - With O(state=present) the VM or container to back up; required.
-      - With O(state=absent) the VM that all entries of O(backups) without a O(backups[].vm) belong to. Where neither is given, the VM
-        is found by reading all backups of the server once, which on a large server takes long.
+      - With O(state=absent) the VM that all entries of O(backups) without a O(backups[].vm) belong to. If neither is given, the module
+        reads all backups of the server once to find the VM, which takes a long time on a large server.
     type: str
   type:
     description:
       - What to make; V(incremental) if not set. Only with O(state=present).
-      - An incremental backup turns into a full one without an error when there is nothing to build on, when the newest incremental backup of
-        the chain was removed, or when the VM's disks have changed. RV(became_full) says so.
+      - The server makes a full backup instead of an incremental one, without an error, if there is no chain to extend, if the newest incremental
+        backup of the chain was removed, or if the VM's disks have changed. RV(became_full) is then true.
     type: str
     choices: [full, incremental]
   description:
     description:
-      - A text that is kept with the backup; empty if not set. Only with O(state=present). It is the only one that the SDK stores; tags and pins of
-        retention policies live here.
-      - Characters that XML cannot hold, which are most control characters, are refused.
+      - A text that is stored with the backup; empty if not set. Only with O(state=present). The SDK stores no other text, so this is the place for
+        the tags and pins of retention policies.
+      - Characters that XML does not allow, such as most control characters, are refused.
     type: str
   compress:
     description:
@@ -78,20 +78,20 @@ options:
     default: true
   max_age:
     description:
-      - Make none if the newest backup of the VM is not older than this. With O(type=full) only full backups count. Only with O(state=present).
+      - Make no backup if the newest backup of the VM is not older than this. With O(type=full) only full backups count. Only with O(state=present).
       - A duration such as V(20h), V(6d) or V(1w). The units are V(y), V(mo), V(w), V(d), V(h) and V(min), each once, largest first.
     type: str
   wait:
     description:
       - Whether to wait for the end of the backup.
-      - With V(false) the task ends when the server has not refused it within five seconds. RV(backup) is then V(null), and a later
-        failure is not reported, because the server sends no event for it. M(prlsdk.core.prl_event_wait) can wait for the success.
+      - With V(false) the task ends if the server has not refused the backup within five seconds. RV(backup) is then V(null), and a later failure is not
+        reported, because the server sends no event for it. M(prlsdk.core.prl_event_wait) can wait for the success.
     type: bool
     default: true
   backups:
     description:
-      - The backups to remove. With O(state=absent), this or O(backup_ids) is required. A plain text is the ID of one.
-      - The list C(remove) of a plan by the filter P(prlsdk.core.retention_plan#filter) is such a list.
+      - The backups to remove. With O(state=absent), this or O(backup_ids) is required. A plain string is the ID of a backup.
+      - The list C(remove) of a plan by the filter P(prlsdk.core.retention_plan#filter) can be given here.
     type: list
     elements: dict
     suboptions:
@@ -102,34 +102,34 @@ options:
         required: true
       vm:
         description:
-          - The VM that it belongs to, if not O(vm).
+          - The VM that the backup belongs to, if it is not O(vm).
         type: str
       created:
         description:
-          - When it was made. If the backup with this ID was made at another time, it is not the one that was meant, and is refused.
+          - When it was made. If the backup with this ID was made at another time, it is not the intended one, and its removal is refused.
           - An ISO 8601 time with a zone, such as V(2026-11-22T03:00:00Z), or seconds since 1970.
         type: str
       size:
         description:
-          - Its size in bytes. A backup with another size is refused.
+          - Its size in bytes. If the backup has another size, its removal is refused.
         type: int
       frees:
         description:
-          - How many bytes the removal frees, from a plan. It has no effect; it is allowed so that the steps of a plan can be given unchanged.
+          - The bytes that the removal frees, as in a plan. The value is ignored; it is accepted so that the steps of a plan can be given unchanged.
         type: int
       action:
         description:
           - V(chain) for a full backup with its whole chain, V(increment) for an incremental one at the end of its chain.
-          - V(merge) takes an incremental backup out of the middle; the server merges it into the next one. It can take more than a minute for
-            each disk, and the server gives up on disks that do.
-          - When not set, it is V(chain) for a full backup and V(increment) for an incremental one. A backup that does not fit the action is
-            refused.
+          - V(merge) removes an incremental backup from the middle of a chain; the server merges it into the next one. If this takes more than a minute
+            for a disk, the server gives up.
+          - When not set, it is V(chain) for a full backup and V(increment) for an incremental one. If the backup does not
+            match the action, the removal is refused.
         type: str
         choices: [chain, increment, merge]
       removes:
         description:
-          - All backups that are removed with this one, itself among them or not. With the ID of a full backup these are its whole chain; a chain
-            that has another backup by now is refused.
+          - All backups that are removed with this one. It may be listed itself. With the ID of a full backup these are its whole chain; if the chain
+            has another backup by now, the removal is refused.
         type: list
         elements: dict
         default: []
@@ -146,7 +146,7 @@ options:
             type: int
       allow_remove_last:
         description:
-          - Permit that this removal takes the last restorable backup of its VM. O(allow_remove_last) permits it for every VM of the task.
+          - Permit this removal to remove the last restorable backup of its VM. O(allow_remove_last) permits it for every VM of the task.
         type: bool
         default: false
   backup_ids:
@@ -158,30 +158,30 @@ options:
     aliases: [backup_id]
   dependents:
     description:
-      - What to do about backups that depend on one in O(backups), and are not listed themselves.
-      - V(refuse) does not remove what something depends on. V(remove) removes the dependents too.
+      - What to do about backups that depend on one in O(backups) and are not listed themselves.
+      - V(refuse) refuses to remove a backup that others depend on. V(remove) removes the dependent backups too.
     type: str
     choices: [refuse, remove]
     default: refuse
   allow_remove_last:
     description:
       - Permit the removal of the last restorable backup of a VM.
-      - Without it, the chain with the newest backup is kept when all backups of a VM are listed.
+      - Without it, the chain with the newest backup is kept if all backups of a VM are listed.
     type: bool
     default: false
   on_error:
     description:
       - V(stop) ends the work at the first backup that cannot be removed, V(continue) continues with other chains. In both cases the task fails.
-      - When more than what was asked for has gone from a chain, it ends at once in any case. What somebody else removes from other chains
-        meanwhile does no harm, see RV(gone_meanwhile).
+      - If more than the requested backups are gone from a chain, the task stops at once in both cases. Removals from other chains by other clients
+        are harmless, see RV(gone_meanwhile).
     type: str
     choices: [stop, continue]
     default: stop
   debts:
     description:
-      - Removals of earlier tasks whose connection was lost, so that the server may still do them, as RV(debts) of such a task.
-      - As long as one is open, nothing of its VM is removed after which fewer than two backups could be left. O(allow_remove_last) does not
-        permit it. With a single backup left the server would take that one, whatever the request names.
+      - Removals that earlier tasks requested before they lost the connection, and that the server may still carry out, as in RV(debts) of such a task.
+      - While such a removal is open, a removal after which the VM could have fewer than two backups is not carried out. O(allow_remove_last) does not
+        change this. If the VM had a single backup left, the server would delete that one, regardless of the ID in the open request.
     type: list
     elements: dict
     suboptions:
@@ -190,32 +190,32 @@ options:
         type: str
         required: true
       id:
-        description: ID of the backup whose removal was asked for.
+        description: ID of the backup whose removal was requested.
         type: str
         required: true
   stop_after:
     description:
-      - Begin no removal later than so many seconds after the start of the task. Only with O(state=absent).
+      - Begin no removal later than this number of seconds after the start of the task. Only with O(state=absent).
       - Backups whose removal was not begun by then are V(not_attempted) with the reason V(stop_after), and RV(unfinished) is true. The task succeeds,
         so that a long list can be removed in several short tasks. Check mode ignores it.
       - Unlike O(timeout), it never interrupts a removal.
     type: int
   busy_timeout:
     description:
-      - Seconds to wait in all for a VM or chain that is in use, within O(timeout). Each attempt reads the backups again.
+      - Total number of seconds to wait for a VM or chain that is in use, within O(timeout). Each attempt reads the backups again.
     type: int
     default: 60
   timeout:
     description:
-      - Seconds that the whole task may take. When they are over, the task fails. The server then continues with a
+      - Seconds that the whole task may take. When they have passed, the task fails. The server continues a
         backup or removal that is under way.
     type: int
     default: 14400
 notes:
-  - The task cannot speak before it ends. Run it with C(async), and the status file of the job on the target host has its progress while it
-    runs, as V(progress) with C(message), C(operation), C(percent), C(stage), C(done) and C(total). M(ansible.builtin.async_status)
-    returns it. The system log of the target host has the same.
-  - The server continues with a backup or removal when the task is cancelled.
+  - A task returns its output only when it ends. If it is run with C(async), the status file of the job on the target host contains its progress while it
+    runs, as C(progress) with C(message), C(operation), C(percent), C(stage), C(done) and C(total). M(ansible.builtin.async_status)
+    returns it. The progress is also written to the system log of the target host.
+  - The server continues a backup or removal when the task is cancelled.
 seealso:
   - module: prlsdk.core.prl_backup_info
   - module: prlsdk.core.prl_backup_restore
@@ -294,8 +294,8 @@ changed:
   sample: true
 backup:
   description:
-    - The backup that was made, or the recent one for which none was made.
-    - V(null) in check mode if one would be made, and with O(wait=false) if it is not finished yet.
+    - The backup that was made, or the recent one because of which none was made.
+    - V(null) in check mode if a backup would be made, and with O(wait=false) if it is not finished yet.
   returned: success with O(state=present)
   type: dict
   contains:
@@ -304,7 +304,7 @@ backup:
       type: str
       sample: "{36f675cc-81e7-4ef5-a8e2-5d940ed90475}.9"
     type:
-      description: V(full) or V(incremental), what it is and not what was asked for.
+      description: V(full) or V(incremental), the actual type of the backup and not the requested one.
       type: str
       sample: incremental
     number:
@@ -324,7 +324,7 @@ backup:
       type: str
       sample: nightly
 became_full:
-  description: Whether an incremental backup was asked for and a full one was made.
+  description: Whether an incremental backup was requested and a full one was made.
   returned: success with O(state=present)
   type: bool
   sample: false
@@ -353,7 +353,7 @@ vm:
       type: str
       sample: vm
 backups:
-  description: One entry for each entry of O(backups), in that order.
+  description: One entry for each entry of O(backups), in the same order.
   returned: always with O(state=absent), once the options are accepted
   type: list
   elements: dict
@@ -368,42 +368,42 @@ backups:
       sample: "{9531985d-5d9d-49f8-9818-e811892f902b}"
     outcome:
       description:
-        - V(removed), or would be in check mode. V(already_absent), the server's list does not have it.
-        - V(refused) by this module before anything was asked of the server. V(busy), in use until O(busy_timeout) was over.
-        - V(failed), see RV(backups[].error). V(not_attempted), because the work ended before.
+        - V(removed), it was removed, or would be in check mode. V(already_absent), it is not in the server's list.
+        - V(refused), this module refused the removal without a request to the server. V(busy), it was in use until O(busy_timeout) expired.
+        - V(failed), see RV(backups[].error). V(not_attempted), the task ended before.
       type: str
       sample: removed
     reason:
       description:
-        - V(null) for V(removed), and mostly for V(already_absent). V(gone_meanwhile), it was there when the task began, and somebody else removed it;
+        - V(null) for V(removed), and usually for V(already_absent). V(gone_meanwhile), it existed when the task began, and somebody else removed it;
           V(unknown_vm), there is no VM of that name either.
-        - For V(refused). V(mismatch), the time or the size is not the one given for it or for one of O(backups[].removes). V(dependents), other
-          backups depend on it. V(other_vm), it is a backup of another VM than the one named.
-          V(last_backup), nothing would be left. V(not_an_increment) and V(not_a_full), it does not fit O(backups[].action). V(old_format), the storage
-          format knows no safe removal of single backups. V(ambiguous), several VMs have a backup with this ID. V(other_directory), it is in a
-          directory that the server does not look in.
-        - For V(busy). V(locked), the VM or the chain is in use; V(removal_running), the server was at another removal, after which fewer than two
+        - For V(refused). V(mismatch), the time or the size of the backup or of one of O(backups[].removes) differs from the given one. V(dependents), other
+          backups depend on it. V(other_vm), it is a backup of another VM than the named one.
+          V(last_backup), no backup would be left. V(not_an_increment) and V(not_a_full), it does not match O(backups[].action). V(old_format), single
+          backups cannot be removed safely with this storage format. V(ambiguous), several VMs have a backup with this ID. V(other_directory), it is in a
+          directory that the server does not search.
+        - For V(busy). V(locked), the VM or the chain is in use; V(removal_running), the server was carrying out another removal, after which fewer than two
           backups of the VM could be left.
-        - For V(failed). V(error), the server's; V(timeout); V(still_there), the server said that it removed it; V(unexpected), other backups
-          of its chain do not show any more, or all that the VM had; V(unverified), the backups could not be read afterwards;
-          V(connection_lost), the connection was lost during this removal, or during another one that is among RV(debts) and after which fewer than two
-          backups of the VM could be left; V(worker_died), the SDK's process died.
-        - For V(not_attempted) it is V(chain_failed), another backup of its chain was not removed; V(stopped), by O(on_error=stop); V(stop_after), by
-          O(stop_after), which is no failure; or the reason that ended the work.
+        - For V(failed). V(error), the server returned an error; V(timeout), it did not answer in time; V(still_there), the server reported success but the
+          backup still exists; V(unexpected), other backups of its chain, or all backups of the VM, are no longer listed; V(unverified), the backups could
+          not be read afterwards; V(connection_lost), the connection was lost during this removal, or during another one that is in RV(debts) and after
+          which fewer than two backups of the VM could be left; V(worker_died), the SDK's process died.
+        - For V(not_attempted). V(chain_failed), another backup of its chain was not removed; V(stopped), because of O(on_error=stop); V(stop_after), because
+          of O(stop_after), which is not a failure; or the reason why the task ended.
       type: str
       sample: dependents
     message:
-      description: The same in a sentence; V(null) where there is nothing to say.
+      description: The outcome and reason in a sentence; V(null) if there is nothing to add.
       type: str
       sample: "Other backups of its chain are not asked for, or refused: {36f675cc-81e7-4ef5-a8e2-5d940ed90475}.9. 'dependents: remove' permits the removal
         of those not asked for."
     removed:
-      description: IDs of the backups that are gone because of this entry. With a chain these are all of its backups that have no entry themselves.
+      description: IDs of the backups that this entry removed. For a chain these are all of its backups that have no entry themselves.
       type: list
       elements: str
       sample: ["{36f675cc-81e7-4ef5-a8e2-5d940ed90475}.8"]
     error:
-      description: The SDK's error; V(null) if there was none. It can be there although the backup is gone.
+      description: The SDK's error; V(null) if there was none. It can be set even if the backup was removed.
       type: dict
       contains:
         code:
@@ -428,9 +428,9 @@ backups:
           sample: {}
 debts:
   description:
-    - Removals that the server may still do, those of O(debts) included. The connection was lost, or the SDK's process died, after they were asked
-      for. Pass them to the next task that removes backups of these VMs on this server soon.
-    - A later run learns of them by the list of running tasks that the server gives at login.
+    - Removals that the server may still carry out, including those of O(debts). The connection was lost, or the SDK's process died, after they were
+      requested. Pass them to the next task if it removes backups of these VMs on this server soon.
+    - A later run learns about them from the list of running tasks that the server returns at login.
   returned: always with O(state=absent), once the options are accepted
   type: list
   elements: dict
@@ -440,19 +440,19 @@ debts:
       type: str
       sample: "{9531985d-5d9d-49f8-9818-e811892f902b}"
     id:
-      description: ID of the backup whose removal was asked for.
+      description: ID of the backup whose removal was requested.
       type: str
       sample: "{36f675cc-81e7-4ef5-a8e2-5d940ed90475}.8"
 unfinished:
-  description: Whether O(stop_after) left something that the next task can remove.
+  description: Whether O(stop_after) left backups for the next task to remove.
   returned: success with O(state=absent)
   type: bool
   sample: false
 gone_meanwhile:
   description:
-    - Backups of the same VMs that were there when the task began and were not at its end, and that the task did not remove. Somebody else
-      removed them, or was at work on their chain at that moment, which hides it.
-    - This is no failure. Where several nodes prune chains of one VM on a shared backup server, it is what each of them sees of the others.
+    - Backups of the same VMs that were listed when the task began and no longer at its end, and that the task did not remove. Another client
+      removed them, or was using their chain at that moment, which hides it.
+    - This is not a failure. If several nodes prune chains of one VM on a shared backup server, each of them sees the removals of the others here.
   returned: success with O(state=absent)
   type: list
   elements: dict
@@ -466,17 +466,17 @@ gone_meanwhile:
       type: str
       sample: "{a83cbd77-62df-4a35-8b5e-2f9b1b0e6c11}.4"
 error:
-  description: Why the task failed, for playbooks. The same for people is in C(msg).
+  description: Why the task failed, for playbooks. C(msg) has the reason in words.
   returned: failure, unless Ansible itself refused the options
   type: dict
   contains:
     code:
-      description: The error's number, unsigned, as in the vendor's documentation. V(null) for an error that is not the SDK's.
+      description: The error's number, unsigned, as in the vendor's documentation. V(null) if the error is not from the SDK.
       type: int
       sample: 2147484233
     symbol:
       description:
-        - The SDK's name of the error, or a name of the collection's own, such as V(INVALID_INPUT), V(AMBIGUOUS_VM_NAME) and V(WORKER_DIED).
+        - The SDK's name of the error, or a name defined by the collection, such as V(INVALID_INPUT), V(AMBIGUOUS_VM_NAME) and V(WORKER_DIED).
         - The guide C(docs/troubleshooting.md) of the collection says what to do about each symbol.
       type: str
       sample: PRL_ERR_CANT_CONNECT_TO_DISPATCHER
@@ -485,53 +485,53 @@ error:
       type: str
       sample: login
     retryable:
-      description: Whether the same may succeed later, unchanged.
+      description: Whether the same task may succeed later without a change.
       type: bool
       sample: true
     details:
-      description: The error's parameters by name, as the SDK gave them.
+      description: The error's parameters by name, as returned by the SDK.
       type: dict
       sample: {}
 candidates:
-  description: With V(AMBIGUOUS_VM_NAME) the VMs that the name fits, with V(SDK_UNAVAILABLE) the interpreters that were tried.
+  description: With V(AMBIGUOUS_VM_NAME), the VMs with this name. With V(SDK_UNAVAILABLE), the interpreters that were tried.
   returned: failure, when RV(error.symbol) is one of these
   type: list
   elements: dict
   contains:
     uuid:
-      description: Of a VM, the UUID with braces; V(null) if it could not be read.
+      description: For a VM, the UUID with braces; V(null) if it could not be read.
       type: str
       sample: "{9531985d-5d9d-49f8-9818-e811892f902b}"
     name:
-      description: Of a VM, the name.
+      description: For a VM, the name.
       type: str
       sample: web-01
     type:
-      description: Of a VM, V(vm) or V(ct); V(null) if it is not known.
+      description: For a VM, V(vm) or V(ct); V(null) if it is not known.
       type: str
       sample: vm
     home:
-      description: Of a VM, its configuration file or directory; V(null) if it is gone from the node.
+      description: For a VM, its configuration file or directory; V(null) if it is gone from the node.
       type: str
       sample: /vz/vmprivate/9531985d-5d9d-49f8-9818-e811892f902b/config.pvs
     python:
-      description: Of an interpreter, how it was called.
+      description: For an interpreter, the command that was run.
       type: str
       sample: /usr/bin/python3.9
     version:
-      description: Of an interpreter, its version; V(null) if it did not come to tell it.
+      description: For an interpreter, its version; V(null) if it did not get as far as reporting it.
       type: str
       sample: "3.9"
     why:
-      description: Of an interpreter, why it could not be used.
+      description: For an interpreter, why it could not be used.
       type: str
       sample: "ModuleNotFoundError: No module named 'prlsdkapi'"
     tried:
-      description: Of an interpreter that started, each folder it looked in as C(path), and C(why) that one was no use.
+      description: For an interpreter that started, each folder that it searched as C(path), and C(why) the SDK could not be loaded from it.
       type: list
       elements: dict
 server:
-  description: The server that was asked; where a backup server is named, the node that passed the request on.
+  description: The server that was asked. If a backup server is used, the node that passed on the request.
   returned: success, when it was asked
   type: dict
   contains:

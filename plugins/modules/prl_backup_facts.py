@@ -9,8 +9,8 @@ module: prl_backup_facts
 short_description: Gather the backups of VMs and containers as facts of the host
 version_added: 1.0.0
 description:
-  - Sets the fact C(prl_backups), which is what M(prlsdk.core.prl_backup_info) returns.
-  - List it in C(ansible_facts_modules), and C(gather_facts) and a fact cache carry the backups of each node.
+  - Sets the fact C(prl_backups) to the result of M(prlsdk.core.prl_backup_info).
+  - If it is listed in C(ansible_facts_modules), C(gather_facts) and the fact cache include the backups of each node.
 requirements:
   - lxml on the target host, for the interpreter that Ansible uses there
 author:
@@ -26,8 +26,8 @@ attributes:
     description: Whether the module sets facts of the host.
     support: full
 notes:
-  - The facts of a node with 10,000 backups are about 4 MB of JSON. Use O(gather) to keep V(summary) alone where the fact cache is
-    slow.
+  - The facts of a node with 10,000 backups are about 4 MB of JSON. If the fact cache is slow, set O(gather) to V(summary)
+    alone.
 seealso:
   - module: prlsdk.core.prl_backup_info
 """
@@ -70,7 +70,7 @@ ansible_facts:
       type: dict
       contains:
         backup_trees:
-          description: One entry for each VM or container that has backups, by name.
+          description: One entry for each VM or container that has backups, sorted by name.
           returned: when O(gather) has V(backups)
           type: list
           elements: dict
@@ -92,23 +92,23 @@ ansible_facts:
                   type: str
                   sample: vm
                 storage_version:
-                  description: Version of the storage format. Below 4 it is the old one, which cannot lose single backups out of a chain.
+                  description: Version of the storage format. Versions below 4 do not support the removal of single backups from a chain.
                   type: int
                   sample: 5
                 registered:
-                  description: Whether the node knows this VM now. V(null) when the list of VMs was not needed, or not all of it could be read.
+                  description: Whether the node knows this VM now. V(null) if the list of VMs was not needed or could not be read completely.
                   type: bool
                   sample: true
             omitted:
               description:
-                - How many backups of this VM were left out by an option of M(prlsdk.core.prl_backup_info) that chooses single backups, or by its limit.
-                  A tree with more than 0 is not a whole one and nothing can be planned on it.
+                - How many backups of this VM were left out by an option of M(prlsdk.core.prl_backup_info) that selects single backups, or by its limit.
+                  If this is more than 0, the tree is incomplete and cannot be used for planning.
               type: int
               sample: 0
             others:
               description:
-                - What other nodes have of the same VM on this server, when it was gathered with O(owner=this_node).
-                - V(null) where that is not known, which is with O(owner=any), with a limit, or with an option that chooses single backups.
+                - The backups that other nodes have of the same VM on this server, if the trees were gathered with O(owner=this_node).
+                - V(null) if this is not known. This is the case with O(owner=any), with a limit, and with an option that selects single backups.
               type: dict
               contains:
                 chains:
@@ -120,7 +120,7 @@ ansible_facts:
                   type: int
                   sample: 15
                 newest:
-                  description: When the newest one was made that can be restored and is not from the future, ISO 8601 in UTC; V(null) if there is none.
+                  description: When the newest restorable one that is not from the future was made, ISO 8601 in UTC; V(null) if there is none.
                   type: str
                   sample: "2026-11-21T01:00:12Z"
             chains:
@@ -139,8 +139,8 @@ ansible_facts:
                 directory:
                   description: >-
                     The VM's own backup directory that the chain was found in, on the server that keeps the backups. V(null) for that server's default
-                    directory, and where it is not known. That is so where all O(vms) are given by UUID, and with O(storage.default=true), since the node
-                    does not tell which server that is.
+                    directory, and if the directory is not known. This is the case if all O(vms) are given by UUID, and with O(storage.default=true), because
+                    the node does not report which server that is.
                   type: str
                   sample: /mnt/nas/backups
                 backups:
@@ -150,8 +150,8 @@ ansible_facts:
                   contains:
                     id:
                       description: >-
-                        The ID to remove or restore it by. That of a full backup is the chain's UUID, that of an incremental one ends in a dot and
-                        its number. A full backup that took the place of a removed one keeps its number.
+                        The ID for removing or restoring the backup. The ID of a full backup is the chain's UUID; that of an incremental one ends in a dot
+                        and its number. A backup that became the full one because the original full backup was removed keeps its number.
                       type: str
                       sample: "{36f675cc-81e7-4ef5-a8e2-5d940ed90475}.2"
                     type:
@@ -167,11 +167,11 @@ ansible_facts:
                       type: str
                       sample: "2026-09-14T03:00:57Z"
                     size:
-                      description: Its size in bytes. A full backup's is that of the chain's directory when it was made.
+                      description: Its size in bytes. For a full backup, the size of the chain's directory when the backup was made.
                       type: int
                       sample: 1896035739
                     description:
-                      description: As given when it was made.
+                      description: The description that was given when the backup was made.
                       type: str
                       sample: nightly
                     creator:
@@ -197,7 +197,7 @@ ansible_facts:
                           type: str
                           sample: harddisk.hdd
                         original_path:
-                          description: Where it was when the backup was made.
+                          description: Path of the disk when the backup was made.
                           type: str
                           sample: /vz/vmprivate/9531985d-5d9d-49f8-9818-e811892f902b/harddisk.hdd
                         size:
@@ -205,7 +205,7 @@ ansible_facts:
                           type: int
                           sample: 68719476736
                         encryption_key_id:
-                          description: ID of the key that it is encrypted with, or an empty string.
+                          description: ID of its encryption key, or an empty string.
                           type: str
                           sample: ""
                     files:
@@ -215,7 +215,7 @@ ansible_facts:
                       elements: str
                       sample: [harddisk.hdd.2.qcow2]
         summary:
-          description: Counts over everything that matched, also what a limit left out.
+          description: Counts of everything that matched, including backups that a limit left out.
           returned: when O(gather) has V(summary)
           type: dict
           contains:
@@ -257,9 +257,9 @@ ansible_facts:
               sample: "2026-11-21T03:00:52Z"
         lines:
           description:
-            - A table for people. One line for each VM or container with its chains, backups, their size and the time of the newest one, then the newest four
-              chains, and what is unusual about it. The last line has the totals.
-            - Names are made safe to show. The layout may change; use the other values in a playbook.
+            - A table for people. It has one line for each VM or container with its chains, backups, their size, the time of the newest one, the newest four
+              chains, and anything unusual. The last line has the totals.
+            - Control characters in names are escaped. The layout may change, so use the other values in a playbook.
           returned: when O(gather) has V(text)
           type: list
           elements: str
@@ -268,13 +268,13 @@ ansible_facts:
             - "web-01  vm        10       70   431 GiB  2026-11-21 03:00  … ■●●●●●● ■●●●●●● ■●●●●●● ■●●●"
             - "1 VM, 0 containers: 70 backups in 10 chains, 431 GiB, from 2026-09-12 to 2026-11-21"
         raw:
-          description: The XML as the server sent it, for reports of defects. One entry for each answer.
+          description: The XML as the server sent it, for bug reports. One entry for each answer.
           returned: when O(gather) has V(raw), also if the task fails because the XML is damaged
           type: list
           elements: dict
           contains:
             uuid:
-              description: The VM that was asked for; empty for the whole tree.
+              description: The VM that the server was asked for; empty for the whole tree.
               type: str
               sample: ""
             xml:
@@ -283,19 +283,19 @@ ansible_facts:
               sample: <BackupTree dyn_lists="VmItem 0" id="-1"/>
         damaged:
           description:
-            - The VMs whose answer could not be read. It is not known whether they have backups, and nothing in this result counts them. Empty unless
-              O(on_damaged=skip).
-            - P(prlsdk.core.retention_plan#filter) and P(prlsdk.core.backup_compliance#filter) take this list.
+            - The VMs for which the server's answer could not be read. It is not known whether they have backups, and no count in this result includes them.
+              Empty unless O(on_damaged=skip).
+            - P(prlsdk.core.retention_plan#filter) and P(prlsdk.core.backup_compliance#filter) accept this list.
           returned: success
           type: list
           elements: dict
           contains:
             uuid:
-              description: UUID with braces, as the server was asked for it.
+              description: UUID with braces, as sent to the server.
               type: str
               sample: "{9531985d-5d9d-49f8-9818-e811892f902b}"
             name:
-              description: The name that the node knows it by; V(null) where all O(vms) are given by UUID, and for a VM that is gone from the node.
+              description: Its name on the node; V(null) if all O(vms) are given by UUID, and for a VM that is gone from the node.
               type: str
               sample: web-01
             message:
@@ -315,17 +315,17 @@ missing:
   elements: str
   sample: []
 error:
-  description: Why the task failed, for playbooks. The same for people is in C(msg).
+  description: Why the task failed, for playbooks. C(msg) has the reason in words.
   returned: failure, unless Ansible itself refused the options
   type: dict
   contains:
     code:
-      description: The error's number, unsigned, as in the vendor's documentation. V(null) for an error that is not the SDK's.
+      description: The error's number, unsigned, as in the vendor's documentation. V(null) if the error is not from the SDK.
       type: int
       sample: 2147484233
     symbol:
       description:
-        - The SDK's name of the error, or a name of the collection's own, such as V(INVALID_INPUT), V(AMBIGUOUS_VM_NAME) and V(WORKER_DIED).
+        - The SDK's name of the error, or a name defined by the collection, such as V(INVALID_INPUT), V(AMBIGUOUS_VM_NAME) and V(WORKER_DIED).
         - The guide C(docs/troubleshooting.md) of the collection says what to do about each symbol.
       type: str
       sample: PRL_ERR_CANT_CONNECT_TO_DISPATCHER
@@ -334,53 +334,53 @@ error:
       type: str
       sample: login
     retryable:
-      description: Whether the same may succeed later, unchanged.
+      description: Whether the same task may succeed later without a change.
       type: bool
       sample: true
     details:
-      description: The error's parameters by name, as the SDK gave them.
+      description: The error's parameters by name, as returned by the SDK.
       type: dict
       sample: {}
 candidates:
-  description: With V(AMBIGUOUS_VM_NAME) the VMs that the name fits, with V(SDK_UNAVAILABLE) the interpreters that were tried.
+  description: With V(AMBIGUOUS_VM_NAME), the VMs with this name. With V(SDK_UNAVAILABLE), the interpreters that were tried.
   returned: failure, when RV(error.symbol) is one of these
   type: list
   elements: dict
   contains:
     uuid:
-      description: Of a VM, the UUID with braces; V(null) if it could not be read.
+      description: For a VM, the UUID with braces; V(null) if it could not be read.
       type: str
       sample: "{9531985d-5d9d-49f8-9818-e811892f902b}"
     name:
-      description: Of a VM, the name.
+      description: For a VM, the name.
       type: str
       sample: web-01
     type:
-      description: Of a VM, V(vm) or V(ct); V(null) if it is not known.
+      description: For a VM, V(vm) or V(ct); V(null) if it is not known.
       type: str
       sample: vm
     home:
-      description: Of a VM, its configuration file or directory; V(null) if it is gone from the node.
+      description: For a VM, its configuration file or directory; V(null) if it is gone from the node.
       type: str
       sample: /vz/vmprivate/9531985d-5d9d-49f8-9818-e811892f902b/config.pvs
     python:
-      description: Of an interpreter, how it was called.
+      description: For an interpreter, the command that was run.
       type: str
       sample: /usr/bin/python3.9
     version:
-      description: Of an interpreter, its version; V(null) if it did not come to tell it.
+      description: For an interpreter, its version; V(null) if it did not get as far as reporting it.
       type: str
       sample: "3.9"
     why:
-      description: Of an interpreter, why it could not be used.
+      description: For an interpreter, why it could not be used.
       type: str
       sample: "ModuleNotFoundError: No module named 'prlsdkapi'"
     tried:
-      description: Of an interpreter that started, each folder it looked in as C(path), and C(why) that one was no use.
+      description: For an interpreter that started, each folder that it searched as C(path), and C(why) the SDK could not be loaded from it.
       type: list
       elements: dict
 server:
-  description: The server that was asked; where a backup server is named, the node that passed the request on.
+  description: The server that was asked. If a backup server is used, the node that passed on the request.
   returned: success, when it was asked
   type: dict
   contains:

@@ -10,9 +10,9 @@ short_description: Gather the backups of VMs and containers of a Virtuozzo or Pa
 version_added: 1.0.0
 description:
   - Returns the backups that a node or a backup server keeps, as trees. A VM has chains, and a chain is one full backup and the
-    incremental ones that build on it.
-  - It is the input of the filter P(prlsdk.core.retention_plan#filter).
-  - The server leaves out, without a word, chains that the user cannot read and chains that are being made or removed at that
+    incremental ones that depend on it.
+  - The result is the input of the filter P(prlsdk.core.retention_plan#filter).
+  - The server silently leaves out chains that the user cannot read and chains that are being written or removed at that
     moment.
 requirements:
   - lxml on the target host, for the interpreter that Ansible uses there
@@ -27,27 +27,27 @@ extends_documentation_fragment:
 options:
   backup_ids:
     description:
-      - Only these backups, each an ID as in RV(backup_trees[].chains[].backups[].id), with or without braces, in any case.
-      - The ID of a chain's full backup means the full backup alone, not the chain.
+      - Return only these backups. Each entry is an ID as in RV(backup_trees[].chains[].backups[].id), with or without braces, in any case.
+      - The ID of a chain's full backup selects only the full backup, not the chain.
     type: list
     elements: str
     aliases: [backup_id]
   newer_than:
     description:
-      - Only backups made at this moment or later.
+      - Return only backups made at this time or later.
       - An ISO 8601 time with a zone, such as V(2026-11-22T03:00:00Z), or a duration before now, such as V(2w) or V(1d12h). The units
         are V(y), V(mo), V(w), V(d), V(h) and V(min), each once, largest first.
     type: str
   older_than:
     description:
-      - Only backups made before this moment. Written as O(newer_than).
+      - Return only backups made before this time, in the format of O(newer_than).
     type: str
   latest_only:
     description:
-      - Only the newest backup of each VM, of those that the other options leave. With O(older_than) that is the newest one before that moment,
-        whether or not there are later ones. So with an earlier moment it does not tell which VMs have no recent backup.
-      - A backup from the future, which a wrong clock makes, is the newest one of its VM until that time comes, and hides how old the others
-        are. O(older_than=0h) leaves out backups from the future.
+      - Return only the newest backup of each VM, among those that the other options select. With O(older_than) this is the newest one before that
+        time, whether or not there are later ones. So do not use O(older_than) with an earlier time to find VMs without a recent backup.
+      - A backup dated in the future because of a wrong clock counts as the newest one of its VM until that time, and hides the age of the others.
+        O(older_than=0h) leaves out backups from the future.
     type: bool
     default: false
   limit:
@@ -57,16 +57,16 @@ options:
     type: int
   offset:
     description:
-      - Leave out so many backups before those that O(limit) counts, in the same order. So a truncated result can be asked for further.
-      - The server is asked for all of them each time. Backups that were made or removed meanwhile move the others.
+      - Skip this number of backups before those that O(limit) counts, in the same order, for example to continue a truncated result.
+      - The server is asked for all of them each time. If backups are made or removed in between, the others move to other positions.
     type: int
     default: 0
   packed:
     description:
       - Return RV(packed_trees), one compressed text, instead of RV(backup_trees). M(prlsdk.core.prl_backup_prune) and
-        M(prlsdk.core.prl_backup_compliance) use it. What is in RV(damaged) is not warned of as well.
-      - ansible-core visits each value of a result. For 100,000 backups this takes longer than gathering them.
-      - Where the text has a password of the task in it by chance, which Ansible would mask, RV(backup_trees) is returned all the same.
+        M(prlsdk.core.prl_backup_compliance) use it.
+      - ansible-core processes each value of a result. For 100,000 backups this takes longer than gathering them.
+      - If the text contains a password of the task by chance, which Ansible would mask, RV(backup_trees) is returned nevertheless.
     type: bool
     default: false
 seealso:
@@ -135,7 +135,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 backup_trees:
-  description: One entry for each VM or container that has backups, by name.
+  description: One entry for each VM or container that has backups, sorted by name.
   returned: when O(gather) has V(backups)
   type: list
   elements: dict
@@ -157,23 +157,23 @@ backup_trees:
           type: str
           sample: vm
         storage_version:
-          description: Version of the storage format. Below 4 it is the old one, which cannot lose single backups out of a chain.
+          description: Version of the storage format. Versions below 4 do not support the removal of single backups from a chain.
           type: int
           sample: 5
         registered:
-          description: Whether the node knows this VM now. V(null) when the list of VMs was not needed, or not all of it could be read.
+          description: Whether the node knows this VM now. V(null) if the list of VMs was not needed or could not be read completely.
           type: bool
           sample: true
     omitted:
       description:
-        - How many backups of this VM were left out by an option of M(prlsdk.core.prl_backup_info) that chooses single backups, or by its limit.
-          A tree with more than 0 is not a whole one and nothing can be planned on it.
+        - How many backups of this VM were left out by an option of M(prlsdk.core.prl_backup_info) that selects single backups, or by its limit.
+          If this is more than 0, the tree is incomplete and cannot be used for planning.
       type: int
       sample: 0
     others:
       description:
-        - What other nodes have of the same VM on this server, when it was gathered with O(owner=this_node).
-        - V(null) where that is not known, which is with O(owner=any), with a limit, or with an option that chooses single backups.
+        - The backups that other nodes have of the same VM on this server, if the trees were gathered with O(owner=this_node).
+        - V(null) if this is not known. This is the case with O(owner=any), with a limit, and with an option that selects single backups.
       type: dict
       contains:
         chains:
@@ -185,7 +185,7 @@ backup_trees:
           type: int
           sample: 15
         newest:
-          description: When the newest one was made that can be restored and is not from the future, ISO 8601 in UTC; V(null) if there is none.
+          description: When the newest restorable one that is not from the future was made, ISO 8601 in UTC; V(null) if there is none.
           type: str
           sample: "2026-11-21T01:00:12Z"
     chains:
@@ -204,8 +204,8 @@ backup_trees:
         directory:
           description: >-
             The VM's own backup directory that the chain was found in, on the server that keeps the backups. V(null) for that server's default
-            directory, and where it is not known. That is so where all O(vms) are given by UUID, and with O(storage.default=true), since the node
-            does not tell which server that is.
+            directory, and if the directory is not known. This is the case if all O(vms) are given by UUID, and with O(storage.default=true), because
+            the node does not report which server that is.
           type: str
           sample: /mnt/nas/backups
         backups:
@@ -215,8 +215,8 @@ backup_trees:
           contains:
             id:
               description: >-
-                The ID to remove or restore it by. That of a full backup is the chain's UUID, that of an incremental one ends in a dot and
-                its number. A full backup that took the place of a removed one keeps its number.
+                The ID for removing or restoring the backup. The ID of a full backup is the chain's UUID; that of an incremental one ends in a dot
+                and its number. A backup that became the full one because the original full backup was removed keeps its number.
               type: str
               sample: "{36f675cc-81e7-4ef5-a8e2-5d940ed90475}.2"
             type:
@@ -232,11 +232,11 @@ backup_trees:
               type: str
               sample: "2026-09-14T03:00:57Z"
             size:
-              description: Its size in bytes. A full backup's is that of the chain's directory when it was made.
+              description: Its size in bytes. For a full backup, the size of the chain's directory when the backup was made.
               type: int
               sample: 1896035739
             description:
-              description: As given when it was made.
+              description: The description that was given when the backup was made.
               type: str
               sample: nightly
             creator:
@@ -262,7 +262,7 @@ backup_trees:
                   type: str
                   sample: harddisk.hdd
                 original_path:
-                  description: Where it was when the backup was made.
+                  description: Path of the disk when the backup was made.
                   type: str
                   sample: /vz/vmprivate/9531985d-5d9d-49f8-9818-e811892f902b/harddisk.hdd
                 size:
@@ -270,7 +270,7 @@ backup_trees:
                   type: int
                   sample: 68719476736
                 encryption_key_id:
-                  description: ID of the key that it is encrypted with, or an empty string.
+                  description: ID of its encryption key, or an empty string.
                   type: str
                   sample: ""
             files:
@@ -281,13 +281,13 @@ backup_trees:
               sample: [harddisk.hdd.2.qcow2]
 packed_trees:
   description:
-    - The same as RV(backup_trees), as JSON, compressed with zlib, encoded with Base64. The SHA-256 checksum of the encoded text and a colon stand
-      before it.
+    - The same as RV(backup_trees), as JSON, compressed with zlib, encoded with Base64. The text begins with the SHA-256 checksum of the encoded
+      part and a colon.
   returned: with O(packed=true), when O(gather) has V(backups)
   type: str
   sample: "6b1f...:eAGLjgUAARUAuQ=="
 summary:
-  description: Counts over everything that matched, also what a limit left out.
+  description: Counts of everything that matched, including backups that a limit left out.
   returned: when O(gather) has V(summary)
   type: dict
   contains:
@@ -329,9 +329,9 @@ summary:
       sample: "2026-11-21T03:00:52Z"
 lines:
   description:
-    - A table for people. One line for each VM or container with its chains, backups, their size and the time of the newest one, then the newest four
-      chains, and what is unusual about it. The last line has the totals.
-    - Names are made safe to show. The layout may change; use the other values in a playbook.
+    - A table for people. It has one line for each VM or container with its chains, backups, their size, the time of the newest one, the newest four
+      chains, and anything unusual. The last line has the totals.
+    - Control characters in names are escaped. The layout may change, so use the other values in a playbook.
   returned: when O(gather) has V(text)
   type: list
   elements: str
@@ -340,13 +340,13 @@ lines:
     - "web-01  vm        10       70   431 GiB  2026-11-21 03:00  … ■●●●●●● ■●●●●●● ■●●●●●● ■●●●"
     - "1 VM, 0 containers: 70 backups in 10 chains, 431 GiB, from 2026-09-12 to 2026-11-21"
 raw:
-  description: The XML as the server sent it, for reports of defects. One entry for each answer.
+  description: The XML as the server sent it, for bug reports. One entry for each answer.
   returned: when O(gather) has V(raw), also if the task fails because the XML is damaged
   type: list
   elements: dict
   contains:
     uuid:
-      description: The VM that was asked for; empty for the whole tree.
+      description: The VM that the server was asked for; empty for the whole tree.
       type: str
       sample: ""
     xml:
@@ -359,25 +359,25 @@ total:
   type: int
   sample: 2094
 truncated:
-  description: Whether O(limit) left some of them out.
+  description: Whether O(limit) left out some of them.
   returned: success
   type: bool
   sample: false
 damaged:
   description:
-    - The VMs whose answer could not be read. It is not known whether they have backups, and nothing in this result counts them. Empty unless
-      O(on_damaged=skip).
-    - P(prlsdk.core.retention_plan#filter) and P(prlsdk.core.backup_compliance#filter) take this list.
+    - The VMs for which the server's answer could not be read. It is not known whether they have backups, and no count in this result includes them.
+      Empty unless O(on_damaged=skip).
+    - P(prlsdk.core.retention_plan#filter) and P(prlsdk.core.backup_compliance#filter) accept this list.
   returned: success
   type: list
   elements: dict
   contains:
     uuid:
-      description: UUID with braces, as the server was asked for it.
+      description: UUID with braces, as sent to the server.
       type: str
       sample: "{9531985d-5d9d-49f8-9818-e811892f902b}"
     name:
-      description: The name that the node knows it by; V(null) where all O(vms) are given by UUID, and for a VM that is gone from the node.
+      description: Its name on the node; V(null) if all O(vms) are given by UUID, and for a VM that is gone from the node.
       type: str
       sample: web-01
     message:
@@ -387,25 +387,25 @@ damaged:
         The backups of VM web-01 ({9531985d-5d9d-49f8-9818-e811892f902b}), asked of localhost, cannot be read. The server's backup tree is damaged …
 missing:
   description:
-    - The entries of O(vms) that have no backup, and the entries of O(backup_ids) that were not found, as they were written. A glob is in it if no VM
-      with backups fits it.
-    - A VM in RV(damaged) is not in it. A backup ID that was not found may be one of such a VM.
+    - The entries of O(vms) that have no backup, and the entries of O(backup_ids) that were not found, as they were written. A glob is listed if it matches
+      no VM with backups.
+    - VMs in RV(damaged) are not listed. A backup ID that was not found may belong to such a VM.
   returned: success
   type: list
   elements: str
   sample: []
 error:
-  description: Why the task failed, for playbooks. The same for people is in C(msg).
+  description: Why the task failed, for playbooks. C(msg) has the reason in words.
   returned: failure, unless Ansible itself refused the options
   type: dict
   contains:
     code:
-      description: The error's number, unsigned, as in the vendor's documentation. V(null) for an error that is not the SDK's.
+      description: The error's number, unsigned, as in the vendor's documentation. V(null) if the error is not from the SDK.
       type: int
       sample: 2147484233
     symbol:
       description:
-        - The SDK's name of the error, or a name of the collection's own, such as V(INVALID_INPUT), V(AMBIGUOUS_VM_NAME) and V(WORKER_DIED).
+        - The SDK's name of the error, or a name defined by the collection, such as V(INVALID_INPUT), V(AMBIGUOUS_VM_NAME) and V(WORKER_DIED).
         - The guide C(docs/troubleshooting.md) of the collection says what to do about each symbol.
       type: str
       sample: PRL_ERR_CANT_CONNECT_TO_DISPATCHER
@@ -414,53 +414,53 @@ error:
       type: str
       sample: login
     retryable:
-      description: Whether the same may succeed later, unchanged.
+      description: Whether the same task may succeed later without a change.
       type: bool
       sample: true
     details:
-      description: The error's parameters by name, as the SDK gave them.
+      description: The error's parameters by name, as returned by the SDK.
       type: dict
       sample: {}
 candidates:
-  description: With V(AMBIGUOUS_VM_NAME) the VMs that the name fits, with V(SDK_UNAVAILABLE) the interpreters that were tried.
+  description: With V(AMBIGUOUS_VM_NAME), the VMs with this name. With V(SDK_UNAVAILABLE), the interpreters that were tried.
   returned: failure, when RV(error.symbol) is one of these
   type: list
   elements: dict
   contains:
     uuid:
-      description: Of a VM, the UUID with braces; V(null) if it could not be read.
+      description: For a VM, the UUID with braces; V(null) if it could not be read.
       type: str
       sample: "{9531985d-5d9d-49f8-9818-e811892f902b}"
     name:
-      description: Of a VM, the name.
+      description: For a VM, the name.
       type: str
       sample: web-01
     type:
-      description: Of a VM, V(vm) or V(ct); V(null) if it is not known.
+      description: For a VM, V(vm) or V(ct); V(null) if it is not known.
       type: str
       sample: vm
     home:
-      description: Of a VM, its configuration file or directory; V(null) if it is gone from the node.
+      description: For a VM, its configuration file or directory; V(null) if it is gone from the node.
       type: str
       sample: /vz/vmprivate/9531985d-5d9d-49f8-9818-e811892f902b/config.pvs
     python:
-      description: Of an interpreter, how it was called.
+      description: For an interpreter, the command that was run.
       type: str
       sample: /usr/bin/python3.9
     version:
-      description: Of an interpreter, its version; V(null) if it did not come to tell it.
+      description: For an interpreter, its version; V(null) if it did not get as far as reporting it.
       type: str
       sample: "3.9"
     why:
-      description: Of an interpreter, why it could not be used.
+      description: For an interpreter, why it could not be used.
       type: str
       sample: "ModuleNotFoundError: No module named 'prlsdkapi'"
     tried:
-      description: Of an interpreter that started, each folder it looked in as C(path), and C(why) that one was no use.
+      description: For an interpreter that started, each folder that it searched as C(path), and C(why) the SDK could not be loaded from it.
       type: list
       elements: dict
 server:
-  description: The server that was asked; where a backup server is named, the node that passed the request on.
+  description: The server that was asked. If a backup server is used, the node that passed on the request.
   returned: success, when it was asked
   type: dict
   contains:

@@ -9,10 +9,10 @@ module: prl_backup_prune
 short_description: Prune backups of a Virtuozzo or Parallels host by a retention policy
 version_added: 1.0.0
 description:
-  - Gathers the backups that a node made, plans by a policy which ones to keep, shows the plan with the reasons, removes what the plan removes if it
-    was confirmed, gathers again to verify it, and writes a report on the controller.
-  - Nothing is removed without O(confirm). A task with nothing but O(policy) shows and reports the plan.
-  - An interrupted run loses nothing that a kept backup needs. The next run finishes the work.
+  - Gathers the backups that a node made, plans by a policy which ones to keep, and shows the plan with the reasons. If the plan was confirmed, it removes
+    the planned backups and gathers again to verify the result. It writes a report on the controller.
+  - Nothing is removed without O(confirm). A task with only O(policy) shows and reports the plan.
+  - If a run is interrupted, every kept backup still has all backups that it needs. The next run finishes the work.
   - This is an action. It plans on the controller and runs M(prlsdk.core.prl_backup_info) and M(prlsdk.core.prl_backup) on the target host.
 author:
   - The prlsdk.core developers (!UNKNOWN)
@@ -28,36 +28,36 @@ attributes:
   check_mode:
     support: full
     details:
-      - Predicts the removal, also without O(confirm), by asking the server about each backup. Nothing is changed. The report is written.
-      - With O(confirm) it refuses and fails as the run itself would.
+      - Predicts the removal by asking the server about each backup, even without O(confirm). Nothing is changed. The report is written.
+      - With O(confirm) it fails in the same cases as the run itself.
   diff_mode:
     support: full
     details:
-      - Shows ID, time and size of the backups of the VMs that lose some, before and after.
+      - Shows ID, time and size of the backups before and after, for the VMs of which backups are removed.
   idempotent:
     support: full
     details:
-      - A second run with the same O(policy) changes nothing, but for what has become removable since.
+      - A second run with the same O(policy) changes nothing, except for backups that have become removable in the meantime.
 options:
   confirm:
     description:
-      - What may be removed. When not set, nothing is.
-      - A digest, as a plan shows it, applies exactly that plan. If the backups, the policy or the day have changed, or other backups have become
-        removable because their C(grace) has ended, the digest is another one, and nothing is removed. For several hosts give their digests as a list,
+      - What may be removed. When not set, nothing is removed.
+      - A digest, as shown in a plan, applies exactly that plan. If the backups, the policy or the day have changed, or other backups have become
+        removable because their C(grace) has ended, the digest is different, and nothing is removed. For several hosts, give their digests as a list,
         or as text with commas. The first 12 digits are enough.
-      - V(true) applies whatever the plan of the run is.
+      - V(true) applies the plan of the run, whatever it is.
     type: raw
   owner:
     description:
-      - V(this_node) sees the chains whose newest backup this node made and nothing else, so that nodes can share a backup server.
-      - V(any) sees all backups of the server, for pruning a server from one place.
+      - V(this_node) considers only the chains whose newest backup this node made, so that nodes can share a backup server.
+      - V(any) considers all backups of the server, for pruning a server from one place.
     type: str
     choices: [any, this_node]
     default: this_node
   scope:
     description:
       - V(all) asks the server for its whole tree. Only this shows the backups of VMs that the node no longer knows.
-      - V(registered) asks VM by VM for those that the node knows. On servers with more than a few thousand backups it is faster by orders of
+      - V(registered) asks separately for each VM that the node knows. On servers with more than a few thousand backups it is faster by orders of
         magnitude, see M(prlsdk.core.prl_backup_info).
     type: str
     choices: [all, registered]
@@ -73,48 +73,48 @@ options:
     description:
       - What to do when the server's answer for one VM cannot be read, as O(prlsdk.core.prl_backup_info#module:on_damaged).
       - V(fail) fails before anything is planned. V(skip) plans nothing for that VM, warns, and prunes the others.
-      - After the removal such a VM is reported as unknown and the task fails, in both cases.
+      - If this happens after the removal, the VM is reported as unknown and the task fails in both cases.
     type: str
     choices: [fail, skip]
     default: fail
   on_refused:
     description:
-      - What to do when a guard refused the plan of some VMs.
-      - V(fail) removes what the plans of the other VMs remove, and then fails. V(stop) removes nothing on this host and fails. V(continue) does not
+      - What to do when a guard refuses the plans of some VMs.
+      - V(fail) prunes the other VMs, and then fails. V(stop) removes nothing on this host and fails. V(continue) prunes the other VMs and does not
         fail.
-      - A run without O(confirm) does not fail for it.
+      - A run without O(confirm) does not fail for this reason.
     type: str
     choices: [fail, stop, continue]
     default: fail
   on_error:
     description:
-      - What to do when a backup cannot be removed. V(continue) continues with other chains, V(stop) ends the work. The task fails in both cases.
+      - What to do when a backup cannot be removed. V(continue) continues with other chains, V(stop) stops the removal. The task fails in both cases.
     type: str
     choices: [continue, stop]
     default: continue
   timeout:
     description:
-      - Not used. It may be set because C(module_defaults) of the action group may set it. See O(gather_timeout), O(remove_timeout), O(wait_timeout).
+      - Ignored. It is accepted because C(module_defaults) of the action group may set it. See O(gather_timeout), O(remove_timeout), O(wait_timeout).
   gather_timeout:
     description:
-      - Seconds that gathering may take, before and after the removal.
+      - Time limit in seconds for gathering, before and again after the removal.
     type: int
     default: 900
   remove_timeout:
     description:
-      - Seconds that the removal may take. What is not removed by then is left to the next run, and the task fails.
+      - Time limit in seconds for the removal. What is not removed by then is left to the next run, and the task fails.
     type: int
     default: 14400
   busy_timeout:
     description:
       - Seconds to wait for a chain that is in use. If it stays in use, it is left to the next run, and the task fails.
-      - The server does not list a chain while it is written. So the verification after the removal waits as long for a backup that the plan keeps and
-        that is not listed.
+      - The server does not list a chain while it is being written. So the verification after the removal waits for the same time if a backup that the plan
+        keeps is not listed.
     type: int
     default: 60
   wait:
     description:
-      - VMs whose next backup to wait for before anything else, because a schedule makes it at about the same time.
+      - VMs to wait for a new backup of before anything else, because a schedule makes it at about the same time.
       - A backup that is already there ends the wait immediately.
     type: list
     elements: dict
@@ -127,7 +127,7 @@ options:
         required: true
       newer_than:
         description:
-          - The backup must not be older than this, such as V(12h), or must be made after this time.
+          - The backup must not be older than this duration, such as V(12h), or must have been made after this time.
         type: str
         required: true
   wait_timeout:
@@ -137,32 +137,32 @@ options:
     default: 7200
   show:
     description:
-      - How much of the plan RV(lines) has. V(all) is every backup, V(removals) those to remove, V(vms) a line for each VM that loses backups,
-        V(totals) the totals, V(none) nothing.
-      - V(auto) is V(all) up to O(show_limit) backups, then V(removals), and V(vms) with more than 1,000 removals.
-      - The report has everything.
+      - How much of the plan RV(lines) contains. V(all) shows every backup, V(removals) those to remove, V(vms) a line for each VM of which backups are
+        removed, V(totals) only the totals, V(none) nothing.
+      - V(auto) means V(all) for up to O(show_limit) backups, V(removals) for more, and V(vms) with more than 1,000 removals.
+      - The report contains everything.
     type: str
     choices: [auto, all, removals, vms, totals, none]
     default: auto
   show_limit:
     description:
-      - Up to how many backups of a host V(auto) shows all of them.
+      - The highest number of backups of a host for which V(auto) shows all of them.
     type: int
     default: 200
   report_dir:
     description:
-      - Folder on the controller for the report of the host, as JSON. When empty, no report is written. A relative path starts where the command was
-        started.
-      - The file is C(HOST.json), its mode C(0640). In the name of the host everything is escaped that is no lower-case letter, digit, dot, underscore
-        or dash, so that two hosts never share a file. The bytes of an escaped character are C(%) and two hexadecimal digits each.
-      - A folder that is not there is made with the mode C(0750). The mode of one that is there is not changed.
-      - A folder that cannot be written fails the task before anything is asked of the host.
+      - Folder on the controller for the report of the host, as JSON. When empty, no report is written. A relative path is relative to the
+        working directory of the command.
+      - The file is C(HOST.json) with the mode C(0640). All characters of the host name except lower-case letters, digits, dots, underscores
+        and dashes are escaped, so that two hosts never share a file. Each byte of an escaped character is written as C(%) and two hexadecimal digits.
+      - A folder that does not exist is created with the mode C(0750). The mode of an existing folder is not changed.
+      - If the folder is not writable, the task fails before it connects to the host.
       - M(prlsdk.core.prl_retention_page) makes a page of all reports in the folder.
     type: str
     default: ""
 notes:
-  - The removal is done in slices of about a minute. After each one a line on the standard error of the controller says how far it is.
-  - C(module_defaults) of the group C(prlsdk.core.prlsdk) apply to this action and so to the modules that it runs. Those of
+  - The removal is done in slices of about a minute. After each slice, a line on the standard error of the controller shows the progress.
+  - C(module_defaults) of the group C(prlsdk.core.prlsdk) apply to this action and to the modules that it runs. Those of
     M(prlsdk.core.prl_backup) or M(prlsdk.core.prl_backup_info) alone do not.
   - C(async) is not supported.
 seealso:
@@ -212,16 +212,16 @@ changed:
   type: bool
 status:
   description:
-    - V(planned), the plan removes something and was not confirmed. V(predicted), check mode asked the server about each removal. V(applied), the
+    - V(planned), the plan removes backups and was not confirmed. V(predicted), check mode asked the server about each removal. V(applied), the
       removal was done and verified. V(nothing), the plan removes nothing.
     - V(guarded), guards refused everything that the plan would remove, or O(on_refused=stop). V(mismatch), the digest is not the confirmed one.
       V(failed), see C(msg). After V(mismatch) and V(guarded) nothing was removed.
-    - A report has V(running) while a run removes, and afterwards if it was killed.
+    - In a report the status is V(running) during the removal, and stays so if the run was killed.
   returned: always
   type: str
   sample: planned
 message:
-  description: The result in words, and what to do next. Of a task that has failed C(msg) has it.
+  description: The result in words, and what to do next. If the task has failed, it is in C(msg).
   returned: if the task has not failed
   type: str
   sample: >-
@@ -255,7 +255,7 @@ removed:
       type: int
       sample: 44238834892
 failed_removals:
-  description: Up to 100 removals that failed, were refused or were not attempted. The report has all.
+  description: Removals that failed, were refused or were not attempted, at most 100. The report contains all of them.
   returned: always
   type: list
   elements: dict
@@ -273,16 +273,16 @@ failed_removals:
       description: As RV(prlsdk.core.prl_backup#module:backups[].reason).
       type: str
     message:
-      description: The same in a sentence.
+      description: The outcome in a sentence.
       type: str
 debts:
-  description: Removals that the server may still do, as RV(prlsdk.core.prl_backup#module:debts).
+  description: Removals that the server may still carry out, as RV(prlsdk.core.prl_backup#module:debts).
   returned: always
   type: list
   elements: dict
 lines:
   description:
-    - The plan as lines of a table, of VMs up to 2,000, and the totals. See O(show).
+    - The plan as lines of a table, for at most 2,000 VMs, and the totals. See O(show).
     - In a play they are also shown on the standard error of the controller, before anything is removed.
   returned: success, and always from the command C(ansible)
   type: list

@@ -10,7 +10,8 @@ short_description: Restore a VM or container from a backup on a Virtuozzo or Par
 version_added: 1.0.0
 description:
   - Restores a backup over the VM that it was made of, or as a new VM beside it.
-  - What the server is known to refuse is refused before it is asked, with the server's own error code; so check mode reports it too.
+  - If the server is known to refuse a restore, the module refuses it before it sends the request, with the server's own error code. So check
+    mode reports it too.
 author:
   - The prlsdk.core developers (!UNKNOWN)
 requirements:
@@ -23,23 +24,23 @@ attributes:
   check_mode:
     support: full
     details:
-      - Logs in, looks for the backup and at the VM, and fails where the server would refuse. It cannot foresee that the backup or the VM is in
-        use at that moment, or that the disk is full.
+      - Logs in, searches for the backup, checks the VM, and fails if the server would refuse the restore. It cannot foresee that the backup or the VM
+        will be in use at that moment, or that the disk will be full.
   diff_mode:
     support: none
     details:
-      - What a restoration changes is inside the VM.
+      - A restore changes the contents of the VM.
   idempotent:
     support: partial
     details:
-      - With O(mode=copy) and O(name) nothing is done if the node has a VM or container of that name already, whatever is in it.
+      - With O(mode=copy) and O(name) nothing is done if the node already has a VM or container of that name, regardless of its contents.
       - Otherwise each run restores again.
 options:
   vm:
     description:
       - The VM or container that was backed up. A name, a container's ID, or a UUID with or without braces, in any case. It may be gone from the node.
-      - Required unless O(backup_id) is given. Without it the backup is looked for by reading all backups of the server, which on a large
-        server takes long.
+      - Required unless O(backup_id) is given. Without it the module reads all backups of the server to find the backup, which takes a
+        long time on a large server.
     type: str
   backup_id:
     description:
@@ -48,40 +49,40 @@ options:
     type: str
   mode:
     description:
-      - V(in_place) restores over the VM, which loses its present state; or makes it anew where it is gone. It must not run.
-      - V(copy) makes a new VM with a new UUID, a new name and new MAC addresses.
+      - V(in_place) restores over the existing VM, which loses its present state, or creates the VM again if it is gone. The VM must be stopped or suspended.
+      - V(copy) creates a new VM with a new UUID, a new name and new MAC addresses.
     type: str
     choices: [in_place, copy]
     required: true
   name:
     description:
       - Name of the copy. When not set, the server chooses one.
-      - Characters that XML cannot hold, which are most control characters, are refused.
+      - Characters that XML does not allow, such as most control characters, are refused.
     type: str
   destination:
     description:
       - Directory to restore to. When not set, the server chooses.
-      - Not for a VM that exists and is restored in place.
+      - It cannot be set for an existing VM that is restored in place.
     type: path
   live:
     description:
-      - Start the VM at once and restore while it runs. Only for VMs, and only with a server that can do it.
+      - Start the VM at once and restore while it runs. Only for VMs, and only if the server supports it.
     type: bool
     default: false
   busy_timeout:
     description:
-      - Seconds to wait in all for a backup or VM that is in use, within O(timeout).
+      - Total number of seconds to wait for a backup or VM that is in use, within O(timeout).
     type: int
     default: 60
   timeout:
     description:
-      - Seconds that the whole task may take. When they are over, the task fails. The server continues with a restoration that is under way.
+      - Seconds that the whole task may take. When they have passed, the task fails. The server continues a restore that is under way.
     type: int
     default: 14400
 notes:
-  - The task cannot speak before it ends. Run it with C(async), and the status file of the job on the target host has its progress while it
-    runs, as V(progress). M(ansible.builtin.async_status) returns it. The system log of the target host has the same.
-  - A restoration whose connection was lost is not asked for again.
+  - A task returns its output only when it ends. If it is run with C(async), the status file of the job on the target host contains its progress while it
+    runs, as C(progress). M(ansible.builtin.async_status) returns it. The progress is also written to the system log of the target host.
+  - If the connection is lost during a restore, the module does not request the restore again.
 seealso:
   - module: prlsdk.core.prl_backup
   - module: prlsdk.core.prl_backup_info
@@ -121,7 +122,7 @@ changed:
 vm:
   description:
     - The VM that was restored, or the one that already has the name of the copy.
-    - V(null) in check mode where a new one would be made.
+    - V(null) in check mode if a new one would be created.
   returned: success
   type: dict
   contains:
@@ -130,15 +131,15 @@ vm:
       type: str
       sample: "{0a1b3f2e-52ac-4c8f-9a70-d8a1d0b1a0f3}"
     name:
-      description: Its name; V(null) if it could not be learnt.
+      description: Its name; V(null) if it could not be determined.
       type: str
       sample: web-01-drill
     state:
-      description: Its state, as V(stopped) or V(running).
+      description: Its state, such as V(stopped) or V(running).
       type: str
       sample: stopped
 backup:
-  description: The backup that is restored.
+  description: The backup to restore.
   returned: success
   type: dict
   contains:
@@ -184,17 +185,17 @@ source:
       type: str
       sample: vm
 error:
-  description: Why the task failed, for playbooks. The same for people is in C(msg).
+  description: Why the task failed, for playbooks. C(msg) has the reason in words.
   returned: failure, unless Ansible itself refused the options
   type: dict
   contains:
     code:
-      description: The error's number, unsigned, as in the vendor's documentation. V(null) for an error that is not the SDK's.
+      description: The error's number, unsigned, as in the vendor's documentation. V(null) if the error is not from the SDK.
       type: int
       sample: 2147484233
     symbol:
       description:
-        - The SDK's name of the error, or a name of the collection's own, such as V(INVALID_INPUT), V(AMBIGUOUS_VM_NAME) and V(WORKER_DIED).
+        - The SDK's name of the error, or a name defined by the collection, such as V(INVALID_INPUT), V(AMBIGUOUS_VM_NAME) and V(WORKER_DIED).
         - The guide C(docs/troubleshooting.md) of the collection says what to do about each symbol.
       type: str
       sample: PRL_ERR_CANT_CONNECT_TO_DISPATCHER
@@ -203,53 +204,53 @@ error:
       type: str
       sample: login
     retryable:
-      description: Whether the same may succeed later, unchanged.
+      description: Whether the same task may succeed later without a change.
       type: bool
       sample: true
     details:
-      description: The error's parameters by name, as the SDK gave them.
+      description: The error's parameters by name, as returned by the SDK.
       type: dict
       sample: {}
 candidates:
-  description: With V(AMBIGUOUS_VM_NAME) the VMs that the name fits, with V(SDK_UNAVAILABLE) the interpreters that were tried.
+  description: With V(AMBIGUOUS_VM_NAME), the VMs with this name. With V(SDK_UNAVAILABLE), the interpreters that were tried.
   returned: failure, when RV(error.symbol) is one of these
   type: list
   elements: dict
   contains:
     uuid:
-      description: Of a VM, the UUID with braces; V(null) if it could not be read.
+      description: For a VM, the UUID with braces; V(null) if it could not be read.
       type: str
       sample: "{9531985d-5d9d-49f8-9818-e811892f902b}"
     name:
-      description: Of a VM, the name.
+      description: For a VM, the name.
       type: str
       sample: web-01
     type:
-      description: Of a VM, V(vm) or V(ct); V(null) if it is not known.
+      description: For a VM, V(vm) or V(ct); V(null) if it is not known.
       type: str
       sample: vm
     home:
-      description: Of a VM, its configuration file or directory; V(null) if it is gone from the node.
+      description: For a VM, its configuration file or directory; V(null) if it is gone from the node.
       type: str
       sample: /vz/vmprivate/9531985d-5d9d-49f8-9818-e811892f902b/config.pvs
     python:
-      description: Of an interpreter, how it was called.
+      description: For an interpreter, the command that was run.
       type: str
       sample: /usr/bin/python3.9
     version:
-      description: Of an interpreter, its version; V(null) if it did not come to tell it.
+      description: For an interpreter, its version; V(null) if it did not get as far as reporting it.
       type: str
       sample: "3.9"
     why:
-      description: Of an interpreter, why it could not be used.
+      description: For an interpreter, why it could not be used.
       type: str
       sample: "ModuleNotFoundError: No module named 'prlsdkapi'"
     tried:
-      description: Of an interpreter that started, each folder it looked in as C(path), and C(why) that one was no use.
+      description: For an interpreter that started, each folder that it searched as C(path), and C(why) the SDK could not be loaded from it.
       type: list
       elements: dict
 server:
-  description: The server that was asked; where a backup server is named, the node that passed the request on.
+  description: The server that was asked. If a backup server is used, the node that passed on the request.
   returned: success, when it was asked
   type: dict
   contains:

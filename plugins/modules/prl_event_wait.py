@@ -9,11 +9,11 @@ module: prl_event_wait
 short_description: Wait for events of a Virtuozzo or Parallels host
 version_added: 1.0.0
 description:
-  - Waits on the target host until the events asked for have come, such as the end of a backup or a VM that has started.
-  - Events are not kept by the server. One that comes before the module has subscribed is lost. Use O(ready_file) to start what causes
-    the event after that, or O(satisfied_by) to look at the state as well, right after subscribing.
-  - A backup that fails or is cancelled sends no event at all. Set O(timeout), and look at the backups afterwards.
-  - Waiting costs next to no CPU time. Nothing is polled on the server.
+  - Waits on the target host until the requested events have occurred, such as the end of a backup or the start of a VM.
+  - The server does not store events. An event that is sent before the module has subscribed is lost. Use O(ready_file) to start the operation
+    after that, or O(satisfied_by) to check the state as well, right after subscribing.
+  - A backup that fails or is cancelled sends no event at all. Set O(timeout), and check the backups afterwards.
+  - Waiting takes almost no CPU time. The module does not poll the server.
 author:
   - The prlsdk.core developers (!UNKNOWN)
 requirements:
@@ -27,31 +27,31 @@ attributes:
     support: partial
     details:
       - The module checks the options, logs in to the server, and reads the state of O(satisfied_by) once. Then it returns.
-        It does not wait, does not write O(ready_file) and answers no question.
+        It does not wait, does not write O(ready_file) and does not answer questions.
   diff_mode:
     support: N/A
     details:
-      - This module does not modify state, but for answers to questions.
+      - This module does not modify state, except by answering questions.
   idempotent:
     support: partial
     details:
-      - Each run waits for new events, unless O(satisfied_by) is true already.
+      - Each run waits for new events, unless the state of O(satisfied_by) already holds.
 options:
   events:
     description:
-      - What to wait for. An event fits an entry when it fits all that the entry gives. A plain text is the same as a dictionary with this
+      - What to wait for. An event matches an entry if it matches every key of the entry. A plain string is the same as a dictionary with this
         O(events[].type).
-      - What does not fit is dropped in the SDK's process on the target host and never reaches Ansible.
+      - Events that do not match are discarded in the SDK's process on the target host and never reach Ansible.
     type: list
     elements: dict
     required: true
     suboptions: &specification
       type:
         description:
-          - The event type. A name such as V(create_backup_finished), which is the vendor's in lower case without C(PET_DSP_EVT_) or C(PET_),
+          - The event type. A name such as V(create_backup_finished), which is the vendor's name in lower case without C(PET_DSP_EVT_) or C(PET_),
             or the vendor's own name, or a number such as V(100049), or a glob such as V(*backup*finished). Case does not matter.
           - A name that no server sends, such as V(backup_started), is accepted with a warning that says what to use instead. An unknown name is
-            an error that suggests the nearest. The guide C(docs/waiting.md) lists those that are really sent.
+            an error that suggests a similar one. The guide C(docs/waiting.md) lists those that servers actually send.
         type: raw
       vm:
         description:
@@ -60,28 +60,28 @@ options:
         type: str
       issuer_id:
         description:
-          - The issuer's ID as the SDK gives it. For nearly every event about a VM this is the UUID of the VM, for which O(events[].vm) is simpler.
+          - The issuer's ID as the SDK reports it. For nearly every event about a VM this is the UUID of the VM, for which O(events[].vm) is simpler.
         type: str
       issuer_type:
         description:
-          - What sent the event. Nearly every event, also about a VM, comes from the V(dispatcher).
+          - What sent the event. Nearly every event, including those about a VM, comes from the V(dispatcher).
         type: str
         choices: [virtual_machine, dispatcher, io_service, web_service, unknown]
       code:
         description:
-          - The code that a message carries, as a number or a symbol such as V(PRL_WARN_BACKUP_HAS_NOT_FULL_BACKUP). Ordinary events have none.
+          - The code of a message, as a number or a symbol such as V(PRL_WARN_BACKUP_HAS_NOT_FULL_BACKUP). Ordinary events have none.
         type: raw
       params:
         description:
           - Parameters of the event by name, each a value that it must equal, or a dictionary with V(regex), V(one_of), V(min), V(max), or both
             of the latter.
-          - A number and the text of that number are equal. A regular expression may fit anywhere in the text.
+          - A number and the text of that number are equal. A regular expression may match anywhere in the text.
           - The state in V(vminfo_vm_state) may be written by name, such as V(running).
         type: dict
   match:
     description:
-      - V(any) waits for O(count) events, each of which fits some entry of O(events).
-      - V(all) waits until every entry of O(events) was fitted by O(count) events. One event may count for several entries.
+      - V(any) waits for O(count) events that each match some entry of O(events).
+      - V(all) waits until O(count) events have matched each entry of O(events). One event may count for several entries.
     type: str
     choices: [any, all]
     default: any
@@ -92,14 +92,14 @@ options:
     default: 1
   fail_on:
     description:
-      - Events that end the wait with a failure at once, whatever else they fit. The event is in RV(failed_on).
+      - Events that end the wait with a failure at once, even if they also match O(events). The event is returned in RV(failed_on).
     type: list
     elements: dict
     suboptions: *specification
   satisfied_by:
     description:
-      - A state that ends the wait immediately if it already holds. It is read right after subscribing, so that an event that came earlier is not missed, and
-        again after each reconnection.
+      - A state that ends the wait immediately if it already holds. It is read right after subscribing, so that the effect of an earlier event is not missed,
+        and again after each reconnection.
       - When both O(satisfied_by.vm_state) and O(satisfied_by.backup_newer_than) are given, both must hold.
     type: dict
     suboptions:
@@ -121,28 +121,28 @@ options:
         type: str
   answer:
     description:
-      - Answer each question that counts (an event of type V(vm_question)) with this, a name such as V(retry) or a number. The answer must be one
-        of those that the question offers.
+      - Answer each matching question (an event of type V(vm_question)) with this, a name such as V(retry) or a number. The question must offer this
+        answer.
       - Only older Parallels products ask questions.
-      - A question that was asked before the module has subscribed is not met.
+      - A question that was asked before the module subscribed is not answered.
     type: raw
   ready_file:
     description:
-      - An absolute path on the target host. An empty file with mode V(0600) is created there once no event is missed any more, for the
-        task that causes the event to wait for.
-      - An empty file that is there already is removed first. Anything else at that path is an error. The file is not removed at the end.
+      - An absolute path on the target host. An empty file with mode V(0600) is created there once no event can be missed any more.
+        The task that causes the event can wait for this file.
+      - An empty file that already exists is removed first. Anything else at that path is an error. The file is not removed at the end.
     type: path
   on_timeout:
     description:
-      - What to do when O(timeout) is over. V(fail) fails the task, V(continue) returns with RV(timed_out=true).
+      - What to do when O(timeout) expires. V(fail) fails the task, V(continue) returns with RV(timed_out=true).
       - An SDK that hangs or cannot be reached fails the task in any case.
     type: str
     choices: [fail, continue]
     default: fail
   reconnect:
     description:
-      - When the connection to the server is lost, log in again as often as it takes within O(timeout), and look at the state of O(satisfied_by)
-        again. Events that came in between are lost; use O(satisfied_by) to notice their effect.
+      - If the connection to the server is lost, log in again as often as necessary within O(timeout), and check the state of O(satisfied_by)
+        again. Events in between are lost; use O(satisfied_by) to notice their effect.
       - When V(false), a lost connection fails the task within two seconds, with RV(ignore:error.retryable=true).
     type: bool
     default: false
@@ -240,18 +240,18 @@ EXAMPLES = r"""
 
 RETURN = r"""
 matched:
-  description: Whether the events asked for have come.
-  returned: always, once the options were found to be right
+  description: Whether the requested events have occurred.
+  returned: always, once the options are accepted
   type: bool
   sample: true
 timed_out:
-  description: Whether O(timeout) was over first.
-  returned: always, once the options were found to be right
+  description: Whether O(timeout) expired first.
+  returned: always, once the options are accepted
   type: bool
   sample: false
 events:
-  description: The events that counted, in the order of their coming. Also on failure, as far as they had come.
-  returned: always, once the options were found to be right
+  description: The events that counted, in the order of their arrival. On failure, those that had arrived by then.
+  returned: always, once the options are accepted
   type: list
   elements: dict
   contains: &event
@@ -268,12 +268,12 @@ events:
       type: str
       sample: dispatcher
     issuer_id:
-      description: ID of what it is about, for events about a VM the VM's UUID with braces.
+      description: ID of the object of the event. For events about a VM, the VM's UUID with braces.
       type: str
       sample: "{9531985d-5d9d-49f8-9818-e811892f902b}"
     vm:
-      description: UUID and name of the VM that it is about. V(null) for an event that is not about a VM. The name is V(null) where nobody had
-        to look it up.
+      description: UUID and name of the VM that the event is about. V(null) for an event that is not about a VM. The name is V(null) if the module did
+        not need to look it up.
       type: dict
       sample: {uuid: "{9531985d-5d9d-49f8-9818-e811892f902b}", name: web-01}
     vm_state:
@@ -321,10 +321,10 @@ events:
       sample:
         backup_cmd_backup_uuid: {type: string, value: "{5d2d62e1-1d4a-4b4b-9f6a-1a8b6a4d7a52}.3"}
     job:
-      description: C(operation) and C(code) of the job that caused it. V(null) unless this module's own session did.
+      description: C(operation) and C(code) of the job that caused the event. V(null) unless it is a job of this module's own session.
       type: dict
     received:
-      description: When it came, by the clock of the target host.
+      description: When the event arrived, by the clock of the target host.
       type: str
       sample: "2026-11-22T06:00:00Z"
 failed_on:
@@ -333,8 +333,8 @@ failed_on:
   type: dict
   contains: *event
 satisfied_by:
-  description: The state that made waiting needless. V(null) if none did.
-  returned: always, once the options were found to be right
+  description: The state that ended the wait. V(null) if no state did.
+  returned: always, once the options are accepted
   type: dict
   contains:
     vm:
@@ -350,18 +350,18 @@ satisfied_by:
       type: str
       sample: "2026-11-22T03:00:02Z"
 seen:
-  description: How many events have passed since subscribing, by type, including those that were not asked for.
-  returned: always, once the options were found to be right
+  description: The number of events received since subscribing, by type, including those that did not match.
+  returned: always, once the options are accepted
   type: dict
   sample: {backup_progress_changed: 212, create_backup_finished: 1}
 elapsed:
   description: Seconds that the task took.
-  returned: always, once the options were found to be right
+  returned: always, once the options are accepted
   type: float
   sample: 31.207
 reconnections:
-  description: How often the connection was lost and made again.
-  returned: always, once the options were found to be right
+  description: How often the connection was lost and restored.
+  returned: always, once the options are accepted
   type: int
   sample: 0
 changed:
@@ -370,17 +370,17 @@ changed:
   type: bool
   sample: false
 error:
-  description: Why the task failed, for playbooks. The same for people is in C(msg).
+  description: Why the task failed, for playbooks. C(msg) has the reason in words.
   returned: failure, unless Ansible itself refused the options
   type: dict
   contains:
     code:
-      description: The error's number, unsigned, as in the vendor's documentation. V(null) for an error that is not the SDK's.
+      description: The error's number, unsigned, as in the vendor's documentation. V(null) if the error is not from the SDK.
       type: int
       sample: 2147484233
     symbol:
       description:
-        - The SDK's name of the error, or a name of the collection's own, such as V(INVALID_INPUT), V(AMBIGUOUS_VM_NAME) and V(WORKER_DIED).
+        - The SDK's name of the error, or a name defined by the collection, such as V(INVALID_INPUT), V(AMBIGUOUS_VM_NAME) and V(WORKER_DIED).
         - The guide C(docs/troubleshooting.md) of the collection says what to do about each symbol.
       type: str
       sample: PRL_ERR_CANT_CONNECT_TO_DISPATCHER
@@ -389,53 +389,53 @@ error:
       type: str
       sample: login
     retryable:
-      description: Whether the same may succeed later, unchanged.
+      description: Whether the same task may succeed later without a change.
       type: bool
       sample: true
     details:
-      description: The error's parameters by name, as the SDK gave them.
+      description: The error's parameters by name, as returned by the SDK.
       type: dict
       sample: {}
 candidates:
-  description: With V(AMBIGUOUS_VM_NAME) the VMs that the name fits, with V(SDK_UNAVAILABLE) the interpreters that were tried.
+  description: With V(AMBIGUOUS_VM_NAME), the VMs with this name. With V(SDK_UNAVAILABLE), the interpreters that were tried.
   returned: failure, when RV(error.symbol) is one of these
   type: list
   elements: dict
   contains:
     uuid:
-      description: Of a VM, the UUID with braces; V(null) if it could not be read.
+      description: For a VM, the UUID with braces; V(null) if it could not be read.
       type: str
       sample: "{9531985d-5d9d-49f8-9818-e811892f902b}"
     name:
-      description: Of a VM, the name.
+      description: For a VM, the name.
       type: str
       sample: web-01
     type:
-      description: Of a VM, V(vm) or V(ct); V(null) if it is not known.
+      description: For a VM, V(vm) or V(ct); V(null) if it is not known.
       type: str
       sample: vm
     home:
-      description: Of a VM, its configuration file or directory; V(null) if it is gone from the node.
+      description: For a VM, its configuration file or directory; V(null) if it is gone from the node.
       type: str
       sample: /vz/vmprivate/9531985d-5d9d-49f8-9818-e811892f902b/config.pvs
     python:
-      description: Of an interpreter, how it was called.
+      description: For an interpreter, the command that was run.
       type: str
       sample: /usr/bin/python3.9
     version:
-      description: Of an interpreter, its version; V(null) if it did not come to tell it.
+      description: For an interpreter, its version; V(null) if it did not get as far as reporting it.
       type: str
       sample: "3.9"
     why:
-      description: Of an interpreter, why it could not be used.
+      description: For an interpreter, why it could not be used.
       type: str
       sample: "ModuleNotFoundError: No module named 'prlsdkapi'"
     tried:
-      description: Of an interpreter that started, each folder it looked in as C(path), and C(why) that one was no use.
+      description: For an interpreter that started, each folder that it searched as C(path), and C(why) the SDK could not be loaded from it.
       type: list
       elements: dict
 server:
-  description: The server that was asked; where a backup server is named, the node that passed the request on.
+  description: The server that was asked. If a backup server is used, the node that passed on the request.
   returned: success, when it was asked
   type: dict
   contains:

@@ -10,8 +10,8 @@ short_description: Make an HTML page of the retention reports of many hosts
 version_added: 1.0.0
 description:
   - Reads the reports that M(prlsdk.core.prl_backup_prune) has written for some hosts, and writes the page C(index.html) beside them.
-  - The page has everything in it and needs no script and no network. It can be sent by mail or put on a web server.
-  - This is an action. It works on the controller only and asks nothing of the hosts.
+  - The page is self-contained and needs neither scripts nor a network. It can be sent by mail or put on a web server.
+  - This is an action. It runs on the controller only and does not connect to the hosts.
 author:
   - The prlsdk.core developers (!UNKNOWN)
 extends_documentation_fragment:
@@ -21,7 +21,7 @@ attributes:
     description: Whether C(--check) predicts the result without changing anything.
     support: none
     details:
-      - The page is written in check mode, too, as the reports are.
+      - Like the reports, the page is also written in check mode.
   diff_mode:
     description: Whether C(--diff) shows the state before and after.
     support: none
@@ -29,7 +29,7 @@ attributes:
     description: Whether a second run with the same arguments reports that nothing changed.
     support: full
     details:
-      - A written page is not reported as a change.
+      - Writing the page is not reported as a change.
 options:
   report_dir:
     description:
@@ -38,20 +38,20 @@ options:
     required: true
   hosts:
     description:
-      - The hosts of the page, by their names in the inventory. Hosts without a report are on the page as such. Reports of other hosts in the folder are not
-        on the page.
+      - The hosts of the page, by their names in the inventory. Hosts without a report are listed as missing. Reports of other hosts in the folder are
+        ignored.
     type: list
     elements: str
     required: true
   compliance_dir:
     description:
-      - The folder on the controller that has the reports of the compliance check, as O(prlsdk.core.prl_backup_compliance#module:report_dir). What it found
-        then stands on the page beside the retention. Hosts that were not checked are left alone.
+      - The folder on the controller that has the reports of the compliance check, as O(prlsdk.core.prl_backup_compliance#module:report_dir). The page then
+        shows its findings beside the retention. Hosts that were not checked are shown without findings.
     type: str
     default: ""
   since:
     description:
-      - Reports of runs that started before this moment count as missing, so that the report of an earlier run is not taken for one of this run. An ISO 8601
+      - Reports of runs that started before this time count as missing, so that the report of an earlier run is not mistaken for one of this run. An ISO 8601
         time with a zone, such as RV(prlsdk.core.prl_backup_prune#module:started).
     type: str
   title:
@@ -83,7 +83,7 @@ page:
   type: str
   sample: /home/admin/retention/index.html
 hosts_without_report:
-  description: The hosts of O(hosts) that have no report that can be read.
+  description: The hosts of O(hosts) that have no readable report.
   returned: success
   type: list
   elements: str

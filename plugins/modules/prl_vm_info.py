@@ -9,7 +9,7 @@ module: prl_vm_info
 short_description: List the VMs and containers of a Virtuozzo or Parallels host
 version_added: 1.0.0
 description:
-  - Returns the virtual machines and containers that a server knows, with their state and the directory that their backups go to.
+  - Returns the virtual machines and containers that a server knows, with their state and their backup directory.
 author:
   - The prlsdk.core developers (!UNKNOWN)
 extends_documentation_fragment:
@@ -19,10 +19,10 @@ extends_documentation_fragment:
 options:
   vms:
     description:
-      - Only these, each a name, a glob for names, a container's ID, or a UUID with or without braces, in any case.
-      - In a glob, V(*) is any text, V(?) any character, and V([ab]) one of these. Upper and lower case differ. If a VM has exactly this name, only that
-        VM is meant.
-      - A name that more than one VM has is an error that lists them. A glob may fit any number of VMs.
+      - Return only these. Each entry is a name, a glob for names, a container's ID, or a UUID with or without braces, in any case.
+      - In a glob, V(*) matches any text, V(?) any character, and V([ab]) one of these characters. Upper and lower case differ. If a VM has exactly this
+        name, only that VM is selected.
+      - If several VMs have a given name, the task fails and lists them. A glob may match any number of VMs.
     type: list
     elements: str
     aliases: [vm]
@@ -35,7 +35,8 @@ options:
     default: [vm, ct]
   missing:
     description:
-      - What to do about an entry of O(vms) that the server does not know, or a glob that fits no VM. V(ok) reports it in RV(missing), V(fail) fails the task.
+      - What to do about an entry of O(vms) that the server does not know, or a glob that matches no VM. V(ok) reports it in RV(missing), V(fail) fails
+        the task.
     type: str
     choices: [ok, fail]
     default: ok
@@ -68,8 +69,8 @@ EXAMPLES = r"""
 RETURN = r"""
 vms:
   description: >-
-    The VMs and containers, by name. A value that could not be read is V(null), and so is one that the installed build of the SDK does not
-    know how to read.
+    The VMs and containers, sorted by name. A value is V(null) if it could not be read, or if the installed release of the SDK cannot read
+    such a value.
   returned: success
   type: list
   elements: dict
@@ -91,7 +92,7 @@ vms:
       type: str
       sample: "101"
     state:
-      description: The state, as V(running), V(stopped), V(paused), V(suspended), V(mounted), or one of those on the way between them.
+      description: The state, such as V(running), V(stopped), V(paused), V(suspended), V(mounted), or a transitional state.
       type: str
       sample: running
     template:
@@ -107,28 +108,28 @@ vms:
       type: str
       sample: /mnt/nas/backups
     problems:
-      description: Why values of this VM could not be read, in the SDK's words. Empty for a healthy one.
+      description: Why values of this VM could not be read, as reported by the SDK. Empty if all values could be read.
       type: list
       elements: str
       sample: []
 missing:
-  description: The entries of O(vms) that the server does not know, and the globs that fit no VM, as they were written.
+  description: The entries of O(vms) that the server does not know, and the globs that match no VM, as they were written.
   returned: success
   type: list
   elements: str
   sample: []
 error:
-  description: Why the task failed, for playbooks. The same for people is in C(msg).
+  description: Why the task failed, for playbooks. C(msg) has the reason in words.
   returned: failure, unless Ansible itself refused the options
   type: dict
   contains:
     code:
-      description: The error's number, unsigned, as in the vendor's documentation. V(null) for an error that is not the SDK's.
+      description: The error's number, unsigned, as in the vendor's documentation. V(null) if the error is not from the SDK.
       type: int
       sample: 2147484233
     symbol:
       description:
-        - The SDK's name of the error, or a name of the collection's own, such as V(INVALID_INPUT), V(AMBIGUOUS_VM_NAME) and V(WORKER_DIED).
+        - The SDK's name of the error, or a name defined by the collection, such as V(INVALID_INPUT), V(AMBIGUOUS_VM_NAME) and V(WORKER_DIED).
         - The guide C(docs/troubleshooting.md) of the collection says what to do about each symbol.
       type: str
       sample: PRL_ERR_CANT_CONNECT_TO_DISPATCHER
@@ -137,53 +138,53 @@ error:
       type: str
       sample: login
     retryable:
-      description: Whether the same may succeed later, unchanged.
+      description: Whether the same task may succeed later without a change.
       type: bool
       sample: true
     details:
-      description: The error's parameters by name, as the SDK gave them.
+      description: The error's parameters by name, as returned by the SDK.
       type: dict
       sample: {}
 candidates:
-  description: With V(AMBIGUOUS_VM_NAME) the VMs that the name fits, with V(SDK_UNAVAILABLE) the interpreters that were tried.
+  description: With V(AMBIGUOUS_VM_NAME), the VMs with this name. With V(SDK_UNAVAILABLE), the interpreters that were tried.
   returned: failure, when RV(error.symbol) is one of these
   type: list
   elements: dict
   contains:
     uuid:
-      description: Of a VM, the UUID with braces; V(null) if it could not be read.
+      description: For a VM, the UUID with braces; V(null) if it could not be read.
       type: str
       sample: "{9531985d-5d9d-49f8-9818-e811892f902b}"
     name:
-      description: Of a VM, the name.
+      description: For a VM, the name.
       type: str
       sample: web-01
     type:
-      description: Of a VM, V(vm) or V(ct); V(null) if it is not known.
+      description: For a VM, V(vm) or V(ct); V(null) if it is not known.
       type: str
       sample: vm
     home:
-      description: Of a VM, its configuration file or directory; V(null) if it is gone from the node.
+      description: For a VM, its configuration file or directory; V(null) if it is gone from the node.
       type: str
       sample: /vz/vmprivate/9531985d-5d9d-49f8-9818-e811892f902b/config.pvs
     python:
-      description: Of an interpreter, how it was called.
+      description: For an interpreter, the command that was run.
       type: str
       sample: /usr/bin/python3.9
     version:
-      description: Of an interpreter, its version; V(null) if it did not come to tell it.
+      description: For an interpreter, its version; V(null) if it did not get as far as reporting it.
       type: str
       sample: "3.9"
     why:
-      description: Of an interpreter, why it could not be used.
+      description: For an interpreter, why it could not be used.
       type: str
       sample: "ModuleNotFoundError: No module named 'prlsdkapi'"
     tried:
-      description: Of an interpreter that started, each folder it looked in as C(path), and C(why) that one was no use.
+      description: For an interpreter that started, each folder that it searched as C(path), and C(why) the SDK could not be loaded from it.
       type: list
       elements: dict
 server:
-  description: The server that was asked; where a backup server is named, the node that passed the request on.
+  description: The server that was asked. If a backup server is used, the node that passed on the request.
   returned: success, when it was asked
   type: dict
   contains:

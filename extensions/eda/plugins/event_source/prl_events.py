@@ -23,10 +23,10 @@ DOCUMENTATION = r"""
 module: prl_events
 short_description: Receive events of Virtuozzo and Parallels hosts through the vendor's SDK
 description:
-  - Sends each event of the SDK, as soon as it comes. For example, a finished backup can start retention.
+  - Sends each event of the SDK as soon as it occurs. For example, a finished backup can start retention.
   - The SDK runs in a separate process, under the Python that it was built for, on the rulebook's host or behind a command such as C(ssh).
-  - After a lost connection it connects again, and sends an event of the kind V(gap) with the time in which events may have been missed.
-  - The guide C(docs/rulebooks.md) of the collection says what is delivered when.
+  - After a lost connection it connects again, and sends an event of the kind V(gap) with the period in which events may have been missed.
+  - The guide C(docs/rulebooks.md) of the collection describes the events.
 options:
   hosts:
     description:
@@ -36,12 +36,12 @@ options:
     elements: dict
   command:
     description:
-      - A command before the one that starts the SDK's Python, such as V([ssh, node-a]) or V([sudo]). Nothing has to be installed behind it but the SDK.
-        With C(ssh) in it the rest is quoted for the shell on the other side.
+      - A command prefix for starting the SDK's Python, such as V([ssh, node-a]) or V([sudo]). The host that the command connects to needs only the SDK.
+        If the command contains C(ssh), the rest is quoted for the remote shell.
     type: list
     elements: str
   host:
-    description: Name or address of the server whose dispatcher to log in to. When not set, the local one, over its unix socket.
+    description: Name or address of the server to log in to. When not set, the local dispatcher is used, over its unix socket.
     type: str
   port:
     description: TCP port of the dispatcher.
@@ -50,10 +50,10 @@ options:
     description: User to log in as. Required with O(host).
     type: str
   password:
-    description: Password of that user. Required with O(host). It reaches the SDK's process through standard input only.
+    description: Password of that user. Required with O(host). It reaches the SDK's process only on standard input.
     type: str
   security_level:
-    description: V(low), V(normal) or V(high), how much of the connection is encrypted.
+    description: How much of the connection is encrypted, V(low), V(normal) or V(high).
     type: str
     default: high
   login_timeout:
@@ -64,7 +64,7 @@ options:
     description: The Python that can load the SDK. When not set, the usual ones are tried.
     type: str
   sdk_path:
-    description: The folder that holds the SDK's package C(prlsdkapi).
+    description: The folder that contains the SDK's package C(prlsdkapi).
     type: str
   sdk_mode:
     description: The product that the SDK is initialised for, V(server), V(desktop) or V(workstation).
@@ -73,11 +73,11 @@ options:
   events:
     description:
       - Which events to send. Each entry is a type, such as V(create_backup_finished) or V(vm_*), or a dictionary with C(type), C(vm), C(issuer_id),
-        C(issuer_type), C(code) and C(params), written as O(prlsdk.core.prl_event_wait#module:events). An event is sent if any entry fits.
+        C(issuer_type), C(code) and C(params), in the format of O(prlsdk.core.prl_event_wait#module:events). An event is sent if any entry matches.
       - When not set, every event is sent.
     type: list
   heartbeat:
-    description: Send an event of the kind V(heartbeat) each so many seconds while the host is connected. V(0) sends none.
+    description: Interval in seconds for events of the kind V(heartbeat) while the host is connected. V(0) sends none.
     type: int
     default: 0
   snapshot:
