@@ -64,7 +64,7 @@ options:
   packed:
     description:
       - Return RV(packed_trees), one compressed text, instead of RV(backup_trees). M(prlsdk.core.prl_backup_prune) and
-        M(prlsdk.core.prl_backup_compliance) use it.
+        M(prlsdk.core.prl_backup_compliance) use it. There are no warnings about RV(damaged) then.
       - ansible-core processes each value of a result. For 100,000 backups this takes longer than gathering them.
       - If the text contains a password of the task by chance, which Ansible would mask, RV(backup_trees) is returned nevertheless.
     type: bool
